@@ -1,0 +1,62 @@
+//! Adapters: native documents to targets. One file per native format, registered in [`ADAPTERS`].
+//!
+//! An adapter knows one product's spelling: what `null`, 0, −1 and a missing member mean there, in which unit a
+//! lifetime stands, which members are secrets. It recognises its format by content, never by file name.
+
+mod read;
+
+pub use read::Reader;
+
+use crate::model::{Target, TargetKind};
+use crate::parse::{Document, NodeId};
+
+/// A native format.
+pub trait Adapter: Sync {
+    /// The kinds of document this adapter yields, as reports and rules name them (`indigo-iam-clients`).
+    fn kinds(&self) -> &'static [Kind];
+
+    /// The kind of this document, when it is one of ours. Looks at structure only; must not be fooled by a
+    /// similar format, since the first adapter in [`ADAPTERS`] that answers is taken.
+    fn recognise(&self, document: &Document) -> Option<&'static str>;
+
+    /// Yields the document's targets, one by one, in document order.
+    fn adapt(&self, document: &Document, kind: &'static str, sink: &mut dyn Sink);
+}
+
+/// One native kind and what it yields.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    /// Name in reports and rules.
+    pub name: &'static str,
+    /// One line for the documentation: product, where such a file comes from.
+    pub doc: &'static str,
+    /// The target kinds it yields; empty for kinds that are recognised but hold nothing to judge, whose `doc` says why.
+    pub targets: &'static [TargetKind],
+}
+
+/// Receives what adapters find.
+pub trait Sink {
+    /// A target, with the documents its fields point into ([`crate::model::At::document`] indexes them).
+    fn target(&mut self, documents: &[&Document], target: Target<'_>);
+
+    /// A value that this format marks as secret though its name does not tell; its bytes are masked everywhere.
+    fn secret(&mut self, document: &Document, node: NodeId);
+
+    /// Something that kept part of the document from being judged; reported as an error of the document.
+    fn error(&mut self, document: &Document, node: NodeId, message: String);
+
+    /// The entries a paged listing shows and says exist.
+    fn paging(&mut self, shown: NodeId, shown_count: i64, total: (NodeId, i64));
+
+    /// Says that secrets are expected where they stand in this document (an administrator's export, a designated
+    /// secrets file): they are still masked, and reported once per file as a note.
+    fn secrets_expected(&mut self);
+}
+
+/// Every format, most specific first.
+pub static ADAPTERS: &[&dyn Adapter] = &[];
+
+/// The first adapter that recognises the document.
+pub fn recognise(document: &Document) -> Option<(&'static dyn Adapter, &'static str)> {
+    ADAPTERS.iter().find_map(|adapter| adapter.recognise(document).map(|kind| (*adapter, kind)))
+}

@@ -1,0 +1,200 @@
+//! Reading members of a native mapping into [`Field`]s: one meaning of "absent", "wrong type" and "placeholder" for
+//! all adapters.
+
+use crate::model::{At, Field};
+use crate::parse::{Cursor, Data};
+
+/// Reads members of one mapping.
+#[derive(Clone, Copy)]
+pub struct Reader<'d> {
+    at: Cursor<'d>,
+    document: u8,
+}
+
+/// What a template leaves open.
+const TEMPLATE: &str = "a template placeholder stands in its place";
+
+/// True for text that a template engine fills in later: `${VAR}`, `$(env:X)`, `{{ … }}`, `<% … %>`, `%(x)s`,
+/// `@VAR@`, `$VAR` as a whole, `REDACTED`, `**********`.
+pub fn is_placeholder(text: &str) -> bool {
+    let whole_variable = text.strip_prefix('$').is_some_and(|name| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+    });
+    whole_variable
+        || text.contains("${")
+        || text.contains("$(")
+        || text.contains("{{")
+        || text.contains("<%")
+        || (text.len() > 2 && text.starts_with('@') && text.ends_with('@'))
+        || text == "REDACTED"
+        || (text.len() >= 4 && text.bytes().all(|b| b == b'*'))
+}
+
+impl<'d> Reader<'d> {
+    /// Reads from a mapping of the target's first document.
+    pub fn new(at: Cursor<'d>) -> Self {
+        Reader { at, document: 0 }
+    }
+
+    /// The same for another document of the target.
+    pub fn of_document(at: Cursor<'d>, document: u8) -> Self {
+        Reader { at, document }
+    }
+
+    /// The mapping itself.
+    pub fn cursor(&self) -> Cursor<'d> {
+        self.at
+    }
+
+    /// A reader on a member that is a mapping.
+    pub fn map(&self, name: &str) -> Option<Reader<'d>> {
+        self.at.get(name).filter(|member| member.is_map()).map(|at| Reader { at, ..*self })
+    }
+
+    /// The place of a node.
+    pub fn place(&self, cursor: Cursor<'d>) -> At {
+        At::node(cursor.id).of_document(self.document)
+    }
+
+    /// True when the member is there, null included.
+    pub fn has(&self, name: &str) -> bool {
+        self.at.has(name)
+    }
+
+    /// The place of a member, when it is there.
+    pub fn at(&self, name: &str) -> Option<At> {
+        self.at.get(name).map(|member| self.place(member))
+    }
+
+    fn member(&self, name: &str, read: impl FnOnce(Cursor<'d>, At) -> Field<'d>) -> Field<'d> {
+        match self.at.get(name) {
+            None => Field::default(),
+            Some(member) => self.scalar(member, read),
+        }
+    }
+
+    fn scalar(&self, member: Cursor<'d>, read: impl FnOnce(Cursor<'d>, At) -> Field<'d>) -> Field<'d> {
+        let at = self.place(member);
+        match member.data() {
+            Data::Null => Field { at: Some(at), ..Field::default() },
+            Data::Text(_) if member.as_str().is_some_and(is_placeholder) => Field::unknown(TEMPLATE, at),
+            _ => read(member, at),
+        }
+    }
+
+    /// A string member. Null counts as absent; another type is malformed.
+    pub fn text(&self, name: &str) -> Field<'d> {
+        self.member(name, |member, at| Self::text_value(member, at))
+    }
+
+    fn text_value(member: Cursor<'d>, at: At) -> Field<'d> {
+        match member.as_str() {
+            Some(text) => Field::text(text, at),
+            None => Field::malformed(format!("a string is expected, {} stands there", type_name(member)), at),
+        }
+    }
+
+    /// A scalar member as text, numbers and booleans included (YAML and env values).
+    pub fn any_text(&self, name: &str) -> Field<'d> {
+        self.member(name, |member, at| match member.scalar_text() {
+            Some(text) => Field::text(text, at),
+            None => Field::malformed(format!("a single value is expected, {} stands there", type_name(member)), at),
+        })
+    }
+
+    /// A whole number. Null counts as absent; fractions, numbers beyond 64 bits and other types are malformed.
+    pub fn int(&self, name: &str) -> Field<'d> {
+        self.member(name, |member, at| match (member.as_i64(), member.data()) {
+            (Some(number), _) => Field::int(number, at),
+            (None, Data::Number) => Field::malformed("the number is no whole number within 64 bits", at),
+            _ => Field::malformed(format!("a number is expected, {} stands there", type_name(member)), at),
+        })
+    }
+
+    /// A whole number that may be written as a string of digits (env values, Keycloak attributes, web forms).
+    pub fn int_or_digits(&self, name: &str) -> Field<'d> {
+        self.member(name, |member, at| {
+            let text = member.scalar_text().unwrap_or("").trim();
+            match (member.as_i64(), text.parse::<i64>()) {
+                (Some(number), _) | (None, Ok(number)) => Field::int(number, at),
+                _ if text.is_empty() && member.scalar_text().is_some() => Field { at: Some(at), ..Field::default() },
+                _ => Field::malformed("a whole number is expected", at),
+            }
+        })
+    }
+
+    /// A boolean. Null counts as absent; other types are malformed.
+    pub fn bool(&self, name: &str) -> Field<'d> {
+        self.member(name, |member, at| match member.as_bool() {
+            Some(value) => Field::bool(value, at),
+            None => Field::malformed(format!("true or false is expected, {} stands there", type_name(member)), at),
+        })
+    }
+
+    /// A boolean that may be written as a string (`"true"`, `"false"`, any case).
+    pub fn bool_or_text(&self, name: &str) -> Field<'d> {
+        self.member(name, |member, at| match member.as_bool() {
+            Some(value) => Field::bool(value, at),
+            None => match member.as_str().map(str::to_ascii_lowercase).as_deref() {
+                Some("true") => Field::bool(true, at),
+                Some("false") => Field::bool(false, at),
+                Some("") => Field { at: Some(at), ..Field::default() },
+                _ => Field::malformed("true or false is expected", at),
+            },
+        })
+    }
+
+    /// A list of strings. Null counts as absent; a wrong element type is malformed at the element.
+    pub fn texts(&self, name: &str) -> Field<'d> {
+        self.member(name, |member, at| {
+            if !member.is_seq() {
+                return Field::malformed(format!("a list is expected, {} stands there", type_name(member)), at);
+            }
+            self.items(member)
+        })
+    }
+
+    /// The strings of a list node.
+    pub fn items(&self, list: Cursor<'d>) -> Field<'d> {
+        let items = list.items().map(|item| self.scalar(item, |item, at| Self::text_value(item, at))).collect();
+        Field::list(items, self.place(list))
+    }
+
+    /// A list of strings, or one string that counts as a list of one.
+    pub fn text_or_texts(&self, name: &str) -> Field<'d> {
+        self.member(name, |member, at| match member.as_str() {
+            Some(text) => Field::list(vec![Field::text(text, at)], at),
+            None if member.is_seq() => self.items(member),
+            None => Field::malformed(format!("a string or a list of strings is expected, {} stands there", type_name(member)), at),
+        })
+    }
+
+    /// A space-separated string as a list; every word points at the whole string.
+    pub fn words(&self, name: &str) -> Field<'d> {
+        self.member(name, |member, at| match member.as_str() {
+            Some(text) => Field::list(text.split_ascii_whitespace().map(|word| Field::text(word, at)).collect(), at),
+            None => Field::malformed(format!("a space-separated string is expected, {} stands there", type_name(member)), at),
+        })
+    }
+
+    /// A space-separated string or a list.
+    pub fn words_or_texts(&self, name: &str) -> Field<'d> {
+        match self.at.get(name) {
+            Some(member) if member.is_seq() => self.texts(name),
+            _ => self.words(name),
+        }
+    }
+}
+
+/// How a JSON type is called in messages.
+pub fn type_name(cursor: Cursor<'_>) -> &'static str {
+    match cursor.data() {
+        Data::Null => "null",
+        Data::Bool(_) => "a boolean",
+        Data::Number => "a number",
+        Data::Text(_) => "a string",
+        Data::Seq => "a list",
+        Data::Map => "a mapping",
+        Data::Skipped => "an unread element",
+    }
+}

@@ -1,0 +1,13 @@
+//! tokenvet vets a token trust fabric: the tokens, the clients that get them, the issuers that sign them and the
+//! services that accept them.
+//!
+//! The modules follow the way of the data: [`source`] → [`parse`] → [`adapt`] (to [`model`] targets) → [`evaluate`]
+//! (with [`rule`]s judged by [`profile`]s) → [`suppress`] → [`report`]. See `docs/architecture.md`.
+
+pub mod adapt;
+pub mod model;
+pub mod parse;
+pub mod profile;
+pub mod report;
+pub mod rule;
+pub mod source;

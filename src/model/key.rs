@@ -1,0 +1,47 @@
+//! JSON Web Keys.
+
+super::record! {
+    /// One JSON Web Key (RFC 7517).
+    pub struct Key {
+        /// Key type: `RSA`, `EC`, `OKP` or `oct`.
+        kty "kty": Text,
+        /// Key id.
+        kid "kid": Text,
+        /// `sig` or `enc`.
+        key_use "use": Text,
+        /// Algorithm the key is for.
+        alg "alg": Text,
+        /// Curve of EC and OKP keys.
+        crv "crv": Text,
+        /// Operations the key is for.
+        key_ops "key_ops": Texts,
+        /// Size of the RSA modulus, the EC field or the symmetric key, in bits.
+        bits "bits": Int,
+        /// RSA public exponent, where it fits 63 bits.
+        exponent "exponent": Int,
+        /// Members that hold private or symmetric key material; items name the member, never the value.
+        private_members "private_members": Texts,
+        /// Members whose base64url carries `=` padding or non-url characters.
+        padded_members "padded_members": Texts,
+        /// RFC 7638 SHA-256 thumbprint, base64url.
+        thumbprint "thumbprint": Text,
+        /// Name of the published test key this is, when it is one (its private half is public).
+        known_test_key "known_test_key": Text,
+        /// Certificate chain members present (`x5c`, `x5u`).
+        certificates "certificates": Texts,
+    }
+}
+
+super::record! {
+    /// A JSON Web Key Set (RFC 7517 section 5).
+    pub struct KeySet {
+        /// Key ids in order; a key without one is left out.
+        kids "kids": Texts,
+        /// Key ids that more than one key carries; items stand at the later key.
+        duplicate_kids "duplicate_kids": Texts,
+        /// Number of keys.
+        count "count": Int,
+        /// Key types present.
+        key_types "key_types": Texts,
+    }
+}

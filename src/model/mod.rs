@@ -1,0 +1,179 @@
+//! The normalised targets that rules judge, one file per kind.
+//!
+//! A target is a plain struct of [`Field`]s. Every field says what is known ([`State`]) and where that was read
+//! ([`At`]), so that "unknown" is never taken for "0" and 0 never for "unlimited". The names rules use
+//! (`lifetimes.access_token`) and their documentation come from the same declaration as the struct.
+
+mod client;
+mod document;
+mod field;
+mod issuer;
+mod key;
+mod policy;
+mod settings;
+mod token;
+
+pub use client::Client;
+pub use document::DocumentFacts;
+pub use field::{At, Field, FieldSpec, FieldType, Record, State, Value};
+pub use issuer::Issuer;
+pub use key::{Key, KeySet};
+pub use policy::{ExchangePolicy, ScopePolicy};
+pub use settings::Settings;
+pub use token::Token;
+
+/// The kinds of target a rule can name.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum TargetKind {
+    /// A document as a whole: duplicate keys, paging, live secrets.
+    Document,
+    /// A registered OAuth client.
+    Client,
+    /// A JWT access token.
+    AccessToken,
+    /// An OpenID Connect ID token.
+    IdToken,
+    /// A refresh token in JWT form.
+    RefreshToken,
+    /// A registration access token.
+    RegistrationToken,
+    /// A JWT whose purpose the evidence does not settle.
+    Token,
+    /// Issuer metadata (OIDC discovery, RFC 8414).
+    Issuer,
+    /// One JSON Web Key.
+    Key,
+    /// A JSON Web Key Set.
+    KeySet,
+    /// An authorization server's own configuration.
+    Settings,
+    /// A scope policy (who may have which scopes).
+    ScopePolicy,
+    /// A token exchange policy.
+    ExchangePolicy,
+}
+
+impl TargetKind {
+    /// Every kind, in the order of the documentation.
+    pub const ALL: [TargetKind; 13] = [
+        TargetKind::Document,
+        TargetKind::Client,
+        TargetKind::AccessToken,
+        TargetKind::IdToken,
+        TargetKind::RefreshToken,
+        TargetKind::RegistrationToken,
+        TargetKind::Token,
+        TargetKind::Issuer,
+        TargetKind::Key,
+        TargetKind::KeySet,
+        TargetKind::Settings,
+        TargetKind::ScopePolicy,
+        TargetKind::ExchangePolicy,
+    ];
+
+    /// The name in rules, reports and documentation.
+    pub fn name(self) -> &'static str {
+        match self {
+            TargetKind::Document => "document",
+            TargetKind::Client => "client",
+            TargetKind::AccessToken => "access-token",
+            TargetKind::IdToken => "id-token",
+            TargetKind::RefreshToken => "refresh-token",
+            TargetKind::RegistrationToken => "registration-token",
+            TargetKind::Token => "token",
+            TargetKind::Issuer => "issuer",
+            TargetKind::Key => "key",
+            TargetKind::KeySet => "key-set",
+            TargetKind::Settings => "settings",
+            TargetKind::ScopePolicy => "scope-policy",
+            TargetKind::ExchangePolicy => "exchange-policy",
+        }
+    }
+
+    /// The declared fields of this kind; the token kinds share theirs.
+    pub fn fields(self) -> &'static [FieldSpec] {
+        match self {
+            TargetKind::Document => DocumentFacts::FIELDS,
+            TargetKind::Client => Client::FIELDS,
+            TargetKind::AccessToken
+            | TargetKind::IdToken
+            | TargetKind::RefreshToken
+            | TargetKind::RegistrationToken
+            | TargetKind::Token => Token::FIELDS,
+            TargetKind::Issuer => Issuer::FIELDS,
+            TargetKind::Key => Key::FIELDS,
+            TargetKind::KeySet => KeySet::FIELDS,
+            TargetKind::Settings => Settings::FIELDS,
+            TargetKind::ScopePolicy => ScopePolicy::FIELDS,
+            TargetKind::ExchangePolicy => ExchangePolicy::FIELDS,
+        }
+    }
+}
+
+impl std::fmt::Display for TargetKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A target as adapters hand it over: what it is called, its fields, and why it was taken for this kind.
+pub struct Target<'d> {
+    /// What it is.
+    pub kind: TargetKind,
+    /// What users call it (client name or id, issuer, kid, sub); shown in reports. Never a secret.
+    pub name: String,
+    /// What identifies it across runs: client id, jti, kid or issuer. Empty when the pointer must do.
+    pub identity: String,
+    /// Evidence for the classification or the view it came from, shown in reports; empty when it goes without saying.
+    pub evidence: String,
+    /// The fields.
+    pub record: Box<dyn Record<'d> + 'd>,
+    /// Where the target as a whole stands.
+    pub at: At,
+}
+
+impl<'d> Target<'d> {
+    /// A target that stands at the root of its first document.
+    pub fn new(kind: TargetKind, name: impl Into<String>, record: impl Record<'d> + 'd) -> Self {
+        Target {
+            kind,
+            name: name.into(),
+            identity: String::new(),
+            evidence: String::new(),
+            record: Box::new(record),
+            at: At::ROOT,
+        }
+    }
+}
+
+/// Declares a target struct together with the names, types and documentation of its fields.
+///
+/// `ident "dotted.name": Type` — the doc comment is the field's documentation everywhere.
+macro_rules! record {
+    ($(#[$meta:meta])* pub struct $name:ident { $( #[doc = $doc:literal] $(#[doc = $more:literal])* $ident:ident $dotted:literal : $ty:ident, )* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Default, Clone)]
+        pub struct $name<'d> {
+            $( #[doc = $doc] $(#[doc = $more])* pub $ident: crate::model::Field<'d>, )*
+        }
+
+        impl $name<'_> {
+            /// Names, types and documentation of the fields, in declaration order.
+            pub const FIELDS: &'static [crate::model::FieldSpec] = &[
+                $( crate::model::FieldSpec { name: $dotted, ty: crate::model::FieldType::$ty, doc: concat!($doc $(, $more)*) }, )*
+            ];
+        }
+
+        impl<'d> crate::model::Record<'d> for $name<'d> {
+            fn field(&self, index: usize) -> &crate::model::Field<'d> {
+                let mut _next = 0usize;
+                $( if index == _next { return &self.$ident; } _next += 1; )*
+                crate::model::Field::absent()
+            }
+        }
+    };
+}
+pub(crate) use record;

@@ -1,0 +1,37 @@
+//! Scope and token-exchange policies.
+
+super::record! {
+    /// One scope policy: who may have which scopes.
+    pub struct ScopePolicy {
+        /// Identifier.
+        id "id": Text,
+        /// What it is for.
+        description "description": Text,
+        /// `PERMIT` or `DENY`.
+        rule "rule": Text,
+        /// How scopes are compared: `EQ`, `REGEXP` or `PATH`.
+        matching "matching_policy": Text,
+        /// The scopes; unlimited when the policy names none and so covers every scope.
+        scopes "scopes": Texts,
+        /// Who it applies to: `everybody`, `account` or `group`.
+        subject "subject": Text,
+    }
+}
+
+super::record! {
+    /// One token-exchange policy: which client may exchange whose tokens.
+    pub struct ExchangePolicy {
+        /// Identifier.
+        id "id": Text,
+        /// What it is for.
+        description "description": Text,
+        /// `PERMIT` or `DENY`.
+        rule "rule": Text,
+        /// Match type of the origin client: `ANY`, `BY_ID` or `BY_SCOPE`.
+        origin "origin": Text,
+        /// Match type of the destination client.
+        destination "destination": Text,
+        /// Scopes that may pass; unlimited when the policy names none.
+        scopes "scopes": Texts,
+    }
+}

@@ -1,0 +1,69 @@
+//! An authorization server's own configuration.
+
+super::record! {
+    /// Settings of an authorization server or token broker.
+    pub struct Settings {
+        /// The product (`indigo-iam`, `keycloak`, `dex`, `hydra`, `mytoken`, `htvault-config`, `oidc-agent`, …).
+        product "product": Text,
+        /// Software version, where an image tag or the file shows it.
+        version "version": Text,
+        /// Issuer identifier.
+        issuer "issuer": Url,
+        /// Base URL of the endpoints.
+        base_url "base_url": Url,
+        /// Default lifetime of access tokens in seconds.
+        lifetime_access_token "lifetimes.access_token": Seconds,
+        /// Default lifetime of refresh tokens in seconds.
+        lifetime_refresh_token "lifetimes.refresh_token": Seconds,
+        /// Longest time a refresh token may stay unused, in seconds.
+        lifetime_refresh_idle "lifetimes.refresh_idle": Seconds,
+        /// Lifetime of ID tokens in seconds.
+        lifetime_id_token "lifetimes.id_token": Seconds,
+        /// Lifetime of device codes in seconds.
+        lifetime_device_code "lifetimes.device_code": Seconds,
+        /// Lifetime of authorization codes in seconds.
+        lifetime_authorization_code "lifetimes.authorization_code": Seconds,
+        /// Lifetime of registration access tokens in seconds.
+        lifetime_registration_token "lifetimes.registration_token": Seconds,
+        /// How long verifiers may cache the key set (Cache-Control max-age), in seconds.
+        jwks_cache "jwks_cache": Seconds,
+        /// Time between changes of the signing key, in seconds.
+        key_rotation "key_rotation": Seconds,
+        /// How far `nbf` is put before `iat`, in seconds.
+        nbf_offset "nbf_offset": Seconds,
+        /// Token profile issued by default (`wlcg`, `iam`, `aarc`, `kc`).
+        default_profile "default_profile": Text,
+        /// Who may register clients: `anyone`, `users`, `administrators` or `nobody`.
+        registration "registration": Text,
+        /// True when access tokens carry the user's name, e-mail and groups whatever was asked for.
+        authn_info_in_token "authn_info_in_token": Bool,
+        /// True when one refresh token may be used again and again (no rotation).
+        reuse_refresh_tokens "reuse_refresh_tokens": Bool,
+        /// True when PKCE is demanded of public clients.
+        pkce_enforced "pkce_enforced": Bool,
+        /// Signature algorithm.
+        signing_alg "signing_alg": Text,
+        /// Where the signing keys are read from.
+        keystore "keystore": Text,
+        /// True when that is a key the product ships, whose private half everybody has.
+        keystore_is_default "keystore_is_default": Bool,
+        /// Settings that hold a password or secret a product ships or documents; items name the setting.
+        default_secrets "default_secrets": Texts,
+        /// Settings that the running version ignores (renamed, misspelt); items name the setting.
+        ignored_settings "ignored_settings": Texts,
+        /// Start-up profiles that load test users and clients.
+        test_profiles "test_profiles": Texts,
+        /// True when a token exchange can widen the scopes of the exchanged token.
+        exchange_upscoping "exchange_upscoping": Bool,
+        /// Which connections must use TLS: `none`, `external` or `all`.
+        tls_required "tls_required": Text,
+        /// Redirect URIs that skip consent.
+        trusted_redirects "trusted_redirects": Texts,
+        /// Grant types the server offers.
+        grant_types "grant_types": Texts,
+        /// Scopes the server or broker asks for or hands out.
+        scopes "scopes": Texts,
+        /// True when users are not asked for consent.
+        skips_consent "skips_consent": Bool,
+    }
+}

@@ -1,0 +1,75 @@
+//! A JSON Web Token.
+
+super::record! {
+    /// A decoded JWT. Claims that are not listed here stay reachable for native rules.
+    pub struct Token {
+        /// `alg` of the JOSE header.
+        alg "header.alg": Text,
+        /// `kid` of the JOSE header.
+        kid "header.kid": Text,
+        /// `typ` of the JOSE header.
+        typ "header.typ": Text,
+        /// `crit` of the JOSE header.
+        crit "header.crit": Texts,
+        /// Header members that make a verifier fetch or trust a key of the token's own choice (`jku`, `x5u`, `jwk`, `x5c`).
+        key_references "header.key_references": Texts,
+        /// A `kid` among the claims instead of the header.
+        kid_claim "kid": Text,
+        /// Issuer.
+        iss "iss": Url,
+        /// Subject.
+        sub "sub": Text,
+        /// Audience; one string counts as a list of one.
+        aud "aud": Texts,
+        /// Expiry.
+        exp "exp": Time,
+        /// Start of validity.
+        nbf "nbf": Time,
+        /// Time of issue.
+        iat "iat": Time,
+        /// Token identifier.
+        jti "jti": Text,
+        /// `exp` minus `nbf`, or minus `iat` without `nbf`; unlimited without `exp`.
+        lifetime "lifetime": Seconds,
+        /// `iat` minus `nbf`: how far the start of validity was put back; negative when `nbf` is later.
+        backdating "backdating": Seconds,
+        /// Scopes of the `scope` claim (a space-separated string) or of an `scp` list.
+        scopes "scope": Texts,
+        /// The spelling of the scope claim: `string`, `array`, `scp`.
+        scope_form "scope_form": Text,
+        /// Client the token was issued to (`client_id`, `azp`, `cid`).
+        client_id "client_id": Text,
+        /// Authorized party of an ID token.
+        azp "azp": Text,
+        /// `wlcg.ver`.
+        wlcg_ver "wlcg.ver": Text,
+        /// `wlcg.groups`.
+        wlcg_groups "wlcg.groups": Texts,
+        /// `ver` (SciTokens).
+        ver "ver": Text,
+        /// `auth_time`.
+        auth_time "auth_time": Time,
+        /// `acr`.
+        acr "acr": Text,
+        /// `nonce`.
+        nonce "nonce": Text,
+        /// `at_hash`.
+        at_hash "at_hash": Text,
+        /// `eduperson_assurance`.
+        assurance "eduperson_assurance": Texts,
+        /// `entitlements` and `eduperson_entitlement`.
+        entitlements "entitlements": Texts,
+        /// `groups`.
+        groups "groups": Texts,
+        /// `roles`.
+        roles "roles": Texts,
+        /// Claims that name or describe a person (`name`, `email`, `preferred_username`, …).
+        personal_claims "personal_claims": Texts,
+        /// Registered claims whose JSON type RFC 7519 forbids; items name the claim.
+        mistyped_claims "mistyped_claims": Texts,
+        /// True when the compact form carries a signature (an empty third part is none).
+        signed "signed": Bool,
+        /// Length of the compact form in bytes; absent for decoded tokens.
+        size "size": Int,
+    }
+}

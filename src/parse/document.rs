@@ -1,0 +1,361 @@
+//! A [`Document`]: a tree over its source, read through [`Cursor`]s, addressed by JSON Pointer.
+
+use super::{Data, NodeId, Syntax, Text, Tree, json};
+use crate::source::{Source, Span};
+use std::sync::Arc;
+
+/// A parsed document (or one element of a large list, or a value decoded from another document).
+#[derive(Debug)]
+pub struct Document {
+    /// The text it was read from.
+    pub source: Arc<Source>,
+    /// The syntax it was read in.
+    pub syntax: Syntax,
+    /// The nodes.
+    pub tree: Tree,
+    /// JSON Pointer of the root inside the source's own document; empty unless this is one element of a list.
+    pub prefix: String,
+    /// Set when the text was decoded from a value of another document (a JWT segment, a `jwk` string).
+    pub decoded: Option<Decoded>,
+}
+
+/// How a decoded document's bytes map back to the file they came from.
+#[derive(Debug, Clone)]
+pub struct Decoded {
+    /// Pointer of the outer node, in the outer document.
+    pub outer_pointer: String,
+    /// The file's source.
+    pub outer: Arc<Source>,
+    /// The outer bytes that were decoded.
+    pub span: Span,
+    /// The encoding between the two.
+    pub encoding: Encoding,
+}
+
+/// Encodings a document can be nested in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// base64url without padding, standing literally in the outer text.
+    Base64Url,
+    /// A string whose escapes were resolved; only the whole string can be pointed at when it had escapes.
+    Escaped,
+    /// A string standing literally in the outer text.
+    Literal,
+}
+
+impl Decoded {
+    /// The smallest outer span that covers `inner`.
+    pub fn outer_span(&self, inner: Span) -> Span {
+        let start = self.span.start as usize;
+        match self.encoding {
+            Encoding::Escaped => self.span,
+            Encoding::Literal => Span::new(start + inner.start as usize, start + inner.end as usize),
+            Encoding::Base64Url => {
+                let from = start + inner.start as usize * 4 / 3;
+                let to = start + (inner.end as usize * 4).div_ceil(3);
+                Span::new(from, to.min(self.span.end as usize))
+            }
+        }
+    }
+}
+
+impl Document {
+    /// A document at the top of a source.
+    pub fn new(source: Arc<Source>, syntax: Syntax, tree: Tree) -> Self {
+        Document { source, syntax, tree, prefix: String::new(), decoded: None }
+    }
+
+    /// A cursor on the root.
+    pub fn root(&self) -> Cursor<'_> {
+        self.cursor(NodeId::ROOT)
+    }
+
+    /// A cursor on any node.
+    pub fn cursor(&self, id: NodeId) -> Cursor<'_> {
+        Cursor { document: self, id }
+    }
+
+    /// Text of a key or string.
+    pub fn text<'d>(&'d self, text: &'d Text) -> &'d str {
+        match text {
+            Text::Raw(span) => self.source.slice(*span),
+            Text::Owned(text) => text,
+        }
+    }
+
+    /// JSON Pointer (RFC 6901) of a node, with the document's prefix. A repeated key gets its occurrence
+    /// number from the second on: `/exp#2`.
+    pub fn pointer(&self, id: NodeId) -> String {
+        let mut steps = Vec::new();
+        let mut at = id;
+        while let Some(parent) = self.tree.parent(at) {
+            let cursor = self.cursor(at);
+            steps.push(match cursor.key() {
+                Some(key) => {
+                    let earlier = self
+                        .tree
+                        .children(parent)
+                        .take_while(|&sibling| sibling != at)
+                        .filter(|&sibling| self.cursor(sibling).key() == Some(key))
+                        .count();
+                    let mut step = key.replace('~', "~0").replace('/', "~1");
+                    if earlier > 0 {
+                        step.push_str(&format!("#{}", earlier + 1));
+                    }
+                    step
+                }
+                None => self.tree.children(parent).position(|sibling| sibling == at).unwrap_or(0).to_string(),
+            });
+            at = parent;
+        }
+        let mut pointer = self.prefix.clone();
+        for step in steps.iter().rev() {
+            pointer.push('/');
+            pointer.push_str(step);
+        }
+        pointer
+    }
+
+    /// The node a pointer (without prefix) leads to; the first of repeated keys unless `#n` says otherwise.
+    pub fn at_pointer(&self, pointer: &str) -> Option<Cursor<'_>> {
+        let mut at = self.root();
+        for step in pointer.split('/').skip(1) {
+            let name = step.replace("~1", "/").replace("~0", "~");
+            at = match at.data() {
+                Data::Seq => at.items().nth(step.parse().ok()?)?,
+                _ => match (at.get(&name), step.rsplit_once('#')) {
+                    (Some(member), _) => member,
+                    (None, Some((name, n))) => {
+                        let n: usize = n.parse().ok()?;
+                        at.entries().filter(|(key, _)| *key == name).nth(n.checked_sub(1)?)?.1
+                    }
+                    (None, None) => return None,
+                },
+            };
+        }
+        Some(at)
+    }
+
+    /// Reads a skipped list element as a document of its own (same source, prefixed pointer).
+    pub fn element(&self, id: NodeId) -> Result<Document, super::ParseError> {
+        let tree = json::read_span(self.source.text(), self.tree.node(id).span)?;
+        Ok(Document {
+            source: Arc::clone(&self.source),
+            syntax: self.syntax,
+            tree,
+            prefix: self.pointer(id),
+            decoded: self.decoded.clone(),
+        })
+    }
+
+    /// The whole document as a JSON value, for JSONPath. Repeated keys: the last wins; numbers that fit neither
+    /// i64 nor u64 nor f64 become strings of their text.
+    pub fn to_json(&self) -> serde_json::Value {
+        self.root().to_json()
+    }
+}
+
+/// A borrowed position in a document.
+#[derive(Clone, Copy)]
+pub struct Cursor<'d> {
+    /// The document.
+    pub document: &'d Document,
+    /// The node.
+    pub id: NodeId,
+}
+
+impl std::fmt::Debug for Cursor<'_> {
+    // Never the value: it may be a secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Cursor({})", self.document.pointer(self.id))
+    }
+}
+
+impl<'d> Cursor<'d> {
+    /// What the node is.
+    pub fn data(self) -> &'d Data {
+        &self.document.tree.node(self.id).data
+    }
+
+    /// Span of the value.
+    pub fn span(self) -> Span {
+        self.document.tree.node(self.id).span
+    }
+
+    /// The key, when the node is a member of a mapping.
+    pub fn key(self) -> Option<&'d str> {
+        self.document.tree.node(self.id).key.as_deref().map(|(text, _)| self.document.text(text))
+    }
+
+    /// Span of the key.
+    pub fn key_span(self) -> Option<Span> {
+        self.document.tree.node(self.id).key.as_deref().map(|(_, span)| *span)
+    }
+
+    /// The first member with this name; `None` also when the node is no mapping.
+    pub fn get(self, name: &str) -> Option<Cursor<'d>> {
+        if *self.data() != Data::Map {
+            return None;
+        }
+        self.items().find(|member| member.key() == Some(name))
+    }
+
+    /// Follows several names.
+    pub fn path(self, names: &[&str]) -> Option<Cursor<'d>> {
+        names.iter().try_fold(self, |at, name| at.get(name))
+    }
+
+    /// True when the node is a mapping with this member.
+    pub fn has(self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// Children of a list or mapping; nothing for scalars.
+    pub fn items(self) -> impl Iterator<Item = Cursor<'d>> + 'd {
+        let document = self.document;
+        document.tree.children(self.id).map(move |id| Cursor { document, id })
+    }
+
+    /// Members of a mapping with their names.
+    pub fn entries(self) -> impl Iterator<Item = (&'d str, Cursor<'d>)> + 'd {
+        self.items().filter_map(|item| item.key().map(|key| (key, item)))
+    }
+
+    /// True for a mapping.
+    pub fn is_map(self) -> bool {
+        *self.data() == Data::Map
+    }
+
+    /// True for a list.
+    pub fn is_seq(self) -> bool {
+        *self.data() == Data::Seq
+    }
+
+    /// True for null.
+    pub fn is_null(self) -> bool {
+        *self.data() == Data::Null
+    }
+
+    /// The text of a string; `None` for everything else (numbers included).
+    pub fn as_str(self) -> Option<&'d str> {
+        match self.data() {
+            Data::Text(text) => Some(self.document.text(text)),
+            _ => None,
+        }
+    }
+
+    /// The text of any scalar as it stands in the file (a string without its quotes).
+    pub fn scalar_text(self) -> Option<&'d str> {
+        match self.data() {
+            Data::Text(text) => Some(self.document.text(text)),
+            Data::Number | Data::Bool(_) => Some(self.document.source.slice(self.span())),
+            _ => None,
+        }
+    }
+
+    /// A boolean.
+    pub fn as_bool(self) -> Option<bool> {
+        match self.data() {
+            Data::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// A number that is a whole number within 64 bits: `3600`, `3600.0` and `3.6e3` alike, computed from the
+    /// digits without floating point. `None` for strings, fractions and anything larger.
+    pub fn as_i64(self) -> Option<i64> {
+        match self.data() {
+            Data::Number => whole_number(self.document.source.slice(self.span())),
+            _ => None,
+        }
+    }
+
+    /// This node and everything below as a JSON value; see [`Document::to_json`].
+    pub fn to_json(self) -> serde_json::Value {
+        use serde_json::Value;
+        match self.data() {
+            Data::Null | Data::Skipped => Value::Null,
+            Data::Bool(value) => Value::Bool(*value),
+            Data::Number => {
+                let text = self.document.source.slice(self.span());
+                match (text.parse::<i64>(), text.parse::<u64>(), whole_number(text)) {
+                    (Ok(number), ..) => number.into(),
+                    (_, Ok(number), _) => number.into(),
+                    (.., Some(number)) => number.into(),
+                    _ => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.into())),
+                }
+            }
+            Data::Text(text) => Value::String(self.document.text(text).into()),
+            Data::Seq => self.items().map(Cursor::to_json).collect(),
+            Data::Map => Value::Object(self.entries().map(|(key, item)| (key.to_string(), item.to_json())).collect()),
+        }
+    }
+}
+
+/// The exact value of a JSON number when it is whole and fits 64 bits.
+pub(crate) fn whole_number(text: &str) -> Option<i64> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (mantissa, exponent) = match digits.find(['e', 'E']) {
+        Some(at) => (&digits[..at], digits[at + 1..].parse::<i32>().ok()?),
+        None => (digits, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = whole.bytes().chain(fraction.bytes());
+    if whole.is_empty() || !all.clone().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    // Value = (whole ++ fraction) * 10^(exponent - fraction.len()).
+    let shift = exponent.checked_sub(i32::try_from(fraction.len()).ok()?)?;
+    let mut value: i128 = 0;
+    let total = whole.len() + fraction.len();
+    for (index, byte) in all.enumerate() {
+        let digit = i128::from(byte - b'0');
+        let remaining = total - index;
+        if shift < 0 && remaining <= shift.unsigned_abs() as usize {
+            if digit != 0 {
+                return None; // a real fraction
+            }
+            continue;
+        }
+        value = value.checked_mul(10)?.checked_add(digit)?;
+    }
+    for _ in 0..shift.max(0) {
+        if value == 0 {
+            break;
+        }
+        value = value.checked_mul(10)?;
+        if value > i128::from(u64::MAX) {
+            return None;
+        }
+    }
+    i64::try_from(if negative { -value } else { value }).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole_number;
+
+    #[test]
+    fn whole_numbers_are_exact() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("-0", Some(0)),
+            ("3600.0", Some(3600)),
+            ("3.6e3", Some(3600)),
+            ("36000e-1", Some(3600)),
+            ("1.5", None),
+            ("1e400", None),
+            ("0e999999999", Some(0)),
+            ("9007199254740993", Some(9007199254740993)),
+            ("9223372036854775807", Some(i64::MAX)),
+            ("-9223372036854775808", Some(i64::MIN)),
+            ("9223372036854775808", None),
+            ("1e", None),
+        ] {
+            assert_eq!(whole_number(text), expected, "{text}");
+        }
+    }
+}

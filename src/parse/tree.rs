@@ -1,0 +1,250 @@
+//! The tree every reader builds: nodes in one vector, linked by index, each with its byte span.
+
+use crate::source::Span;
+
+/// Index of a node in its [`Tree`]. The root is [`NodeId::ROOT`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub(crate) u32);
+
+impl NodeId {
+    /// The root of every tree.
+    pub const ROOT: NodeId = NodeId(0);
+    const NONE: u32 = u32::MAX;
+}
+
+/// Text of a string or key: a slice of the source where it stands there literally, else the decoded text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Text {
+    /// The source bytes under the span are the text.
+    Raw(Span),
+    /// The text after escapes, folding or anchors were resolved.
+    Owned(Box<str>),
+}
+
+/// What a node is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// `null` (YAML: also `~` and the empty scalar).
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// A number; its exact text is the slice under the node's span.
+    Number,
+    /// A string.
+    Text(Text),
+    /// A list.
+    Seq,
+    /// A mapping. Repeated keys are all kept, in order.
+    Map,
+    /// An element of a large top-level list that was skipped; [`super::Document::element`] reads it on demand.
+    Skipped,
+}
+
+/// One node: value span, optional key, links.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Span of the value (quotes and brackets included).
+    pub span: Span,
+    /// What it is.
+    pub data: Data,
+    pub(super) key: Option<Box<(Text, Span)>>,
+    pub(super) parent: u32,
+    pub(super) first: u32,
+    pub(super) next: u32,
+}
+
+/// Something readable but suspicious that a reader met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// What it is.
+    pub kind: NoteKind,
+    /// The node it is about (for a duplicate key the later member).
+    pub node: NodeId,
+    /// The other node involved (for a duplicate key the earlier member).
+    pub other: Option<NodeId>,
+}
+
+/// Kinds of [`Note`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NoteKind {
+    /// A mapping holds the same key twice (after escapes are resolved).
+    DuplicateKey,
+    /// A plain YAML scalar that YAML 1.1 and 1.2 readers understand differently (`no`, `010`, `12:30`, `1_000`).
+    AmbiguousScalar,
+    /// A string holds a lone UTF-16 surrogate escape; it was read as U+FFFD.
+    LoneSurrogate,
+}
+
+/// Nodes of one document.
+#[derive(Clone, Debug, Default)]
+pub struct Tree {
+    pub(super) nodes: Vec<Node>,
+    /// What the reader noticed, in document order.
+    pub notes: Vec<Note>,
+    /// Spans of comments, in document order, without their line ending.
+    pub comments: Vec<Span>,
+}
+
+impl Tree {
+    /// The node with this id.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0 as usize]
+    }
+
+    /// Number of nodes.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// True when nothing was read.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// Children of a list or mapping, in document order.
+    pub fn children(&self, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        let mut next = self.node(id).first;
+        std::iter::from_fn(move || {
+            let id = NodeId(next);
+            (next != NodeId::NONE).then(|| {
+                next = self.node(id).next;
+                id
+            })
+        })
+    }
+
+    /// The parent, `None` for the root.
+    pub fn parent(&self, id: NodeId) -> Option<NodeId> {
+        let parent = self.node(id).parent;
+        (parent != NodeId::NONE).then_some(NodeId(parent))
+    }
+
+    /// Every node, in document order.
+    pub fn ids(&self) -> impl Iterator<Item = NodeId> + '_ {
+        (0..self.nodes.len() as u32).map(NodeId)
+    }
+}
+
+/// Builds a [`Tree`] from events: `open`/`close` around containers, `leaf` for scalars, `key` before a member.
+///
+/// The caller keeps calls balanced and checks depth; duplicate keys are noticed by [`TreeBuilder::close`].
+#[derive(Default)]
+pub struct TreeBuilder {
+    tree: Tree,
+    open: Vec<(u32, u32)>, // (container, last child or NONE)
+    key: Option<Box<(Text, Span)>>,
+}
+
+impl TreeBuilder {
+    /// An empty builder.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Number of containers open now.
+    pub fn depth(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Gives the next node a key.
+    pub fn key(&mut self, text: Text, span: Span) {
+        self.key = Some(Box::new((text, span)));
+    }
+
+    fn push(&mut self, data: Data, span: Span) -> u32 {
+        let id = self.tree.nodes.len() as u32;
+        let parent = match self.open.last_mut() {
+            None => NodeId::NONE,
+            Some((parent, last)) => {
+                if *last == NodeId::NONE {
+                    self.tree.nodes[*parent as usize].first = id;
+                } else {
+                    self.tree.nodes[*last as usize].next = id;
+                }
+                *last = id;
+                *parent
+            }
+        };
+        let key = self.key.take();
+        self.tree.nodes.push(Node { span, data, key, parent, first: NodeId::NONE, next: NodeId::NONE });
+        id
+    }
+
+    /// Adds a scalar (or a skipped element).
+    pub fn leaf(&mut self, data: Data, span: Span) -> NodeId {
+        NodeId(self.push(data, span))
+    }
+
+    /// Opens a list (`Data::Seq`) or mapping (`Data::Map`) that starts at `start`.
+    pub fn open(&mut self, data: Data, start: usize) -> NodeId {
+        let id = self.push(data, Span::new(start, start));
+        self.open.push((id, NodeId::NONE));
+        NodeId(id)
+    }
+
+    /// Closes the innermost container, which ends at `end`; notes the duplicate keys of a mapping.
+    pub fn close(&mut self, end: usize, source: &str) {
+        let Some((id, _)) = self.open.pop() else { return };
+        let node = &mut self.tree.nodes[id as usize];
+        node.span.end = end as u32;
+        if node.data == Data::Map {
+            self.note_duplicates(NodeId(id), source);
+        }
+    }
+
+    fn note_duplicates(&mut self, map: NodeId, source: &str) {
+        let children: Vec<NodeId> = self.tree.children(map).collect();
+        let mut found = Vec::new();
+        {
+            let tree = &self.tree;
+            let name = |id: NodeId| -> &str {
+                match tree.node(id).key.as_deref() {
+                    Some((Text::Raw(span), _)) => &source[span.range()],
+                    Some((Text::Owned(text), _)) => text,
+                    None => "",
+                }
+            };
+            if children.len() <= 24 {
+                for (index, &later) in children.iter().enumerate() {
+                    if let Some(&earlier) = children[..index].iter().find(|&&earlier| name(earlier) == name(later)) {
+                        found.push((later, earlier));
+                    }
+                }
+            } else {
+                let mut seen = std::collections::HashMap::with_capacity(children.len());
+                for &later in &children {
+                    match seen.entry(name(later)) {
+                        std::collections::hash_map::Entry::Occupied(first) => found.push((later, *first.get())),
+                        std::collections::hash_map::Entry::Vacant(slot) => {
+                            slot.insert(later);
+                        }
+                    }
+                }
+            }
+        }
+        self.tree.notes.extend(
+            found.into_iter().map(|(node, other)| Note { kind: NoteKind::DuplicateKey, node, other: Some(other) }),
+        );
+    }
+
+    /// Records something noticed about a node.
+    pub fn note(&mut self, kind: NoteKind, node: NodeId) {
+        self.tree.notes.push(Note { kind, node, other: None });
+    }
+
+    /// Records a comment.
+    pub fn comment(&mut self, span: Span) {
+        self.tree.comments.push(span);
+    }
+
+    /// The finished tree; notes are put in document order.
+    pub fn finish(mut self) -> Tree {
+        self.tree.notes.sort_by_key(|note| note.node);
+        self.tree
+    }
+
+    /// The tree built so far, for readers that resolve aliases or merge keys against it.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+}

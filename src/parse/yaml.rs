@@ -1,0 +1,4 @@
+//! stub
+use super::*;
+/// x
+pub fn read(_t: &str) -> (Vec<Tree>, Vec<ParseError>) { (vec![], vec![]) }

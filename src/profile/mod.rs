@@ -1,0 +1,5 @@
+//! Profiles and their versions, limit tables, and the requirement ledger.
+
+mod raw;
+
+pub use raw::*;

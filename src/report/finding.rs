@@ -1,0 +1,184 @@
+//! What renderers receive.
+
+use crate::rule::Severity;
+use crate::source::Position;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// A place in a file. Lines and columns count from 1, columns in Unicode code points; the end is exclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+pub struct Region {
+    /// First line.
+    pub start_line: u32,
+    /// First column.
+    pub start_column: u32,
+    /// Line of the end.
+    pub end_line: u32,
+    /// Column one past the last character.
+    pub end_column: u32,
+    /// First byte, from 0.
+    pub byte_offset: u64,
+    /// Number of bytes.
+    pub byte_length: u64,
+}
+
+impl Region {
+    /// The region between two positions.
+    pub fn new(start: Position, end: Position, byte_offset: usize, byte_length: usize) -> Self {
+        Region {
+            start_line: start.line,
+            start_column: start.column,
+            end_line: end.line,
+            end_column: end.column,
+            byte_offset: byte_offset as u64,
+            byte_length: byte_length as u64,
+        }
+    }
+}
+
+/// The thing a finding is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct TargetRef {
+    /// Target kind (`client`, `access-token`, …), or `document` for native rules.
+    pub kind: String,
+    /// What users call it.
+    pub name: String,
+}
+
+/// A further place that belongs to a finding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Related {
+    /// What it shows.
+    pub message: String,
+    /// File.
+    pub path: String,
+    /// Place in the file.
+    pub region: Region,
+    /// Its pointer.
+    pub pointer: String,
+}
+
+/// How a finding was suppressed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Suppressed {
+    /// `inline`, `waiver` or `baseline`.
+    pub kind: SuppressionKind,
+    /// The reason given.
+    pub reason: String,
+    /// Who owns the waiver, when it names someone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Last day a waiver holds (YYYY-MM-DD).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+}
+
+/// Where a suppression came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SuppressionKind {
+    /// A comment beside the finding.
+    Inline,
+    /// A waiver file.
+    Waiver,
+    /// A baseline file.
+    Baseline,
+}
+
+/// A finished finding. Texts are free of secrets; control characters are escaped by each writer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Finding {
+    /// Rule id.
+    pub rule: String,
+    /// The one profile it was judged by (`wlcg@1.3`, `general@1`).
+    pub profile: String,
+    /// Severity after policy.
+    pub severity: Severity,
+    /// Severity the profile gives.
+    pub default_severity: Severity,
+    /// What was found.
+    pub message: String,
+    /// File, relative to the working directory where it lies below it; `<stdin>` for standard input.
+    pub path: String,
+    /// Place in the file.
+    pub region: Region,
+    /// JSON Pointer in the file's document.
+    pub pointer: String,
+    /// JSON Pointer in the document decoded from there (a JWT's payload), else null.
+    pub inner_pointer: Option<String>,
+    /// What it is about.
+    pub target: TargetRef,
+    /// Requirements of this profile the rule rests on.
+    pub requirements: Vec<String>,
+    /// Further places.
+    pub related: Vec<Related>,
+    /// What to do.
+    pub help: String,
+    /// Stable identity across runs, 32 hexadecimal digits.
+    pub fingerprint: String,
+    /// Set when suppressed.
+    pub suppressed: Option<Suppressed>,
+}
+
+/// A rule that could not judge a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct NotJudged {
+    /// Rule id.
+    pub rule: String,
+    /// File.
+    pub path: String,
+    /// What was not judged.
+    pub target: TargetRef,
+    /// The field that is missing or malformed.
+    pub field: String,
+    /// Why.
+    pub why: String,
+}
+
+/// A file that could not be read, parsed or recognised, or part of one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct FileError {
+    /// File.
+    pub path: String,
+    /// What is wrong and what to do next.
+    pub message: String,
+    /// Where, when known.
+    pub region: Option<Region>,
+}
+
+/// A document that was judged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct DocumentRef {
+    /// File.
+    pub path: String,
+    /// Native kind.
+    pub kind: String,
+    /// Number of targets it yielded.
+    pub targets: u64,
+}
+
+/// A profile that was applied and why.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+pub struct ProfileRef {
+    /// `family@version`.
+    pub id: String,
+    /// Why it applies.
+    pub why: String,
+}
+
+/// Counts of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Summary {
+    /// Findings of severity error that are not suppressed.
+    pub error: u64,
+    /// Warnings.
+    pub warning: u64,
+    /// Notes.
+    pub note: u64,
+    /// Suppressed findings of any severity.
+    pub suppressed: u64,
+    /// Targets that every applicable rule could judge.
+    pub judged: u64,
+    /// Targets that at least one applicable rule could not judge.
+    pub not_judged: u64,
+}

@@ -1,0 +1,5 @@
+//! Rules: loading, operators, expressions, messages, examples.
+
+mod raw;
+
+pub use raw::*;

@@ -1,0 +1,337 @@
+//! The rule file as written: what `schemas/rule.schema.json` describes.
+
+use crate::model::TargetKind;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How bad a finding is; the words are SARIF's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing; never fails a run by default.
+    Note,
+    /// A recommendation is not followed.
+    Warning,
+    /// A requirement is broken, or someone can gain access now.
+    Error,
+}
+
+impl Severity {
+    /// The word in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Note => "note",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        }
+    }
+}
+
+impl std::fmt::Display for Severity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One rule, one file.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "tokenvet rule")]
+pub struct RawRule {
+    /// Kebab-case name of the bad thing; reads after "allow …". Equals the file name.
+    pub id: String,
+    /// One sentence that says what is wrong.
+    pub title: String,
+    /// The target kinds the rule judges. Exactly one of `target` and `kind` is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<OneOrMany<TargetKind>>,
+    /// Native document kinds the rule judges through `select`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<OneOrMany<String>>,
+    /// JSONPath (RFC 9535) into the native document; every match is judged on its own, or is the violation itself
+    /// when there is no `check`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub select: Option<String>,
+    /// Name of the profile limit that `limit` stands for in `check`; severity and requirements come from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
+    /// Ids of the requirements the rule enforces. They decide profiles and severity.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requirements: Vec<String>,
+    /// Severity of a rule without requirements (exposures and product traps; always applied), or a lower severity
+    /// than the requirements give; then `severity_reason` says why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// Why the severity is not the one the requirements give.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity_reason: Option<String>,
+    /// Entries of the WG's risk register (`TR-1` … `TR-7`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub risks: Vec<String>,
+    /// When the rule applies; everything else is "not applicable". All conditions must hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Check>,
+    /// The list field whose elements are judged one by one (`item` in `check` and `message`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub each: Option<String>,
+    /// What must hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
+    /// Fields to point at; the default is the operator's field. Mandatory with `cel`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub at: Vec<String>,
+    /// What was found; `{field}`, `{item}`, `{limit}` and `{profile}` are filled in.
+    pub message: String,
+    /// What to do: names the product's own knob and who can turn it.
+    pub help: String,
+    /// Why it matters.
+    pub rationale: String,
+    /// Legitimate exceptions and how the tool knows them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exceptions: Option<String>,
+    /// Documents and pages to read on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<String>,
+    /// Inputs with the expected outcome; run by `tokenvet test` and `cargo test`.
+    #[serde(default)]
+    pub examples: Vec<RawExample>,
+}
+
+/// A list that may be written as a single value.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OneOrMany<T> {
+    /// One value.
+    One(T),
+    /// Several values.
+    Many(Vec<T>),
+}
+
+impl<T> OneOrMany<T> {
+    /// The values.
+    pub fn as_slice(&self) -> &[T] {
+        match self {
+            OneOrMany::One(one) => std::slice::from_ref(one),
+            OneOrMany::Many(many) => many,
+        }
+    }
+}
+
+/// Conditions on fields, all of which must hold. The key is a field name (`item` under `each`), or `cel`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Check {
+    /// A CEL expression over `self`, `item`, `limit` and `now` that must be true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cel: Option<String>,
+    /// Operators by field.
+    #[serde(flatten)]
+    pub fields: BTreeMap<String, Operators>,
+}
+
+/// A number written out, or the word `limit` for the profile's value.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Bound {
+    /// A fixed number.
+    Number(i64),
+    /// The profile's limit; only the word `limit` is accepted.
+    Limit(LimitWord),
+}
+
+/// The word `limit`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LimitWord {
+    /// The profile's limit.
+    Limit,
+}
+
+/// Operators on one field. Several may stand together; all must hold.
+///
+/// On an absent field every operator but `present` is "not applicable" in `check` and false in `when`; on an unknown or malformed one the
+/// rule is "not judged". List fields: `contains*` look at the whole list, the text operators at every element.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Operators {
+    /// `true`: the field must be there (unknown is not judged). `false`: it must be absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub present: Option<bool>,
+    /// `true`: the field must have no limit; `false`: it must have one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unlimited: Option<bool>,
+    /// `false`: the field must not be of a wrong type or form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub malformed: Option<bool>,
+    /// Boolean fields: must have this value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is: Option<bool>,
+    /// Must be equal to this text or number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub equals: Option<Scalar>,
+    /// Must not be equal to this text or number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_equals: Option<Scalar>,
+    /// Must be one of these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub one_of: Option<Vec<Scalar>>,
+    /// Must be none of these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub none_of: Option<Vec<Scalar>>,
+    /// The list must hold this element.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contains: Option<String>,
+    /// The list must hold at least one of these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contains_any: Option<Vec<String>>,
+    /// The list must hold none of these; every offending element is one finding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contains_none: Option<Vec<String>>,
+    /// Must match this regular expression (Rust `regex` syntax, unanchored, linear time).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
+    /// Must not match this regular expression.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_pattern: Option<String>,
+    /// At most this (seconds, bits or count); a list counts its elements, a text its characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<Bound>,
+    /// At least this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<Bound>,
+    /// A list has no element twice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unique: Option<bool>,
+    /// Must be a URL of this form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<UrlShape>,
+    /// Scope algebra on every scope of the list (or on the one text).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<ScopeShape>,
+    /// Must follow the group grammar of this family.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupGrammar>,
+    /// Must be a version this semver requirement matches (`>=1.0, <2`); `1.0` counts as `1.0.0`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+/// A text, number or boolean.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Scalar {
+    /// True or false.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// Text.
+    Text(String),
+}
+
+/// What a URL must look like. A text that is no absolute URL fails every demand.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct UrlShape {
+    /// Allowed schemes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheme: Option<Vec<String>>,
+    /// Forbidden schemes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_scheme: Option<Vec<String>>,
+    /// May it have a query?
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query: Option<bool>,
+    /// May it have a fragment?
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fragment: Option<bool>,
+    /// May it carry user information (`user:password@`)?
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub userinfo: Option<bool>,
+    /// May it end with a slash?
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trailing_slash: Option<bool>,
+    /// May it be a loopback address (127.0.0.0/8, ::1, localhost)?
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loopback: Option<bool>,
+    /// May it be an address or name that only this machine or site can reach (RFC 1918, link-local, `.local`, a bare host name)?
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub private: Option<bool>,
+    /// May it hold a wildcard (`*`)?
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wildcard: Option<bool>,
+    /// May it name the scheme's default port?
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_port: Option<bool>,
+    /// May it have upper-case letters in scheme or host, or dot segments in its path?
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub denormalised: Option<bool>,
+    /// May its path hold an empty segment (`//`)?
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub empty_segment: Option<bool>,
+}
+
+/// What scopes must look like. Texts that are no capability scope (`openid`, `wlcg`) pass every demand.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScopeShape {
+    /// The capability scopes this is about, by operation (`storage.modify`); all when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of: Option<Vec<String>>,
+    /// `true`: a path must be given. `false`: no path may be given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<bool>,
+    /// `true`: the path must be absolute (`/…`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub absolute: Option<bool>,
+    /// `true`: the path must be normalised: no `.` or `..` segment, no `//`, no percent-encoded slash or dot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub normalised: Option<bool>,
+    /// `false`: the path must not be the root `/`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub root: Option<bool>,
+    /// `true`: the operation must be one the profile family defines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known: Option<bool>,
+    /// `false`: no scope may be covered by another one of the list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redundant: Option<bool>,
+}
+
+/// Group grammars.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum GroupGrammar {
+    /// WLCG: `/vo/sub`, segments of letters, digits, `_`, `-`, `.`.
+    Wlcg,
+}
+
+/// One example. Exactly one of `pass`, `fail`, `skip` and `unknown` holds the native document.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawExample {
+    /// What the example shows.
+    pub name: String,
+    /// Native kind of the document (`jwt-claims`, `indigo-iam-clients`); it must be recognised as this.
+    pub kind: String,
+    /// The profile to judge by; the newest one that holds the rule when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// The rule applies and finds nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pass: Option<serde_json::Value>,
+    /// The rule finds something at `at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fail: Option<serde_json::Value>,
+    /// The rule does not apply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip: Option<serde_json::Value>,
+    /// The rule cannot judge: a field it needs is unknown or malformed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<serde_json::Value>,
+    /// Native pointers of the findings a `fail` must give, all of them, in document order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub at: Vec<String>,
+    /// The message of the first finding, when the example pins it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub says: Option<String>,
+}
