@@ -165,7 +165,10 @@ impl<'d> Reader<'d> {
         self.member(name, |member, at| match member.as_str() {
             Some(text) => Field::list(vec![Field::text(text, at)], at),
             None if member.is_seq() => self.items(member),
-            None => Field::malformed(format!("a string or a list of strings is expected, {} stands there", type_name(member)), at),
+            None => Field::malformed(
+                format!("a string or a list of strings is expected, {} stands there", type_name(member)),
+                at,
+            ),
         })
     }
 
@@ -173,7 +176,10 @@ impl<'d> Reader<'d> {
     pub fn words(&self, name: &str) -> Field<'d> {
         self.member(name, |member, at| match member.as_str() {
             Some(text) => Field::list(text.split_ascii_whitespace().map(|word| Field::text(word, at)).collect(), at),
-            None => Field::malformed(format!("a space-separated string is expected, {} stands there", type_name(member)), at),
+            None => Field::malformed(
+                format!("a space-separated string is expected, {} stands there", type_name(member)),
+                at,
+            ),
         })
     }
 

@@ -222,9 +222,11 @@ impl TreeBuilder {
                 }
             }
         }
-        self.tree.notes.extend(
-            found.into_iter().map(|(node, other)| Note { kind: NoteKind::DuplicateKey, node, other: Some(other) }),
-        );
+        self.tree.notes.extend(found.into_iter().map(|(node, other)| Note {
+            kind: NoteKind::DuplicateKey,
+            node,
+            other: Some(other),
+        }));
     }
 
     /// Records something noticed about a node.

@@ -12,17 +12,63 @@ pub const MASK: char = '*';
 
 /// Member names whose string values are secrets in every format. Compared without case, `-`, `_` and `.`.
 const SECRET_KEYS: &[&str] = &[
-    "accesstoken", "actuatorpassword", "apikey", "apitoken", "assertion", "authorization", "bearertoken", "bindpassword",
-    "clientassertion", "clientsecret", "clientsecretbasic", "cookiesecret", "credential", "credentials", "dbpassword",
-    "devicecode", "dsn", "encryptionkey", "exampleappsecret", "idtoken", "iamdbpassword", "initialaccesstoken", "jwt",
-    "keypassword", "keystorepassword", "mytoken", "passphrase", "passwd", "password", "privatekey", "privatekeypem", "pwd",
-    "refreshtoken", "registrationaccesstoken", "registrationtoken", "rootpassword", "secret", "secretdata", "secretkey",
-    "secretstring", "secrets", "secretsalt", "salt", "signingkey", "softwarestatement", "storepassword", "subjecttoken",
-    "token", "tokenvalue", "actortoken", "hash", "value_secret",
+    "accesstoken",
+    "actuatorpassword",
+    "apikey",
+    "apitoken",
+    "assertion",
+    "authorization",
+    "bearertoken",
+    "bindpassword",
+    "clientassertion",
+    "clientsecret",
+    "clientsecretbasic",
+    "cookiesecret",
+    "credential",
+    "credentials",
+    "dbpassword",
+    "devicecode",
+    "dsn",
+    "encryptionkey",
+    "exampleappsecret",
+    "idtoken",
+    "iamdbpassword",
+    "initialaccesstoken",
+    "jwt",
+    "keypassword",
+    "keystorepassword",
+    "mytoken",
+    "passphrase",
+    "passwd",
+    "password",
+    "privatekey",
+    "privatekeypem",
+    "pwd",
+    "refreshtoken",
+    "registrationaccesstoken",
+    "registrationtoken",
+    "rootpassword",
+    "secret",
+    "secretdata",
+    "secretkey",
+    "secretstring",
+    "secrets",
+    "secretsalt",
+    "salt",
+    "signingkey",
+    "softwarestatement",
+    "storepassword",
+    "subjecttoken",
+    "token",
+    "tokenvalue",
+    "actortoken",
+    "hash",
+    "value_secret",
 ];
 
 /// Name endings that mark a secret as well (`IAM_ADMIN_PASSWORD`, `db-secret`).
-const SECRET_ENDINGS: &[&str] = &["password", "passwd", "secret", "privatekey", "apikey", "accesstoken", "refreshtoken", "passphrase"];
+const SECRET_ENDINGS: &[&str] =
+    &["password", "passwd", "secret", "privatekey", "apikey", "accesstoken", "refreshtoken", "passphrase"];
 
 /// JWK members that hold private key material (RFC 7518 sections 6.2.2, 6.3.2 and 6.4).
 const JWK_PRIVATE: &[&str] = &["d", "p", "q", "dp", "dq", "qi", "k", "oth"];
@@ -34,8 +80,7 @@ pub fn is_secret_key(name: &str) -> bool {
     }
     let folded: String =
         name.chars().filter(|c| !matches!(c, '-' | '_' | '.' | ' ')).map(|c| c.to_ascii_lowercase()).collect();
-    SECRET_KEYS.contains(&folded.as_str())
-        || SECRET_ENDINGS.iter().any(|ending| folded.ends_with(ending))
+    SECRET_KEYS.contains(&folded.as_str()) || SECRET_ENDINGS.iter().any(|ending| folded.ends_with(ending))
 }
 
 /// True when this member of a JWK (an object with `kty`) holds private key material.
@@ -126,7 +171,14 @@ mod tests {
 
     #[test]
     fn knows_secret_names_in_every_spelling() {
-        for name in ["client_secret", "clientSecret", "IAM_DB_PASSWORD", "client.secret", "registration_access_token", "refresh-token"] {
+        for name in [
+            "client_secret",
+            "clientSecret",
+            "IAM_DB_PASSWORD",
+            "client.secret",
+            "registration_access_token",
+            "refresh-token",
+        ] {
             assert!(is_secret_key(name), "{name}");
         }
         for name in ["client_id", "token_endpoint", "secretary", "password_file_path_hint", "jwks_uri"] {
@@ -138,7 +190,11 @@ mod tests {
     fn masks_by_shape_and_keeps_length() {
         let text = "a eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl b https://u:pw@h/ x";
         let masked = redact(text);
-        assert!(masked.contains("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.*") && !masked.contains("c2ln") && !masked.contains("pw@"));
+        assert!(
+            masked.contains("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.*")
+                && !masked.contains("c2ln")
+                && !masked.contains("pw@")
+        );
         assert_eq!(masked.chars().count(), text.chars().count());
     }
 
