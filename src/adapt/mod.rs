@@ -4,6 +4,8 @@
 //! lifetime stands, which members are secrets. It recognises its format by content, never by file name.
 
 mod read;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use read::Reader;
 

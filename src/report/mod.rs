@@ -4,3 +4,82 @@
 mod finding;
 
 pub use finding::*;
+
+use std::io;
+
+/// One judged file, handed to renderers while its text is still in memory. Files arrive in path order.
+#[derive(Debug)]
+pub struct Checked<'a> {
+    /// The masked text, for snippets; `None` when the file could not be read or parsed.
+    pub view: Option<View<'a>>,
+    /// Documents recognised in the file.
+    pub documents: Vec<DocumentRef>,
+    /// Findings, sorted by offset, length, rule, profile, pointer.
+    pub findings: Vec<Finding>,
+    /// What could not be judged.
+    pub not_judged: Vec<NotJudged>,
+    /// Errors of the file.
+    pub errors: Vec<FileError>,
+}
+
+/// What renderers may see of a file: whole lines with every secret masked.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    source: &'a crate::source::Source,
+    secrets: &'a [crate::source::Span],
+}
+
+impl<'a> View<'a> {
+    /// A view of a source that hides these spans, besides everything that looks like a secret.
+    pub fn new(source: &'a crate::source::Source, secrets: &'a [crate::source::Span]) -> Self {
+        View { source, secrets }
+    }
+
+    /// Name of the file.
+    pub fn name(&self) -> &'a str {
+        self.source.name()
+    }
+
+    /// Number of lines, at least 1.
+    pub fn lines(&self) -> usize {
+        self.source.line_index().count()
+    }
+
+    /// Byte range of a line (from 1) in the file, without its line ending.
+    pub fn line_range(&self, line: u32) -> Option<std::ops::Range<usize>> {
+        self.source.line_index().line(self.source.text(), line)
+    }
+
+    /// The masked text of a byte range; as many characters and line breaks as the file has there.
+    pub fn text(&self, range: std::ops::Range<usize>) -> String {
+        crate::source::mask::window(self.source, range, self.secrets)
+    }
+}
+
+/// The closing facts of a run.
+#[derive(Debug, Default)]
+pub struct Run {
+    /// The clock of the run (RFC 3339, UTC).
+    pub now: String,
+    /// SHA-256 of the effective policy, `None` without one.
+    pub policy_digest: Option<String>,
+    /// Profiles that were applied to at least one target.
+    pub profiles: Vec<ProfileRef>,
+    /// Findings that belong to the run as a whole (unused waivers, fleet rules), sorted like the others.
+    pub findings: Vec<Finding>,
+    /// Errors that belong to no judged file.
+    pub errors: Vec<FileError>,
+    /// Files met while walking that nothing recognised.
+    pub skipped: u64,
+    /// Counts.
+    pub summary: Summary,
+}
+
+/// An output format.
+pub trait Reporter {
+    /// One file is finished.
+    fn file(&mut self, checked: &Checked<'_>) -> io::Result<()>;
+
+    /// The run is finished; everything still held back is written.
+    fn finish(&mut self, run: &Run) -> io::Result<()>;
+}
