@@ -1,6 +1,7 @@
 //! Profiles and requirements as written under `rules/profiles/` and `rules/requirements/`.
 
-use crate::rule::Severity;
+use crate::model::TargetKind;
+use crate::rule::{Check, OneOrMany, Severity};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -26,9 +27,25 @@ pub struct RawProfile {
     /// The version of the requirements taken from those documents; absent takes every one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document_version: Option<String>,
+    /// What shows that a target belongs to this family; the family's newest version then applies. Any version may
+    /// hold evidence, one is enough.
+    #[serde(default)]
+    pub shown_by: Vec<RawEvidence>,
     /// Limits by name (`access_token.lifetime.max`).
     #[serde(default)]
     pub limits: BTreeMap<String, RawLimit>,
+}
+
+/// Evidence that a target belongs to a family.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawEvidence {
+    /// The target kinds this evidence is about.
+    pub target: OneOrMany<TargetKind>,
+    /// What must hold.
+    pub when: Check,
+    /// Completes "wlcg@1.3 applies because …" (`the token carries wlcg.ver`).
+    pub why: String,
 }
 
 /// How a profile comes to apply.

@@ -81,7 +81,8 @@ pub struct RawRule {
     /// Fields to point at; the default is the operator's field. Mandatory with `cel`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub at: Vec<String>,
-    /// What was found; `{field}`, `{item}`, `{limit}` and `{profile}` are filled in.
+    /// What was found; `{field}`, `{item}`, `{limit}`, `{profile}` and `{reason}` (the
+    /// operator's own words) are filled in.
     pub message: String,
     /// What to do: names the product's own knob and who can turn it.
     pub help: String,
@@ -96,6 +97,101 @@ pub struct RawRule {
     /// Inputs with the expected outcome; run by `tokenvet test` and `cargo test`.
     #[serde(default)]
     pub examples: Vec<RawExample>,
+}
+
+/// What a rule file says to machines; [`Prose`] and the examples are read when somebody asks.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RawLogic {
+    /// See [`RawRule::id`].
+    pub id: String,
+    /// See [`RawRule::target`].
+    #[serde(default)]
+    pub target: Option<OneOrMany<TargetKind>>,
+    /// See [`RawRule::kind`].
+    #[serde(default)]
+    pub kind: Option<OneOrMany<String>>,
+    /// See [`RawRule::select`].
+    #[serde(default)]
+    pub select: Option<String>,
+    /// See [`RawRule::limit`].
+    #[serde(default)]
+    pub limit: Option<String>,
+    /// See [`RawRule::requirements`].
+    #[serde(default)]
+    pub requirements: Vec<String>,
+    /// See [`RawRule::severity`].
+    #[serde(default)]
+    pub severity: Option<Severity>,
+    /// See [`RawRule::when`].
+    #[serde(default)]
+    pub when: Option<Check>,
+    /// See [`RawRule::each`].
+    #[serde(default)]
+    pub each: Option<String>,
+    /// See [`RawRule::check`].
+    #[serde(default)]
+    pub check: Option<Check>,
+    /// See [`RawRule::at`].
+    #[serde(default)]
+    pub at: Vec<String>,
+    /// See [`RawRule::message`].
+    pub message: String,
+}
+
+/// What a rule file says to people.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Prose {
+    /// See [`RawRule::title`].
+    pub title: String,
+    /// See [`RawRule::help`].
+    pub help: String,
+    /// See [`RawRule::rationale`].
+    pub rationale: String,
+    /// See [`RawRule::exceptions`].
+    #[serde(default)]
+    pub exceptions: Option<String>,
+    /// See [`RawRule::references`].
+    #[serde(default)]
+    pub references: Vec<String>,
+    /// See [`RawRule::severity_reason`].
+    #[serde(default)]
+    pub severity_reason: Option<String>,
+    /// See [`RawRule::risks`].
+    #[serde(default)]
+    pub risks: Vec<String>,
+}
+
+impl RawRule {
+    /// The part that judging needs.
+    pub fn logic(&self) -> RawLogic {
+        RawLogic {
+            id: self.id.clone(),
+            target: self.target.clone(),
+            kind: self.kind.clone(),
+            select: self.select.clone(),
+            limit: self.limit.clone(),
+            requirements: self.requirements.clone(),
+            severity: self.severity,
+            when: self.when.clone(),
+            each: self.each.clone(),
+            check: self.check.clone(),
+            at: self.at.clone(),
+            message: self.message.clone(),
+        }
+    }
+
+    /// The part for people.
+    pub fn prose(&self) -> Prose {
+        Prose {
+            title: self.title.clone(),
+            help: self.help.clone(),
+            rationale: self.rationale.clone(),
+            exceptions: self.exceptions.clone(),
+            references: self.references.clone(),
+            severity_reason: self.severity_reason.clone(),
+            risks: self.risks.clone(),
+        }
+    }
 }
 
 /// A list that may be written as a single value.

@@ -1,0 +1,76 @@
+//! Embeds the rule book: `rules/**/*.yaml` becomes compact JSON at build time, logic apart from prose and examples,
+//! so that start-up reads only what judging needs.
+
+use serde_json::{Map, Value};
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+/// Members that only `explain`, reports and documentation need.
+const PROSE: &[&str] = &["title", "help", "rationale", "exceptions", "references", "severity_reason", "risks"];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=rules");
+    println!("cargo:rerun-if-changed=build.rs");
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
+    let (mut logic, mut prose, mut examples, mut paths) = (Vec::new(), Map::new(), Map::new(), Map::new());
+    let (mut profiles, mut ledgers) = (Vec::new(), Vec::new());
+    for path in yaml_files(Path::new("rules"))? {
+        println!("cargo:rerun-if-changed={}", path.display());
+        let text = fs::read_to_string(&path)?;
+        let value: Value = serde_yaml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+        let name = path.to_string_lossy().replace('\\', "/");
+        match name.split('/').nth(1) {
+            Some("profiles") => profiles.push(value),
+            Some("requirements") => ledgers.push(value),
+            _ => {
+                let Value::Object(mut rule) = value else { return Err(format!("{name}: not a mapping").into()) };
+                let id = rule.get("id").and_then(Value::as_str).unwrap_or_default().to_string();
+                if path.file_stem().and_then(|stem| stem.to_str()) != Some(&id) {
+                    return Err(format!("{name}: the id must equal the file name").into());
+                }
+                let text: Map<String, Value> =
+                    PROSE.iter().filter_map(|key| rule.remove(*key).map(|value| (key.to_string(), value))).collect();
+                if prose.insert(id.clone(), Value::Object(text)).is_some() {
+                    return Err(format!("{name}: another rule has the id {id}").into());
+                }
+                examples.insert(id.clone(), rule.remove("examples").unwrap_or(Value::Array(vec![])));
+                paths.insert(id, Value::String(name));
+                logic.push(Value::Object(rule));
+            }
+        }
+    }
+    for (file, value) in [
+        ("rules.json", Value::Array(logic)),
+        ("prose.json", Value::Object(prose)),
+        ("examples.json", Value::Object(examples)),
+        ("paths.json", Value::Object(paths)),
+        ("profiles.json", Value::Array(profiles)),
+        ("ledgers.json", Value::Array(ledgers)),
+    ] {
+        fs::write(out.join(file), serde_json::to_vec(&value)?)?;
+    }
+    Ok(())
+}
+
+/// Every `.yaml` file below a folder, sorted, so that the build is reproducible.
+fn yaml_files(root: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        println!("cargo:rerun-if-changed={}", folder.display());
+        if !folder.exists() {
+            continue;
+        }
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "yaml") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
