@@ -6,6 +6,7 @@
 
 mod client;
 mod document;
+pub mod duration;
 mod field;
 mod issuer;
 mod key;
