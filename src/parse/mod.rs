@@ -11,7 +11,7 @@ mod tree;
 pub mod xml;
 pub mod yaml;
 
-pub use document::{Cursor, Decoded, Document};
+pub use document::{Cursor, Decoded, Document, Encoding};
 pub use tree::{Data, Node, NodeId, Note, NoteKind, Text, Tree, TreeBuilder};
 
 use crate::source::{Source, Span};
