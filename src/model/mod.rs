@@ -8,11 +8,14 @@ mod client;
 mod document;
 pub mod duration;
 mod field;
+pub mod group;
 mod issuer;
 mod key;
 mod policy;
+pub mod scope;
 mod settings;
 mod token;
+pub mod url;
 
 pub use client::Client;
 pub use document::DocumentFacts;

@@ -1,0 +1,370 @@
+//! The capability-scope algebra of WLCG and SciTokens: what a scope such as `storage.read:/a/b` permits, and which
+//! scope permits everything another one does.
+//!
+//! Verifiers disagree on odd paths (missing, relative, with dot segments). The algebra takes the widest reading that
+//! deployed verifiers are known to have, so that nothing is taken for harmless that some service would grant.
+
+/// The profile a capability scope belongs to; the two spell the same permissions differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Family {
+    /// WLCG Common JWT Profile: `storage.*` and `compute.*`.
+    Wlcg,
+    /// SciTokens: `read`, `write`, `queue`, `execute`, `condor`.
+    SciTokens,
+}
+
+impl Family {
+    /// The operations the family defines, in any of its versions.
+    pub fn operations(self) -> &'static [&'static str] {
+        match self {
+            Family::Wlcg => &[
+                "storage.read",
+                "storage.create",
+                "storage.modify",
+                "storage.stage",
+                "storage.poll",
+                "compute.read",
+                "compute.modify",
+                "compute.create",
+                "compute.cancel",
+            ],
+            Family::SciTokens => &["read", "write", "queue", "execute", "condor"],
+        }
+    }
+}
+
+/// One capability scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Capability<'s> {
+    /// The profile it belongs to.
+    pub family: Family,
+    /// The operation as written (`storage.read`, `write`); not necessarily one the family defines.
+    pub operation: &'s str,
+    /// What stands after the first colon, as written; `None` without a colon, empty for a bare colon.
+    pub path: Option<&'s str>,
+}
+
+impl<'s> Capability<'s> {
+    /// Reads a scope. `None` for scopes that grant no capability on a resource (`openid`, `wlcg.groups:/cms`,
+    /// `host.auth`). Misspelt operations (`storage.write`, `Storage.Read`) are capabilities whose operation is unknown.
+    pub fn parse(scope: &'s str) -> Option<Self> {
+        // Only the first colon separates: a path may hold further ones.
+        let (operation, path) = match scope.split_once(':') {
+            Some((operation, path)) => (operation, Some(path)),
+            None => (scope, None),
+        };
+        let prefixed =
+            |prefix: &str| operation.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+        let family = if prefixed("storage.") || prefixed("compute.") {
+            Family::Wlcg
+        } else if Family::SciTokens.operations().contains(&operation) {
+            Family::SciTokens
+        } else {
+            return None;
+        };
+        Some(Capability { family, operation, path })
+    }
+
+    /// True when the family defines the operation. Operations are case-sensitive.
+    pub fn is_known(self) -> bool {
+        self.family.operations().contains(&self.operation)
+    }
+
+    /// True when the scope reaches everything: the path `/` or a spelling of it, or no path at all, which verifiers
+    /// read as the root.
+    pub fn is_root(self) -> bool {
+        ScopePath::new(self.path).segments.is_empty()
+    }
+
+    /// True when this scope permits all that `other` permits. Reflexive and transitive; scopes of two families are
+    /// never compared, since no token is read by both profiles at once.
+    pub fn covers(self, other: Capability<'_>) -> bool {
+        self.family == other.family
+            && operation_covers(self.operation, other.operation)
+            && ScopePath::new(self.path).covers(&ScopePath::new(other.path))
+    }
+}
+
+/// True when the first operation includes the second in every version that defines both. `storage.stage` included
+/// `storage.read` up to WLCG 1.1 only, so it does not count here.
+fn operation_covers(wide: &str, narrow: &str) -> bool {
+    wide == narrow || matches!((wide, narrow), ("storage.modify", "storage.create") | ("storage.stage", "storage.poll"))
+}
+
+/// The position of another scope that makes the one at `index` needless. Of two scopes that permit the same the later
+/// one is needless. A scope repeated literally is a duplicate, not counted here; neither are plain scopes.
+pub fn covered_by(list: &[&str], index: usize) -> Option<usize> {
+    // Real tokens and clients have fewer than a hundred scopes. Pairs are compared, so a hostile list has to be bounded.
+    const LONGEST_LIST: usize = 1000;
+    if list.len() > LONGEST_LIST {
+        return None;
+    }
+    let text = *list.get(index)?;
+    let scope = Capability::parse(text)?;
+    list.iter().enumerate().position(|(position, other)| {
+        *other != text
+            && Capability::parse(other)
+                .is_some_and(|other| other.covers(scope) && (position < index || !scope.covers(other)))
+    })
+}
+
+/// A path as verifiers compare it: percent-decoded segments without dot segments and empty ones.
+struct ScopePath {
+    segments: Vec<Vec<u8>>,
+    /// A trailing slash names a directory only (WLCG 1.1 and later); the root always is one.
+    directory: bool,
+}
+
+impl ScopePath {
+    /// Without a path the root is meant; a relative path is taken from the root. Both are what scitokens-cpp and
+    /// XRootD grant, though WLCG 1.0 and later forbid both.
+    fn new(path: Option<&str>) -> Self {
+        let text = path.unwrap_or("/");
+        let mut segments: Vec<Vec<u8>> = Vec::new();
+        let mut directory = true;
+        for segment in text.split('/') {
+            let decoded = percent_decode(segment);
+            directory = matches!(decoded.as_slice(), b"" | b"." | b"..");
+            match decoded.as_slice() {
+                b"" | b"." => {}
+                b".." => {
+                    segments.pop();
+                }
+                _ => segments.push(decoded),
+            }
+        }
+        ScopePath { directory: directory || segments.is_empty(), segments }
+    }
+
+    fn covers(&self, other: &ScopePath) -> bool {
+        other.segments.starts_with(&self.segments)
+            && (other.segments.len() > self.segments.len() || !self.directory || other.directory)
+    }
+}
+
+/// Decodes percent escapes; broken ones are kept as they stand.
+fn percent_decode(text: &str) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        match (first, escape(rest)) {
+            (b'%', Some(byte)) => {
+                decoded.push(byte);
+                rest = &rest[3..];
+            }
+            _ => {
+                decoded.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    decoded
+}
+
+/// The byte that `%XX` at the start stands for.
+pub(crate) fn escape(bytes: &[u8]) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    match bytes {
+        [b'%', high, low, ..] => Some(digit(*high)? << 4 | digit(*low)?),
+        _ => None,
+    }
+}
+
+/// What keeps a scope path from being normalised and properly escaped (RFC 3986 sections 2 and 6.2.2, plus the empty
+/// segments and encoded slashes that SciTokens rules out): the first defect, as the end of the sentence "the path …".
+pub fn path_defect(path: &str) -> Option<&'static str> {
+    if path.split('/').any(|segment| matches!(percent_decode(segment).as_slice(), b"." | b"..")) {
+        return Some("has a `.` or `..` segment");
+    }
+    if path.contains("//") {
+        return Some("has an empty segment (`//`)");
+    }
+    let mut rest = path.as_bytes();
+    while let [first, tail @ ..] = rest {
+        if *first != b'%' {
+            if !is_path_byte(*first) {
+                return Some("holds a character that has to be percent-encoded");
+            }
+            rest = tail;
+            continue;
+        }
+        match escape(rest) {
+            None => return Some("has a broken percent escape"),
+            Some(b'/') => return Some("has a percent-encoded slash"),
+            Some(0) => return Some("has a percent-encoded NUL"),
+            Some(byte) if is_unreserved(byte) => return Some("percent-encodes a character that needs no escape"),
+            Some(_) if rest[1..3].iter().any(u8::is_ascii_lowercase) => {
+                return Some("writes a percent escape in lower case");
+            }
+            Some(_) => rest = &rest[3..],
+        }
+    }
+    None
+}
+
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+/// `pchar` of RFC 3986 without escapes, and the slash.
+fn is_path_byte(byte: u8) -> bool {
+    is_unreserved(byte) || b"!$&'()*+,;=:@/".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn covers(wide: &str, narrow: &str) -> bool {
+        let parse = |text| Capability::parse(text).expect("a capability");
+        parse(wide).covers(parse(narrow))
+    }
+
+    #[test]
+    fn scopes_are_split_at_the_first_colon() {
+        for (text, expected, remark) in [
+            ("storage.read:/a/b", Some((Family::Wlcg, "storage.read", Some("/a/b"))), "WLCG storage"),
+            ("storage.read:/a:b", Some((Family::Wlcg, "storage.read", Some("/a:b"))), "a colon in the path"),
+            ("storage.read", Some((Family::Wlcg, "storage.read", None)), "no path"),
+            ("storage.read:", Some((Family::Wlcg, "storage.read", Some(""))), "an empty path"),
+            ("compute.create", Some((Family::Wlcg, "compute.create", None)), "WLCG compute"),
+            ("storage.write:/", Some((Family::Wlcg, "storage.write", Some("/"))), "a SciTokens word in WLCG form"),
+            ("Storage.Read:/", Some((Family::Wlcg, "Storage.Read", Some("/"))), "wrong case"),
+            ("read:/x", Some((Family::SciTokens, "read", Some("/x"))), "SciTokens"),
+            ("read", Some((Family::SciTokens, "read", None)), "SciTokens: no path is the root"),
+            ("openid", None, "OpenID Connect"),
+            ("wlcg.groups:/cms", None, "a group request"),
+            ("host.auth", None, "permits nothing by itself"),
+            ("reader:/x", None, "another word"),
+            ("", None, "nothing"),
+            ("störage.read", None, "no ASCII boundary inside the prefix"),
+        ] {
+            let got = Capability::parse(text).map(|scope| (scope.family, scope.operation, scope.path));
+            assert_eq!(got, expected, "{text}: {remark}");
+        }
+    }
+
+    #[test]
+    fn only_defined_operations_are_known() {
+        for (text, known) in
+            [("storage.poll:/", true), ("compute.cancel", true), ("storage.write:/", false), ("Storage.Read:/", false)]
+        {
+            assert_eq!(Capability::parse(text).map(Capability::is_known), Some(known), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_scope_covers_what_it_permits() {
+        for (wide, narrow, expected, remark) in [
+            ("storage.read:/", "storage.read:/a", true, "the root reaches everything"),
+            ("storage.read:/a", "storage.read:/a/b", true, "a directory reaches below"),
+            ("storage.read:/foo/bar", "storage.read:/foo/bargain", false, "whole segments only"),
+            ("storage.read:/a/b", "storage.read:/a", false, "not upwards"),
+            ("storage.read:/a", "storage.read:/a/", true, "file or directory covers the directory"),
+            ("storage.read:/a/", "storage.read:/a", false, "a directory is not the file of that name"),
+            ("storage.read:/a/", "storage.read:/a/b", true, "a directory reaches below"),
+            ("storage.modify:/a", "storage.create:/a/b", true, "modify contains create"),
+            ("storage.create:/a", "storage.modify:/a", false, "not the other way round"),
+            ("storage.modify:/a", "storage.read:/a", false, "modify does not read"),
+            ("storage.stage:/a", "storage.read:/a", false, "not since WLCG 1.2"),
+            ("storage.stage:/a", "storage.poll:/a", true, "staging includes polling"),
+            ("storage.read", "storage.read:/a", true, "verifiers read no path as the root"),
+            ("storage.read:a", "storage.read:/a/b", true, "verifiers read a relative path from the root"),
+            ("storage.read:/a/../b", "storage.read:/b", true, "dot segments are resolved"),
+            ("storage.read:/../..", "storage.read:/b", true, "not above the root"),
+            ("storage.read:/a%2fb", "storage.read:/a/b", false, "an encoded slash is no separator"),
+            ("storage.read:/%61", "storage.read:/a", true, "escapes are resolved"),
+            ("storage.read:/a/%2e%2e", "storage.read:/b", true, "escaped dots as well"),
+            ("storage.read:/%zz", "storage.read:/%zz/a", true, "a broken escape stands for itself"),
+            ("read:/", "storage.read:/", false, "families are not compared"),
+            ("read", "read:/a", true, "no path is the root"),
+        ] {
+            assert_eq!(covers(wide, narrow), expected, "{wide} covers {narrow}: {remark}");
+        }
+    }
+
+    #[test]
+    fn needless_scopes_are_found() {
+        for (list, index, expected, remark) in [
+            (&["storage.read:/", "storage.read:/a"][..], 1, Some(0), "below the root"),
+            (&["storage.read:/", "storage.read:/a"], 0, None, "the wide one is needed"),
+            (&["storage.create:/a", "storage.modify:/a"], 0, Some(1), "a later one may cover"),
+            (&["storage.read:/a", "storage.read:/a/./"], 1, Some(0), "same directory in another spelling"),
+            (&["compute.read", "compute.read:/"], 0, None, "of two equal ones only the later is needless"),
+            (&["storage.read:/a", "storage.read:/a"], 1, None, "a duplicate is another matter"),
+            (&["openid", "openid"], 1, None, "a plain scope"),
+            (&["openid"], 3, None, "no such scope"),
+        ] {
+            assert_eq!(covered_by(list, index), expected, "{list:?} {index}: {remark}");
+        }
+    }
+
+    #[test]
+    fn path_defects_are_named() {
+        for (path, defect) in [
+            ("/", ""),
+            ("/a/c/", ""),
+            ("/my%20dir/x:1@2", ""),
+            ("/a/./b/../c", "`..`"),
+            ("/a/%2E%2E/c", "`..`"),
+            ("/a//b", "empty segment"),
+            ("/a%2Fb", "slash"),
+            ("/a%00", "NUL"),
+            ("/%7euser", "needs no escape"),
+            ("/%c3%A9", "lower case"),
+            ("/é", "has to be percent-encoded"),
+            ("/a\u{1b}", "has to be percent-encoded"),
+            ("/100%", "broken"),
+        ] {
+            let got = path_defect(path);
+            assert_eq!(got.is_none(), defect.is_empty(), "{path}: {got:?}");
+            assert!(got.unwrap_or("").contains(defect), "{path}: {got:?}");
+        }
+    }
+
+    prop_compose! {
+        fn capability()(
+            operation in prop::sample::select(vec![
+                "storage.read", "storage.create", "storage.modify", "storage.stage", "storage.poll", "read", "write",
+            ]),
+            path in prop::option::of("(/?(a|b|%61|%2f|\\.|\\.\\.)){0,4}/?"),
+        ) -> String {
+            path.map_or(operation.to_string(), |path| format!("{operation}:{path}"))
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn covering_is_reflexive(a in capability()) {
+            prop_assert!(covers(&a, &a));
+        }
+
+        #[test]
+        fn covering_is_transitive(a in capability(), b in capability(), c in capability()) {
+            prop_assert!(!(covers(&a, &b) && covers(&b, &c)) || covers(&a, &c));
+        }
+
+        #[test]
+        fn covering_reaches_below(a in capability(), b in capability(), name in "[a-z]{1,3}") {
+            prop_assume!(b.contains(':'));
+            let below = format!("{b}/{name}");
+            prop_assert!(!covers(&a, &b) || covers(&a, &below));
+        }
+
+        #[test]
+        fn a_longer_path_never_permits_more(a in capability(), name in "[a-z]{1,3}") {
+            prop_assume!(a.contains(':'));
+            let narrower = format!("{a}/{name}");
+            prop_assert!(covers(&a, &narrower) && !covers(&narrower, &a));
+        }
+
+        #[test]
+        fn any_text_is_read_without_panic(text in "\\PC*") {
+            if let Some(scope) = Capability::parse(&text) {
+                let _ = scope.covers(scope);
+            }
+            let _ = path_defect(&text);
+        }
+    }
+}
