@@ -59,7 +59,8 @@ super::record! {
         reuse_refresh_tokens "reuse_refresh_tokens": Bool,
         /// True when the client registered itself (RFC 7591) instead of being made by an administrator.
         dynamically_registered "dynamically_registered": Bool,
-        /// False when the client was suspended; rules on live clients do not judge suspended ones.
+        /// False when the client was suspended; rules on live clients do not judge suspended ones. Adapters of products
+        /// without such a state fill in true, so that rules can ask for `active: {is: true}`.
         active "active": Bool,
         /// When the client was registered.
         created "created": Time,
