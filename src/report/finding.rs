@@ -85,6 +85,21 @@ pub enum SuppressionKind {
     Baseline,
 }
 
+impl Finding {
+    /// The order of findings in reports: path, offset, length, rule, profile, pointer.
+    pub fn order(&self) -> impl Ord + '_ {
+        (
+            &self.path,
+            self.region.byte_offset,
+            self.region.byte_length,
+            &self.rule,
+            &self.profile,
+            &self.pointer,
+            &self.inner_pointer,
+        )
+    }
+}
+
 /// A finished finding. Texts are free of secrets; control characters are escaped by each writer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {

@@ -1,19 +1,46 @@
 //! Reports: one file per output format. Renderers receive finished findings and a masked view; they never see
 //! source text and never decide the exit code.
 
+mod excerpt;
 mod finding;
+mod format;
+mod github;
+mod gitlab;
+#[cfg(feature = "cli")]
+mod human;
+mod json;
+mod jsonl;
+mod junit;
+mod markdown;
+mod rules;
+mod sarif;
+pub mod text;
 
 pub use finding::*;
+pub use format::{Format, Options, UnknownFormat, reporter};
+pub use github::Github;
+pub use gitlab::Gitlab;
+#[cfg(feature = "cli")]
+pub use human::Human;
+pub use json::{Json, JsonReport, SCHEMA_VERSION, Tool};
+pub use jsonl::Jsonl;
+pub use junit::Junit;
+pub use markdown::Markdown;
+pub use rules::{RuleBook, RuleInfo};
+pub use sarif::Sarif;
 
+use std::collections::BTreeMap;
 use std::io;
 
 /// One judged file, handed to renderers while its text is still in memory. Files arrive in path order.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Checked<'a> {
     /// The masked text, for snippets; `None` when the file could not be read or parsed.
     pub view: Option<View<'a>>,
     /// Documents recognised in the file.
     pub documents: Vec<DocumentRef>,
+    /// Targets of the file by kind (`client` → 226), so that "14 of 226 clients" can be said.
+    pub targets: BTreeMap<String, u64>,
     /// Findings, sorted by offset, length, rule, profile, pointer.
     pub findings: Vec<Finding>,
     /// What could not be judged.
@@ -50,7 +77,17 @@ impl<'a> View<'a> {
         self.source.line_index().line(self.source.text(), line)
     }
 
-    /// The masked text of a byte range; as many characters and line breaks as the file has there.
+    /// The offset, or the nearest character boundary before it; the end of the file for offsets past it.
+    pub fn snap(&self, offset: usize) -> usize {
+        let text = self.source.text();
+        let mut offset = offset.min(text.len());
+        while !text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        offset
+    }
+
+    /// The masked text of a byte range on character boundaries (see [`View::snap`]); as many characters and line breaks as the file has there.
     pub fn text(&self, range: std::ops::Range<usize>) -> String {
         crate::source::mask::window(self.source, range, self.secrets)
     }

@@ -1,0 +1,93 @@
+//! `gitlab`: the code quality report that GitLab shows beside a merge request.
+
+use super::json::{Collected, write};
+use super::{Checked, FileError, Finding, Reporter, Run, text};
+use crate::rule::Severity;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::io;
+
+/// Writes `gitlab`.
+#[derive(Debug)]
+pub struct Gitlab<W: io::Write> {
+    out: W,
+    collected: Collected,
+}
+
+impl<W: io::Write> Gitlab<W> {
+    /// A report to this writer.
+    pub fn new(out: W) -> Self {
+        Gitlab { out, collected: Collected::default() }
+    }
+}
+
+impl<W: io::Write> Reporter for Gitlab<W> {
+    fn file(&mut self, checked: &Checked<'_>) -> io::Result<()> {
+        self.collected.add(checked);
+        Ok(())
+    }
+
+    fn finish(&mut self, run: &Run) -> io::Result<()> {
+        self.collected.close(run);
+        let findings = self.collected.findings.iter().filter(|finding| finding.suppressed.is_none()).map(issue);
+        let issues: Vec<_> = findings.chain(self.collected.errors.iter().map(error)).collect();
+        write(&mut self.out, &issues, 1)?;
+        self.out.flush()
+    }
+}
+
+#[derive(Serialize)]
+struct Issue<'a> {
+    description: String,
+    check_name: &'a str,
+    fingerprint: String,
+    severity: &'static str,
+    location: Location<'a>,
+}
+
+#[derive(Serialize)]
+struct Location<'a> {
+    path: &'a str,
+    lines: Lines,
+}
+
+#[derive(Serialize)]
+struct Lines {
+    begin: u32,
+    end: u32,
+}
+
+fn issue(finding: &Finding) -> Issue<'_> {
+    let severity = match finding.severity {
+        Severity::Error => "major",
+        Severity::Warning => "minor",
+        Severity::Note => "info",
+    };
+    Issue {
+        description: format!("{} ({})", text::shown(&finding.message), text::visible(&finding.profile)),
+        check_name: &finding.rule,
+        fingerprint: finding.fingerprint.clone(),
+        severity,
+        location: Location {
+            path: &finding.path,
+            lines: Lines { begin: finding.region.start_line, end: finding.region.end_line },
+        },
+    }
+}
+
+fn error(error: &FileError) -> Issue<'_> {
+    let mut hash = Sha256::new();
+    hash.update(error.path.as_bytes());
+    hash.update([0]);
+    hash.update(error.message.as_bytes());
+    let lines = error
+        .region
+        .map_or(Lines { begin: 1, end: 1 }, |region| Lines { begin: region.start_line, end: region.end_line });
+    Issue {
+        description: text::shown(&error.message),
+        check_name: "not-checked",
+        fingerprint: hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect(),
+        severity: "blocker",
+        location: Location { path: &error.path, lines },
+    }
+}

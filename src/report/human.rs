@@ -1,0 +1,476 @@
+//! `human`: for a person at a terminal. Snippets come from miette; what stands around them is ours.
+
+use super::excerpt::Excerpt;
+use super::{Checked, FileError, Finding, Options, Reporter, RuleBook, Run, View, text};
+use crate::rule::Severity;
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, SourceSpan, SpanContents};
+use miette::{ThemeCharacters, ThemeStyles};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::io;
+
+/// Snippets shown for one rule in one file, unless all are asked for.
+const SNIPPETS: u64 = 3;
+
+/// Writes `human`: a file's findings as soon as it is finished, then errors, what was not judged, and the tables.
+pub struct Human<'a, W: io::Write> {
+    out: W,
+    options: Options,
+    rules: &'a dyn RuleBook,
+    errors: Vec<FileError>,
+    /// Findings and worst severity by rule.
+    table: BTreeMap<String, (Severity, u64)>,
+    /// Places by severity: note, warning, error.
+    places: [u64; 3],
+    not_judged: BTreeMap<(String, String), NotJudgedGroup>,
+    targets: BTreeMap<String, u64>,
+    files: u64,
+}
+
+/// Targets of one kind that could not be judged for one reason.
+#[derive(Default)]
+struct NotJudgedGroup {
+    targets: u64,
+    fields: BTreeSet<String>,
+}
+
+/// What several profiles say about one place: the finding with the highest severity first.
+struct Place<'f> {
+    findings: Vec<&'f Finding>,
+}
+
+impl<'a, W: io::Write> Human<'a, W> {
+    /// A report to this writer; `rules` says who can turn which knob.
+    pub fn new(out: W, options: Options, rules: &'a dyn RuleBook) -> Self {
+        Human {
+            out,
+            options,
+            rules,
+            errors: Vec::new(),
+            table: BTreeMap::new(),
+            places: [0; 3],
+            not_judged: BTreeMap::new(),
+            targets: BTreeMap::new(),
+            files: 0,
+        }
+    }
+
+    fn findings(&mut self, view: Option<&View<'_>>, findings: &[Finding]) -> io::Result<()> {
+        // Shown so far and held back, by rule; the kind names what is held back.
+        let mut held: BTreeMap<&str, (u64, u64, &str)> = BTreeMap::new();
+        for place in places(findings) {
+            let finding = place.findings[0];
+            let row = self.table.entry(finding.rule.clone()).or_insert((finding.severity, 0));
+            *row = (row.0.max(finding.severity), row.1 + 1);
+            self.places[finding.severity as usize] += 1;
+            let (shown, more, kind) = held.entry(&finding.rule).or_insert((0, 0, &finding.target.kind));
+            if *kind != finding.target.kind {
+                *kind = "place";
+            }
+            if *shown < SNIPPETS || self.options.all {
+                *shown += 1;
+                let text = self.place(view, &place);
+                self.print(&text)?;
+            } else {
+                *more += 1;
+            }
+        }
+        let mut lines = String::new();
+        for (rule, (_, more, kind)) in held {
+            if more > 0 {
+                let more = format!("… {} more {}", text::count(more), text::plural(more, &kind.replace('-', " ")));
+                lines.push_str(&format!("  {}: {} (--all shows them)\n", text::visible(rule), text::visible(&more)));
+            }
+        }
+        if !lines.is_empty() {
+            lines.push('\n');
+            self.print(&lines)?;
+        }
+        Ok(())
+    }
+
+    fn place(&self, view: Option<&View<'_>>, place: &Place<'_>) -> String {
+        let finding = place.findings[0];
+        let digits = finding.region.start_line.saturating_add(1).to_string().len();
+        let width = self.options.width.max(40);
+        let excerpt = view.and_then(|view| Excerpt::new(view, &finding.region, 1, width.saturating_sub(digits + 5)));
+        let mut out = snippet(finding, excerpt, self.options);
+        if view.is_none() || !out.contains(&place_name(finding)) {
+            out.push_str(&format!("   at {}\n", place_name(finding)));
+        }
+        self.facts(place, &mut out);
+        out.push('\n');
+        out
+    }
+
+    /// The lines under a snippet: what it is about, what to do, what it rests on.
+    fn facts(&self, place: &Place<'_>, out: &mut String) {
+        let finding = place.findings[0];
+        let mut pointer = text::shortened(&finding.pointer, 200);
+        if let Some(inner) = finding.inner_pointer.as_deref() {
+            pointer = format!("{pointer} → {}", text::shortened(inner, 200));
+        }
+        let name = text::shortened(&finding.target.name, 100);
+        let target = format!("{name} {}", if pointer.is_empty() { String::new() } else { format!("({pointer})") });
+        self.fact(out, &text::visible(&finding.target.kind.replace('-', " ")), &target);
+        for related in &finding.related {
+            let at =
+                format!("{}:{}:{}", text::shown(&related.path), related.region.start_line, related.region.start_column);
+            self.fact(out, "also", &format!("{at} {}", text::shown(&related.message)));
+        }
+        self.fact(out, "help", &text::shown(&finding.help));
+        for judged in &place.findings {
+            let mut basis = text::visible(&judged.profile).into_owned();
+            if !judged.requirements.is_empty() {
+                basis.push_str(": ");
+                basis.push_str(&text::visible(&judged.requirements.join(", ")));
+            }
+            if judged.severity != finding.severity {
+                basis.push_str(&format!(" ({})", judged.severity));
+            }
+            if judged.message != finding.message {
+                basis.push_str(&format!(" – {}", text::shown(&judged.message)));
+            }
+            self.fact(out, "basis", &basis);
+        }
+        self.fact(out, "more", &format!("tokenvet explain {}", text::visible(&finding.rule)));
+    }
+
+    fn fact(&self, out: &mut String, name: &str, value: &str) {
+        if value.trim().is_empty() {
+            return;
+        }
+        let label = self.paint(Paint::Dim, &format!("{name:>7}"));
+        let indent = name.chars().count().max(7) + 3;
+        for (at, line) in wrapped(value, self.options.width.max(40) - indent).iter().enumerate() {
+            match at {
+                0 => out.push_str(&format!("  {label} {line}\n")),
+                _ => out.push_str(&format!("{:indent$}{line}\n", "")),
+            }
+        }
+    }
+
+    fn paint(&self, paint: Paint, text: &str) -> String {
+        if !self.options.color {
+            return text.to_owned();
+        }
+        let code = match paint {
+            Paint::Severity(Severity::Error) => "1;31",
+            Paint::Severity(Severity::Warning) => "1;33",
+            Paint::Severity(Severity::Note) => "1;36",
+            Paint::Dim => "2",
+            Paint::Bold => "1",
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
+
+    fn print(&mut self, text: &str) -> io::Result<()> {
+        self.out.write_all(text::without_commands(text).as_bytes())
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Paint {
+    Severity(Severity),
+    Dim,
+    Bold,
+}
+
+/// Live findings, those of one rule on one place together.
+fn places(findings: &[Finding]) -> Vec<Place<'_>> {
+    let key = |finding: &Finding| (finding.region.byte_offset, finding.region.byte_length, finding.rule.clone());
+    let live: Vec<&Finding> = findings.iter().filter(|finding| finding.suppressed.is_none()).collect();
+    let mut places: Vec<Place<'_>> = Vec::new();
+    for run in live.chunk_by(|a, b| key(a) == key(b) && a.path == b.path) {
+        let start = places.len();
+        for &finding in run {
+            let same = |place: &&mut Place<'_>| {
+                let other = place.findings[0];
+                (&other.pointer, &other.inner_pointer, &other.target)
+                    == (&finding.pointer, &finding.inner_pointer, &finding.target)
+                    && place.findings.iter().all(|judged| judged.profile != finding.profile)
+            };
+            match places[start..].iter_mut().find(same) {
+                Some(place) => place.findings.push(finding),
+                None => places.push(Place { findings: vec![finding] }),
+            }
+        }
+    }
+    for place in &mut places {
+        place.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    }
+    places
+}
+
+fn place_name(finding: &Finding) -> String {
+    format!("{}:{}:{}", text::shown(&finding.path), finding.region.start_line, finding.region.start_column)
+}
+
+/// Heading and source lines of a finding.
+fn snippet(finding: &Finding, excerpt: Option<Excerpt>, options: Options) -> String {
+    let mut characters = if options.unicode { ThemeCharacters::unicode() } else { ThemeCharacters::ascii() };
+    characters.error = "error:".into();
+    characters.warning = "warning:".into();
+    characters.advice = "note:".into();
+    let mut styles = if options.color { ThemeStyles::ansi() } else { ThemeStyles::none() };
+    styles.highlights.truncate(1);
+    let handler = GraphicalReportHandler::new_themed(GraphicalTheme { characters, styles })
+        .with_links(false)
+        .with_context_lines(1)
+        .with_width(options.width.max(40));
+    let mut out = String::new();
+    let shown = Shown { finding, source: excerpt.map(|excerpt| Snippet::new(finding, excerpt)) };
+    match handler.render_report(&mut out, &shown) {
+        Ok(()) => out,
+        // The renderer fails only when a snippet cannot be read; the words alone still help.
+        Err(fmt::Error) => format!("{}: {}\n", finding.severity, text::shown(&finding.message)),
+    }
+}
+
+/// A finding as miette sees it.
+#[derive(Debug)]
+struct Shown<'f> {
+    finding: &'f Finding,
+    source: Option<Snippet>,
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&text::shown(&self.finding.message))
+    }
+}
+
+impl std::error::Error for Shown<'_> {}
+
+impl miette::Diagnostic for Shown<'_> {
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.finding.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+            Severity::Note => miette::Severity::Advice,
+        })
+    }
+
+    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
+        self.source.as_ref().map(|source| source as &dyn miette::SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let source = self.source.as_ref()?;
+        let label = source.ends_on.map(|line| format!("goes on to line {line}"));
+        Some(Box::new(std::iter::once(LabeledSpan::new_with_span(label, source.marked))))
+    }
+}
+
+/// An excerpt as miette reads it. It holds the few lines that are shown and nothing else, so that the cost of a
+/// finding does not grow with the file.
+#[derive(Debug)]
+struct Snippet {
+    text: String,
+    marked: SourceSpan,
+    ends_on: Option<u32>,
+    lines: usize,
+    first_line: u32,
+    name: String,
+    line: u32,
+    column: u32,
+}
+
+impl Snippet {
+    fn new(finding: &Finding, excerpt: Excerpt) -> Self {
+        let before: usize = excerpt.lines[..excerpt.marked_line].iter().map(|line| line.len() + 1).sum();
+        Snippet {
+            text: excerpt.lines.join("\n"),
+            marked: SourceSpan::from((before + excerpt.marked.start, excerpt.marked.len())),
+            ends_on: excerpt.ends_on,
+            lines: excerpt.lines.len(),
+            first_line: excerpt.first_line,
+            name: text::shown(&finding.path),
+            line: finding.region.start_line,
+            column: finding.region.start_column,
+        }
+    }
+}
+
+impl miette::SourceCode for Snippet {
+    fn read_span<'s>(
+        &'s self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'s> + 's>, MietteError> {
+        // Without context miette asks for the place it names; with context, for the lines it draws.
+        let (range, line, column, lines) = if before + after == 0 {
+            (span.offset()..span.offset() + span.len(), self.line, self.column, 1)
+        } else {
+            (0..self.text.len(), self.first_line, 1, self.lines)
+        };
+        let data = self.text.as_bytes().get(range.clone()).ok_or(MietteError::OutOfBounds)?;
+        Ok(Box::new(miette::MietteSpanContents::new_named(
+            self.name.clone(),
+            data,
+            SourceSpan::from((range.start, range.len())),
+            line.saturating_sub(1) as usize,
+            column.saturating_sub(1) as usize,
+            lines,
+        )))
+    }
+}
+
+/// Words filled into lines of at most `width` characters; longer words are broken.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(16);
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut used = 0;
+    for word in text.split_whitespace() {
+        let length = word.chars().count();
+        if used > 0 && used + 1 + length > width {
+            lines.push(std::mem::take(&mut line));
+            used = 0;
+        }
+        if used > 0 {
+            line.push(' ');
+            used += 1;
+        }
+        for c in word.chars() {
+            if used == width {
+                lines.push(std::mem::take(&mut line));
+                used = 0;
+            }
+            line.push(c);
+            used += 1;
+        }
+    }
+    lines.push(line);
+    lines
+}
+
+impl<W: io::Write> Reporter for Human<'_, W> {
+    fn file(&mut self, checked: &Checked<'_>) -> io::Result<()> {
+        self.files += u64::from(!checked.documents.is_empty());
+        for (kind, number) in &checked.targets {
+            *self.targets.entry(kind.clone()).or_default() += number;
+        }
+        let mut seen = BTreeSet::new();
+        for not_judged in &checked.not_judged {
+            let target = &not_judged.target;
+            let group = self.not_judged.entry((target.kind.clone(), not_judged.why.clone())).or_default();
+            if group.fields.len() < 8 {
+                group.fields.insert(not_judged.field.clone());
+            }
+            group.targets += u64::from(seen.insert((target.kind.as_str(), target.name.as_str(), &not_judged.why)));
+        }
+        self.errors.extend_from_slice(&checked.errors);
+        self.findings(checked.view.as_ref(), &checked.findings)
+    }
+
+    fn finish(&mut self, run: &Run) -> io::Result<()> {
+        self.findings(None, &run.findings)?;
+        let mut closing = self.error_lines(&run.errors);
+        closing.push_str(&self.not_judged_lines());
+        closing.push_str(&self.table_lines());
+        if !run.profiles.is_empty() {
+            let profiles: Vec<_> =
+                run.profiles.iter().map(|profile| format!("{} ({})", profile.id, profile.why)).collect();
+            closing.push_str(&format!("{} ", self.paint(Paint::Bold, "profiles:")));
+            let lines = wrapped(&text::visible(&profiles.join(", ")), self.options.width.max(40) - 10);
+            closing.push_str(&lines.join("\n          "));
+            closing.push('\n');
+        }
+        closing.push_str(&self.summary_line(run));
+        self.print(&closing)?;
+        self.out.flush()
+    }
+}
+
+impl<W: io::Write> Human<'_, W> {
+    fn error_lines(&self, of_run: &[FileError]) -> String {
+        let mut out = String::new();
+        for error in self.errors.iter().chain(of_run) {
+            let label = self.paint(Paint::Severity(Severity::Error), "not checked:");
+            let mut place = text::shown(&error.path);
+            if let Some(region) = error.region {
+                place.push_str(&format!(":{}:{}", region.start_line, region.start_column));
+            }
+            out.push_str(&format!("{label} {place}\n"));
+            for line in wrapped(&text::shown(&error.message), self.options.width.max(40) - 4) {
+                out.push_str(&format!("    {line}\n"));
+            }
+        }
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        out
+    }
+
+    fn not_judged_lines(&self) -> String {
+        let mut out = String::new();
+        for ((kind, why), group) in &self.not_judged {
+            let total = self.targets.get(kind).copied().unwrap_or(0).max(group.targets);
+            let noun = text::plural(total, &kind.replace('-', " "));
+            let fields: Vec<_> = group.fields.iter().map(String::as_str).collect();
+            let line = format!(
+                "{} of {} {noun} not judged: {why} ({})",
+                text::count(group.targets),
+                text::count(total),
+                fields.join(", ")
+            );
+            out.push_str(&wrapped(&text::shown(&line), self.options.width.max(40) - 4).join("\n    "));
+            out.push('\n');
+        }
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        out
+    }
+
+    fn table_lines(&self) -> String {
+        if self.table.is_empty() {
+            return String::new();
+        }
+        let mut rows: Vec<_> = self.table.iter().map(|(rule, &(severity, number))| (severity, number, rule)).collect();
+        rows.sort_by(|a, b| (b.0, b.1).cmp(&(a.0, a.1)).then_with(|| a.2.cmp(b.2)));
+        let name_width = rows.iter().map(|row| row.2.chars().count()).max().unwrap_or(0).clamp(4, 40);
+        let count_width = rows.iter().map(|row| text::count(row.1).len()).max().unwrap_or(0).max(5);
+        let heading = format!("{:8} {:>count_width$}  {:name_width$}  who can change it", "severity", "count", "rule");
+        let mut out = format!("{}\n", self.paint(Paint::Bold, &heading));
+        for (severity, number, rule) in rows {
+            let label = self.paint(Paint::Severity(severity), &format!("{:8}", severity.name()));
+            let contact = self.rules.info(rule).map(|info| text::shown(&info.contact)).unwrap_or_default();
+            let name = text::shortened(rule, name_width);
+            let row = format!("{label} {:>count_width$}  {name:name_width$}  {contact}", text::count(number));
+            out.push_str(row.trim_end());
+            out.push('\n');
+        }
+        out.push('\n');
+        out
+    }
+
+    fn summary_line(&self, run: &Run) -> String {
+        let mut parts = Vec::new();
+        for severity in [Severity::Error, Severity::Warning, Severity::Note] {
+            let number = self.places[severity as usize];
+            if number > 0 {
+                parts.push(self.paint(Paint::Severity(severity), &text::counted(number, severity.name())));
+            }
+        }
+        let found = if parts.is_empty() { self.paint(Paint::Bold, "no findings") } else { parts.join(", ") };
+        let summary = &run.summary;
+        let mut line = format!("{found} in {}", text::counted(self.files, "file"));
+        line.push_str(&format!("; {} judged", text::counted(summary.judged, "target")));
+        if summary.not_judged > 0 {
+            line.push_str(&format!(", {} not judged", text::count(summary.not_judged)));
+        }
+        let unchecked = (self.errors.len() + run.errors.len()) as u64;
+        for (number, what) in
+            [(summary.suppressed, "suppressed"), (run.skipped, "skipped"), (unchecked, "could not be checked")]
+        {
+            if number > 0 {
+                line.push_str(&format!("; {} {what}", text::count(number)));
+            }
+        }
+        line.push('\n');
+        line
+    }
+}

@@ -1,0 +1,211 @@
+//! `json`: one object with everything, described by `schemas/report.schema.json`.
+
+use super::{Checked, DocumentRef, FileError, Finding, NotJudged, ProfileRef, Reporter, Run, Summary, text};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::ser::{CharEscape, Formatter};
+use std::borrow::Cow;
+use std::io;
+
+/// Version of the json report; grows when a member changes its meaning or goes away, not when one is added.
+pub const SCHEMA_VERSION: &str = "1";
+
+/// The report of a run as `--format json` writes it.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(title = "tokenvet report")]
+pub struct JsonReport<'a> {
+    /// Version of this format, `1`.
+    pub schema_version: Cow<'a, str>,
+    /// The program that wrote the report.
+    pub tool: Tool<'a>,
+    /// The clock the run judged by (RFC 3339, UTC).
+    pub now: Cow<'a, str>,
+    /// SHA-256 of the effective policy in hexadecimal digits, null without one.
+    pub policy_digest: Option<Cow<'a, str>>,
+    /// Profiles that were applied to at least one target.
+    pub profiles: Cow<'a, [ProfileRef]>,
+    /// Documents that were judged, in path order.
+    pub documents: Cow<'a, [DocumentRef]>,
+    /// Findings, sorted by path, offset, length, rule, profile, pointer. Suppressed ones are among them.
+    pub findings: Cow<'a, [Finding]>,
+    /// What could not be judged, in path order.
+    pub not_judged: Cow<'a, [NotJudged]>,
+    /// Files that could not be read, parsed or recognised.
+    pub errors: Cow<'a, [FileError]>,
+    /// Files met while walking that nothing recognised.
+    pub skipped: u64,
+    /// Counts.
+    pub summary: Cow<'a, Summary>,
+}
+
+/// Name and version of the program.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Tool<'a> {
+    /// `tokenvet`.
+    pub name: Cow<'a, str>,
+    /// Its version.
+    pub version: Cow<'a, str>,
+}
+
+impl Tool<'static> {
+    /// This program.
+    pub fn this() -> Self {
+        Tool { name: env!("CARGO_PKG_NAME").into(), version: env!("CARGO_PKG_VERSION").into() }
+    }
+}
+
+/// What formats that cannot stream keep until the run is finished.
+#[derive(Debug, Default)]
+pub(super) struct Collected {
+    pub(super) documents: Vec<DocumentRef>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) not_judged: Vec<NotJudged>,
+    pub(super) errors: Vec<FileError>,
+}
+
+impl Collected {
+    /// Keeps one file.
+    pub(super) fn add(&mut self, checked: &Checked<'_>) {
+        self.documents.extend_from_slice(&checked.documents);
+        self.findings.extend_from_slice(&checked.findings);
+        self.not_judged.extend_from_slice(&checked.not_judged);
+        self.errors.extend_from_slice(&checked.errors);
+    }
+
+    /// Adds what belongs to the run and brings findings and errors into report order.
+    pub(super) fn close(&mut self, run: &Run) {
+        self.findings.extend_from_slice(&run.findings);
+        self.findings.sort_by(|a, b| a.order().cmp(&b.order()));
+        self.errors.extend_from_slice(&run.errors);
+        self.errors.sort_by(|a, b| (&a.path, a.region, &a.message).cmp(&(&b.path, b.region, &b.message)));
+    }
+}
+
+/// Writes `json`.
+#[derive(Debug)]
+pub struct Json<W: io::Write> {
+    out: W,
+    collected: Collected,
+}
+
+impl<W: io::Write> Json<W> {
+    /// A report to this writer.
+    pub fn new(out: W) -> Self {
+        Json { out, collected: Collected::default() }
+    }
+}
+
+impl<W: io::Write> Reporter for Json<W> {
+    fn file(&mut self, checked: &Checked<'_>) -> io::Result<()> {
+        self.collected.add(checked);
+        Ok(())
+    }
+
+    fn finish(&mut self, run: &Run) -> io::Result<()> {
+        self.collected.close(run);
+        let report = JsonReport {
+            schema_version: SCHEMA_VERSION.into(),
+            tool: Tool::this(),
+            now: run.now.as_str().into(),
+            policy_digest: run.policy_digest.as_deref().map(Cow::from),
+            profiles: run.profiles.as_slice().into(),
+            documents: self.collected.documents.as_slice().into(),
+            findings: self.collected.findings.as_slice().into(),
+            not_judged: self.collected.not_judged.as_slice().into(),
+            errors: self.collected.errors.as_slice().into(),
+            skipped: run.skipped,
+            summary: Cow::Borrowed(&run.summary),
+        };
+        write(&mut self.out, &report, 2)?;
+        self.out.flush()
+    }
+}
+
+/// Writes a value and a line feed. The outer `levels` of arrays and objects get a line per element, so that a report
+/// of a thousand findings can be searched by line and compared; `0` writes one line.
+pub(super) fn write(out: &mut impl io::Write, value: &impl Serialize, levels: usize) -> io::Result<()> {
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, SafeJson { depth: 0, levels }))?;
+    out.write_all(b"\n")
+}
+
+/// JSON whose strings hold no unsafe character as it is: `\u001b` and `\u202e` instead, so that nothing is lost.
+struct SafeJson {
+    depth: usize,
+    levels: usize,
+}
+
+impl SafeJson {
+    fn open<W: io::Write + ?Sized>(&mut self, out: &mut W, bracket: &[u8]) -> io::Result<()> {
+        self.depth += 1;
+        out.write_all(bracket)
+    }
+
+    fn close<W: io::Write + ?Sized>(&mut self, out: &mut W, bracket: &[u8]) -> io::Result<()> {
+        self.depth -= 1;
+        out.write_all(bracket)
+    }
+
+    fn element<W: io::Write + ?Sized>(&self, out: &mut W, first: bool) -> io::Result<()> {
+        if !first {
+            out.write_all(b",")?;
+        }
+        if self.depth <= self.levels { out.write_all(b"\n") } else { Ok(()) }
+    }
+}
+
+impl Formatter for SafeJson {
+    fn begin_array<W: io::Write + ?Sized>(&mut self, out: &mut W) -> io::Result<()> {
+        self.open(out, b"[")
+    }
+
+    fn end_array<W: io::Write + ?Sized>(&mut self, out: &mut W) -> io::Result<()> {
+        self.close(out, b"]")
+    }
+
+    fn begin_array_value<W: io::Write + ?Sized>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.element(out, first)
+    }
+
+    fn begin_object<W: io::Write + ?Sized>(&mut self, out: &mut W) -> io::Result<()> {
+        self.open(out, b"{")
+    }
+
+    fn end_object<W: io::Write + ?Sized>(&mut self, out: &mut W) -> io::Result<()> {
+        self.close(out, b"}")
+    }
+
+    fn begin_object_key<W: io::Write + ?Sized>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.element(out, first)
+    }
+
+    fn write_string_fragment<W: io::Write + ?Sized>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        let mut written = 0;
+        for (at, c) in fragment.char_indices() {
+            // `##[` is a command to CI log readers wherever it stands in a line.
+            if !text::is_unsafe(c) && !(c == '[' && fragment[..at].ends_with("##")) {
+                continue;
+            }
+            out.write_all(&fragment.as_bytes()[written..at])?;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+            written = at + c.len_utf8();
+        }
+        out.write_all(&fragment.as_bytes()[written..])
+    }
+
+    fn write_char_escape<W: io::Write + ?Sized>(&mut self, out: &mut W, escape: CharEscape) -> io::Result<()> {
+        let text: &[u8] = match escape {
+            CharEscape::Quote => b"\\\"",
+            CharEscape::ReverseSolidus => b"\\\\",
+            CharEscape::Solidus => b"\\/",
+            CharEscape::Backspace => b"\\b",
+            CharEscape::FormFeed => b"\\f",
+            CharEscape::LineFeed => b"\\n",
+            CharEscape::CarriageReturn => b"\\r",
+            CharEscape::Tab => b"\\t",
+            CharEscape::AsciiControl(byte) => return write!(out, "\\u{byte:04x}"),
+        };
+        out.write_all(text)
+    }
+}

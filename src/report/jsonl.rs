@@ -1,0 +1,70 @@
+//! `jsonl`: one object a line, written as soon as a file is finished. The objects are the elements of the arrays of
+//! `json` with a `type` before them; the last line has the type `run` and holds what remains.
+
+use super::json::{SCHEMA_VERSION, Tool, write};
+use super::{Checked, DocumentRef, FileError, Finding, NotJudged, ProfileRef, Reporter, Run, Summary};
+use serde::Serialize;
+use std::io;
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Line<'a> {
+    Document(&'a DocumentRef),
+    Finding(&'a Finding),
+    NotJudged(&'a NotJudged),
+    Error(&'a FileError),
+    Run {
+        schema_version: &'a str,
+        tool: Tool<'a>,
+        now: &'a str,
+        policy_digest: Option<&'a str>,
+        profiles: &'a [ProfileRef],
+        skipped: u64,
+        summary: &'a Summary,
+    },
+}
+
+/// Writes `jsonl`.
+#[derive(Debug)]
+pub struct Jsonl<W: io::Write> {
+    out: W,
+}
+
+impl<W: io::Write> Jsonl<W> {
+    /// A report to this writer.
+    pub fn new(out: W) -> Self {
+        Jsonl { out }
+    }
+
+    fn lines<'l>(&mut self, lines: impl Iterator<Item = Line<'l>>) -> io::Result<()> {
+        for line in lines {
+            write(&mut self.out, &line, 0)?;
+        }
+        Ok(())
+    }
+}
+
+impl<W: io::Write> Reporter for Jsonl<W> {
+    fn file(&mut self, checked: &Checked<'_>) -> io::Result<()> {
+        self.lines(checked.documents.iter().map(Line::Document))?;
+        self.lines(checked.findings.iter().map(Line::Finding))?;
+        self.lines(checked.not_judged.iter().map(Line::NotJudged))?;
+        self.lines(checked.errors.iter().map(Line::Error))
+    }
+
+    fn finish(&mut self, run: &Run) -> io::Result<()> {
+        self.lines(run.findings.iter().map(Line::Finding))?;
+        self.lines(run.errors.iter().map(Line::Error))?;
+        let closing = Line::Run {
+            schema_version: SCHEMA_VERSION,
+            tool: Tool::this(),
+            now: &run.now,
+            policy_digest: run.policy_digest.as_deref(),
+            profiles: &run.profiles,
+            skipped: run.skipped,
+            summary: &run.summary,
+        };
+        write(&mut self.out, &closing, 0)?;
+        self.out.flush()
+    }
+}
