@@ -3,9 +3,15 @@
 //! An adapter knows one product's spelling: what `null`, 0, −1 and a missing member mean there, in which unit a
 //! lifetime stands, which members are secrets. It recognises its format by content, never by file name.
 
+mod compose;
+mod indigo_iam;
+mod indigo_iam_application;
+mod kubernetes;
+mod placeholder;
 mod read;
 #[cfg(test)]
 pub(crate) mod testing;
+mod workload;
 
 pub use read::Reader;
 

@@ -37,6 +37,22 @@ super::record! {
         registration "registration": Text,
         /// True when access tokens carry the user's name, e-mail and groups whatever was asked for.
         authn_info_in_token "authn_info_in_token": Bool,
+        /// True when access tokens carry the granted scopes, whatever sets that (INDIGO IAM: the token profile or a switch).
+        scope_in_token "scope_in_token": Bool,
+        /// True when access tokens carry `nbf`.
+        nbf_in_token "nbf_in_token": Bool,
+        /// True when the server's scope policies are enforced.
+        scope_policies "scope_policies": Bool,
+        /// True when only administrators may give clients scopes that the server does not know.
+        custom_scopes_admin_only "custom_scopes_admin_only": Bool,
+        /// True when the server records when a client last got a token.
+        tracks_last_used "tracks_last_used": Bool,
+        /// True when the device flow offers a link that already holds the user code.
+        device_complete_uri "device_complete_uri": Bool,
+        /// TLS version that the server speaks to fetch certificates and metadata, in the product's spelling (`TLSv1`).
+        tls_version "tls_version": Text,
+        /// True when SAML metadata of identity providers must carry a valid signature.
+        saml_metadata_signed "saml_metadata_signed": Bool,
         /// True when one refresh token may be used again and again (no rotation).
         reuse_refresh_tokens "reuse_refresh_tokens": Bool,
         /// True when PKCE is demanded of public clients.
@@ -51,7 +67,7 @@ super::record! {
         default_secrets "default_secrets": Texts,
         /// Settings that the running version ignores (renamed, misspelt); items name the setting.
         ignored_settings "ignored_settings": Texts,
-        /// Start-up profiles that load test users and clients.
+        /// Start-up profiles that load test users and clients, or a product's development mode (Keycloak `start-dev`).
         test_profiles "test_profiles": Texts,
         /// True when a token exchange can widen the scopes of the exchanged token.
         exchange_upscoping "exchange_upscoping": Bool,

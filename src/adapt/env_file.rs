@@ -1,0 +1,64 @@
+//! Env files with INDIGO IAM's variables: docker `env_file`, compose `.env`, systemd `EnvironmentFile`.
+
+use super::indigo_iam::{Given, Unset};
+use super::placeholder::{Dialect, resolve};
+use super::workload::is_iam_environment;
+use super::{Adapter, Kind, Sink};
+use crate::model::{At, Target, TargetKind};
+use crate::parse::{Cursor, Document, Syntax};
+
+/// Adapter for env files.
+pub(super) struct EnvFile;
+
+const SERVER: &str = "indigo-iam-env";
+const DASHBOARD: &str = "indigo-iam-dashboard-env";
+
+const FRAGMENT: &str = "it is not set here, and an env file may hold only part of an environment";
+
+impl Adapter for EnvFile {
+    fn kinds(&self) -> &'static [Kind] {
+        &[
+            Kind {
+                name: SERVER,
+                doc: "env file with variables of an INDIGO IAM server",
+                targets: &[TargetKind::Settings],
+            },
+            Kind {
+                name: DASHBOARD,
+                doc: "env file of the INDIGO IAM dashboard; only live secrets are looked for, since the dashboard is a \
+                      client whose registration is judged where the issuer keeps it",
+                targets: &[],
+            },
+        ]
+    }
+
+    fn recognise(&self, document: &Document) -> Option<&'static str> {
+        let names = || document.root().entries().map(|(name, _)| name);
+        if document.syntax != Syntax::Env {
+            None
+        } else if is_iam_environment(names()) {
+            Some(SERVER)
+        } else {
+            names().any(|name| name.starts_with("IAM_DASHBOARD_")).then_some(DASHBOARD)
+        }
+    }
+
+    fn adapt(&self, document: &Document, kind: &'static str, sink: &mut dyn Sink) {
+        if kind != SERVER {
+            return;
+        }
+        let root = document.root();
+        let mut given = Given::new(None);
+        for (name, member) in root.entries() {
+            let lookup = |name: &str| root.get(name).and_then(Cursor::scalar_text).map(Into::into);
+            let value = member.scalar_text().and_then(|text| resolve(text, Dialect::Shell, &lookup));
+            given.env(name, value, At::node(member.id));
+        }
+        // A file that says who the server is and how it starts is taken for its whole environment.
+        let whole = given.has_env("IAM_JAVA_OPTS") && (given.has_env("IAM_ISSUER") || given.has_env("IAM_BASE_URL"));
+        let settings = given.settings(if whole { Unset::Default } else { Unset::Unknown(FRAGMENT) });
+        let identity = settings.issuer.as_text().unwrap_or_default().to_string();
+        let name = if identity.is_empty() { "INDIGO IAM".to_string() } else { identity.clone() };
+        sink.target(&[document], Target { identity, ..Target::new(TargetKind::Settings, name, settings) });
+    }
+}

@@ -1,0 +1,187 @@
+//! Kubernetes manifests: workloads that run INDIGO IAM or Keycloak, ConfigMaps and Secrets with IAM's variables or files.
+
+use super::indigo_iam::{Given, Unset};
+use super::indigo_iam_application::IndigoIamApplication;
+use super::placeholder::Dialect;
+use super::workload::{Variable, Workload, is_iam_environment};
+use super::{Adapter, Kind, Sink};
+use crate::model::{At, Target, TargetKind};
+use crate::parse::{Cursor, Data, Decoded, Document, Encoding, Syntax, Text, parse};
+use crate::source::Source;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// Adapter for Kubernetes manifests. Stands last in the table: other formats are Kubernetes objects as well.
+pub(super) struct Kubernetes;
+
+const ISSUER: &str = "kubernetes-issuer";
+const OTHER: &str = "kubernetes-manifest";
+
+const ENV_FROM: &str = "it is not set here, and the container also takes its environment from elsewhere";
+const MOUNTED: &str = "it is not set here, and a configuration file is mounted into the container";
+const FRAGMENT: &str = "it is not set here, and a ConfigMap or Secret holds only part of an environment";
+
+impl Adapter for Kubernetes {
+    fn kinds(&self) -> &'static [Kind] {
+        &[
+            Kind {
+                name: ISSUER,
+                doc: "Kubernetes manifest that runs INDIGO IAM or Keycloak, or a ConfigMap or Secret with their settings",
+                targets: &[TargetKind::Settings],
+            },
+            Kind {
+                name: OTHER,
+                doc: "any other Kubernetes object; only live secrets and duplicate keys are looked for, since nothing \
+                      in it configures an issuer, a client or a token",
+                targets: &[],
+            },
+        ]
+    }
+
+    fn recognise(&self, document: &Document) -> Option<&'static str> {
+        let root = document.root();
+        let is_text = |name: &str| root.get(name).is_some_and(|member| member.as_str().is_some());
+        if !is_text("apiVersion") || !is_text("kind") {
+            return None;
+        }
+        let ours = objects(root).any(|object| {
+            containers(object).iter().any(|container| container.product().is_some())
+                || data(object).any(|(name, _, _)| is_iam_environment(std::iter::once(name)))
+                || embedded(document, object).next().is_some()
+        });
+        Some(if ours { ISSUER } else { OTHER })
+    }
+
+    fn adapt(&self, document: &Document, _kind: &'static str, sink: &mut dyn Sink) {
+        for object in objects(document.root()) {
+            if object.get("kind").and_then(Cursor::as_str) == Some("Secret") {
+                sink.secrets_expected();
+                data(object).for_each(|(_, member, _)| sink.secret(document, member.id));
+            }
+            for container in containers(object) {
+                container.adapt(document, sink);
+            }
+            if data(object).any(|(name, _, _)| is_iam_environment(std::iter::once(name))) {
+                let mut given = Given::new(None);
+                for (name, member, value) in data(object) {
+                    given.env(name, value, At::node(member.id));
+                }
+                let settings = given.settings(Unset::Unknown(FRAGMENT));
+                let identity = settings.issuer.as_text().unwrap_or_default().to_string();
+                let target = Target::new(TargetKind::Settings, name_of(object), settings);
+                sink.target(&[document], Target { identity, at: At::node(object.id), ..target });
+            }
+            for (inner, kind) in embedded(document, object) {
+                IndigoIamApplication.adapt(&inner, kind, sink);
+            }
+        }
+    }
+}
+
+/// The object, or the items of a List.
+fn objects(root: Cursor<'_>) -> impl Iterator<Item = Cursor<'_>> {
+    let list = root.get("items").filter(|items| items.is_seq());
+    let alone = list.is_none().then_some(root);
+    list.into_iter().flat_map(Cursor::items).chain(alone)
+}
+
+fn name_of(object: Cursor<'_>) -> &str {
+    object.path(&["metadata", "name"]).and_then(Cursor::as_str).unwrap_or("INDIGO IAM")
+}
+
+/// Containers of a Pod or of whatever makes Pods.
+fn containers(object: Cursor<'_>) -> Vec<Workload<'_>> {
+    const PODS: [&[&str]; 3] = [&["spec", "template", "spec"], &["spec", "jobTemplate", "spec", "template", "spec"], &["spec"]];
+    let Some(pod) = PODS.iter().find_map(|path| object.path(path).filter(|pod| pod.has("containers"))) else {
+        return Vec::new();
+    };
+    let list = pod.get("containers").into_iter().flat_map(Cursor::items);
+    list.filter(|container| container.is_map()).map(container).collect()
+}
+
+fn container(container: Cursor<'_>) -> Workload<'_> {
+    let mounts = container.get("volumeMounts").into_iter().flat_map(Cursor::items);
+    let mut paths = mounts.filter_map(|mount| mount.get("mountPath")?.as_str());
+    let elsewhere = if container.has("envFrom") {
+        Some(ENV_FROM)
+    } else {
+        paths.any(|path| path.contains("/indigo-iam/config") || path.contains("application")).then_some(MOUNTED)
+    };
+    Workload {
+        name: container.get("name").and_then(Cursor::as_str).unwrap_or("container"),
+        image: container.get("image"),
+        command: container.get("args").or_else(|| container.get("command")),
+        env: container.get("env").map(variables).unwrap_or_default(),
+        dialect: Dialect::Spring,
+        elsewhere,
+        at: container.id,
+    }
+}
+
+/// The `[{name, value}]` form of an environment; a `valueFrom` leaves the value open.
+pub(super) fn variables(env: Cursor<'_>) -> Vec<Variable<'_>> {
+    env.items()
+        .filter_map(|item| {
+            let name = item.get("name")?.as_str()?;
+            let value = item.get("value");
+            Some(Variable {
+                name,
+                value: value.and_then(Cursor::scalar_text).map(Cow::Borrowed),
+                at: value.unwrap_or(item).id,
+                unnamed: true,
+            })
+        })
+        .collect()
+}
+
+/// Members of a ConfigMap or Secret with their decoded values.
+fn data<'d>(object: Cursor<'d>) -> impl Iterator<Item = (&'d str, Cursor<'d>, Option<Cow<'d, str>>)> {
+    let kind = object.get("kind").and_then(Cursor::as_str);
+    let secret = kind == Some("Secret");
+    let holder = secret || kind == Some("ConfigMap");
+    let members = |name: &str| object.get(name).filter(|_| holder).into_iter().flat_map(Cursor::entries);
+    let encoded = members("data").map(move |(name, member)| {
+        let text = member.scalar_text();
+        let value = if secret { text.and_then(decode).map(Cow::Owned) } else { text.map(Cow::Borrowed) };
+        (name, member, value)
+    });
+    let plain = members("stringData");
+    encoded.chain(plain.map(|(name, member)| (name, member, member.scalar_text().map(Cow::Borrowed))))
+}
+
+fn decode(text: &str) -> Option<String> {
+    let compact: String = text.split_ascii_whitespace().collect();
+    String::from_utf8(STANDARD.decode(compact).ok()?).ok()
+}
+
+/// Spring configuration files of IAM that a ConfigMap holds as text.
+fn embedded<'d>(document: &'d Document, object: Cursor<'d>) -> impl Iterator<Item = (Document, &'static str)> {
+    let files = data(object).filter(|(name, member, value)| {
+        let yaml = name.ends_with(".yml") || name.ends_with(".yaml");
+        // Only text that stands in the file can be pointed at.
+        yaml && value.is_some() && member.as_str().is_some() && matches!(value, Some(Cow::Borrowed(_)))
+    });
+    files.flat_map(|(name, member, value)| {
+        let source = Arc::new(Source::from_text(name, value.unwrap_or_default().into_owned()));
+        let encoding = match member.data() {
+            Data::Text(Text::Raw(_)) => Encoding::Literal,
+            _ => Encoding::Escaped,
+        };
+        let decoded = Decoded {
+            outer_pointer: document.pointer(member.id),
+            outer: Arc::clone(&document.source),
+            span: match member.data() {
+                Data::Text(Text::Raw(span)) => *span,
+                _ => member.span(),
+            },
+            encoding,
+        };
+        let (documents, _) = parse(&source, Syntax::Yaml);
+        documents.into_iter().filter_map(move |inner| {
+            let inner = Document { decoded: Some(decoded.clone()), ..inner };
+            IndigoIamApplication.recognise(&inner).map(|kind| (inner, kind))
+        })
+    })
+}
