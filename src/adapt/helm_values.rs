@@ -22,17 +22,14 @@ const MAX_VALUE_DEPTH: usize = 16;
 
 impl Adapter for HelmValues {
     fn kinds(&self) -> &'static [Kind] {
-        &[Kind {
-            name: KIND,
-            doc: "Helm values of a chart that deploys INDIGO IAM",
-            targets: &[TargetKind::Settings],
-        }]
+        &[Kind { name: KIND, doc: "Helm values of a chart that deploys INDIGO IAM", targets: &[TargetKind::Settings] }]
     }
 
     fn recognise(&self, document: &Document) -> Option<&'static str> {
         let root = document.root();
-        let values = document.syntax == Syntax::Yaml && root.is_map() && !root.has("apiVersion") && !root.has("services");
-        (values && !components(root).is_empty()).then_some(KIND)
+        // Kubernetes objects, compose files and CI workflows nest environments as well.
+        let other = ["apiVersion", "services", "jobs"].iter().any(|key| root.has(key));
+        (document.syntax == Syntax::Yaml && root.is_map() && !other && !components(root).is_empty()).then_some(KIND)
     }
 
     fn adapt(&self, document: &Document, _kind: &'static str, sink: &mut dyn Sink) {
@@ -107,14 +104,7 @@ fn adapt(document: &Document, component: Cursor<'_>, sink: &mut dyn Sink) {
 }
 
 /// Gathers variables, in mappings and in `[{name, value}]` lists, and members that are secrets by their name.
-fn walk<'d>(
-    document: &Document,
-    at: Cursor<'d>,
-    path: &str,
-    depth: usize,
-    given: &mut Given<'d>,
-    sink: &mut dyn Sink,
-) {
+fn walk<'d>(document: &Document, at: Cursor<'d>, path: &str, depth: usize, given: &mut Given<'d>, sink: &mut dyn Sink) {
     if depth > MAX_VALUE_DEPTH {
         return;
     }
@@ -133,7 +123,12 @@ fn walk<'d>(
             Some(value) if is_server_env(key) => given.env(key, Some(value), At::node(item.id)),
             Some(value) if is_secret_key(key) => {
                 // A step with a dot of its own would be taken for two; only the last one is compared.
-                given.file(Cow::Owned(format!("{path}.{key}")), key.to_ascii_lowercase(), Some(value), At::node(item.id));
+                given.file(
+                    Cow::Owned(format!("{path}.{key}")),
+                    key.to_ascii_lowercase(),
+                    Some(value),
+                    At::node(item.id),
+                );
             }
             Some(_) => {}
             None => walk(document, item, &format!("{path}.{key}"), depth + 1, given, sink),

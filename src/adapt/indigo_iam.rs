@@ -167,13 +167,7 @@ static TABLE: &[Setting] = &[
         Read::Text,
         Initial::Is("RS256"),
     ),
-    row(
-        "iam.enableScopeAuthz",
-        "IAM_ENABLE_SCOPE_AUTHZ",
-        |s| &mut s.scope_policies,
-        Read::Bool,
-        Initial::Is("true"),
-    ),
+    row("iam.enableScopeAuthz", "IAM_ENABLE_SCOPE_AUTHZ", |s| &mut s.scope_policies, Read::Bool, Initial::Is("true")),
     row(
         "client-registration.admin-only-custom-scopes",
         "IAM_CLIENT_ADMIN_ONLY_CUSTOM_SCOPES",
@@ -358,7 +352,13 @@ impl<'d> Given<'d> {
             for option in options.split_ascii_whitespace() {
                 if let Some((key, value)) = option.strip_prefix("-D").and_then(|option| option.split_once('=')) {
                     let value = value.trim_matches(['"', '\'']).to_string();
-                    self.push(Origin::SystemProperty, Cow::Owned(key.to_string()), uniform(key), Some(value.into()), at);
+                    self.push(
+                        Origin::SystemProperty,
+                        Cow::Owned(key.to_string()),
+                        uniform(key),
+                        Some(value.into()),
+                        at,
+                    );
                 }
             }
         }
@@ -373,11 +373,6 @@ impl<'d> Given<'d> {
 
     fn push(&mut self, origin: Origin, name: Cow<'d, str>, id: String, value: Option<Cow<'d, str>>, at: At) {
         self.entries.push(Entry { origin, name, id, value, at });
-    }
-
-    /// Number of variables that IAM servers read.
-    pub(super) fn server_variables(&self) -> usize {
-        self.entries.iter().filter(|entry| entry.origin == Origin::Env && is_server_env(&entry.id)).count()
     }
 
     /// True when the variable is set in any way.
@@ -549,7 +544,8 @@ impl<'d> Given<'d> {
             .filter(|entry| self.text(entry).is_some_and(|text| SHIPPED_SECRETS.contains(&text.trim())))
             .map(|entry| Field::text(entry.name.clone(), entry.at))
             .collect();
-        if unset == Unset::Default && self.find(ACTUATOR_PASSWORD).is_none() && !self.has_env("IAM_SUPERUSER_PASSWORD") {
+        if unset == Unset::Default && self.find(ACTUATOR_PASSWORD).is_none() && !self.has_env("IAM_SUPERUSER_PASSWORD")
+        {
             items.push(Field::text(ACTUATOR_PASSWORD.1, None));
         }
         Field::list(items, None)

@@ -120,12 +120,7 @@ fn words<'d>(field: &Field<'d>) -> Field<'d> {
 
 /// Calls `found` for every scalar with its key as written, the key in uniform spelling, and the scalar. List elements
 /// are numbered as Spring does (`oidc.providers[0].issuer`).
-pub(super) fn flatten<'d>(
-    at: Cursor<'d>,
-    name: &str,
-    id: &str,
-    found: &mut dyn FnMut(String, String, Cursor<'d>),
-) {
+pub(super) fn flatten<'d>(at: Cursor<'d>, name: &str, id: &str, found: &mut dyn FnMut(String, String, Cursor<'d>)) {
     if name.len() > MAX_KEY {
         return;
     }

@@ -70,7 +70,9 @@ impl Adapter for IndigoIamOther {
                 sink.secret(document, value.id);
             }
         }
-        if let Some((total, at)) = document.root().get("totalResults").and_then(|total| Some((total.as_i64()?, total.id))) {
+        if let Some((total, at)) =
+            document.root().get("totalResults").and_then(|total| Some((total.as_i64()?, total.id)))
+        {
             sink.paging(list.id, shown, (at, total));
         }
     }

@@ -24,11 +24,7 @@ impl Adapter for IndigoIamPolicies {
                 doc: "INDIGO IAM scope policies, as its API lists them or as OPA data",
                 targets: &[TargetKind::ScopePolicy],
             },
-            Kind {
-                name: EXCHANGE,
-                doc: "INDIGO IAM token-exchange policies",
-                targets: &[TargetKind::ExchangePolicy],
-            },
+            Kind { name: EXCHANGE, doc: "INDIGO IAM token-exchange policies", targets: &[TargetKind::ExchangePolicy] },
         ]
     }
 

@@ -93,7 +93,8 @@ fn name_of(object: Cursor<'_>) -> &str {
 
 /// Containers of a Pod or of whatever makes Pods.
 fn containers(object: Cursor<'_>) -> Vec<Workload<'_>> {
-    const PODS: [&[&str]; 3] = [&["spec", "template", "spec"], &["spec", "jobTemplate", "spec", "template", "spec"], &["spec"]];
+    const PODS: [&[&str]; 3] =
+        [&["spec", "template", "spec"], &["spec", "jobTemplate", "spec", "template", "spec"], &["spec"]];
     let Some(pod) = PODS.iter().find_map(|path| object.path(path).filter(|pod| pod.has("containers"))) else {
         return Vec::new();
     };

@@ -4,8 +4,12 @@
 //! lifetime stands, which members are secrets. It recognises its format by content, never by file name.
 
 mod compose;
+mod env_file;
+mod helm_values;
 mod indigo_iam;
 mod indigo_iam_application;
+mod indigo_iam_other;
+mod indigo_iam_policies;
 mod kubernetes;
 mod placeholder;
 mod read;
@@ -62,7 +66,16 @@ pub trait Sink {
 }
 
 /// Every format, most specific first.
-pub static ADAPTERS: &[&dyn Adapter] = &[];
+pub static ADAPTERS: &[&dyn Adapter] = &[
+    &indigo_iam_policies::IndigoIamPolicies,
+    &indigo_iam_other::IndigoIamOther,
+    &indigo_iam_application::IndigoIamApplication,
+    &compose::Compose,
+    &helm_values::HelmValues,
+    &env_file::EnvFile,
+    // Kubernetes objects that no format above claims.
+    &kubernetes::Kubernetes,
+];
 
 /// The first adapter that recognises the document.
 pub fn recognise(document: &Document) -> Option<(&'static dyn Adapter, &'static str)> {

@@ -115,7 +115,9 @@ impl<'d> Workload<'d> {
         let parts = image.as_deref().map(image_parts);
         let version = match (self.image, parts) {
             (Some(node), Some((_, tag))) => version_field(tag, At::node(node.id)),
-            (Some(node), None) => Field::unknown("a variable without a known value stands in the image", At::node(node.id)),
+            (Some(node), None) => {
+                Field::unknown("a variable without a known value stands in the image", At::node(node.id))
+            }
             (None, _) => Field::default(),
         };
         let mut settings = match product {
