@@ -282,7 +282,10 @@ impl<'d> Cursor<'d> {
                     (Ok(number), ..) => number.into(),
                     (_, Ok(number), _) => number.into(),
                     (.., Some(number)) => number.into(),
-                    _ => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.into())),
+                    _ => {
+                        let float = text.parse::<f64>().ok().and_then(serde_json::Number::from_f64);
+                        float.map_or_else(|| Value::String(text.into()), Value::Number)
+                    }
                 }
             }
             Data::Text(text) => Value::String(self.document.text(text).into()),

@@ -25,7 +25,7 @@ pub const MAX_DEPTH: usize = 256;
 pub enum Syntax {
     /// RFC 8259 JSON, strict.
     Json,
-    /// YAML; scalars keep their raw text, see [`yaml::Dialect`].
+    /// YAML 1.2; what YAML 1.1 reads differently stays text, see [`yaml::scalar_1_1`].
     Yaml,
     /// `KEY=value` lines of env files and systemd `EnvironmentFile`s.
     Env,
