@@ -4,12 +4,15 @@
 //! lifetime stands, which members are secrets. It recognises its format by content, never by file name.
 
 mod compose;
+mod discovery;
 mod env_file;
 mod helm_values;
 mod indigo_iam;
 mod indigo_iam_application;
 mod indigo_iam_other;
 mod indigo_iam_policies;
+mod jwks;
+mod jwt_token;
 mod kubernetes;
 mod placeholder;
 mod read;
@@ -67,6 +70,7 @@ pub trait Sink {
 
 /// Every format, most specific first.
 pub static ADAPTERS: &[&dyn Adapter] = &[
+    &jwks::Jwks,
     &indigo_iam_policies::IndigoIamPolicies,
     &indigo_iam_other::IndigoIamOther,
     &indigo_iam_application::IndigoIamApplication,
@@ -75,6 +79,9 @@ pub static ADAPTERS: &[&dyn Adapter] = &[
     &env_file::EnvFile,
     // Kubernetes objects that no format above claims.
     &kubernetes::Kubernetes,
+    &discovery::Discovery,
+    // Last, because a set of claims has few members that other formats do not have.
+    &jwt_token::Tokens,
 ];
 
 /// The first adapter that recognises the document.

@@ -1,0 +1,887 @@
+//! JSON Web Tokens: compact ones in files, token responses and introspection answers, and decoded ones.
+//!
+//! A target of a compact token has three documents: the file, the header and the payload. Decoded forms have one.
+//! What a token is for is decided by evidence, and the evidence is reported; where it does not settle the question the
+//! token stays unclassified, since rules for access tokens would be wrong on ID tokens and the other way round.
+
+use super::read::{Reader, is_placeholder, type_name};
+use super::{Adapter, Kind, Sink};
+use crate::model::{At, Field, State, Target, TargetKind, Token};
+use crate::parse::jwt::{Compact, Segment, decode_segment};
+use crate::parse::{Cursor, Data, Document, NodeId, Syntax};
+
+/// The adapter for tokens in every form.
+pub(super) struct Tokens;
+
+const JWT: &str = "jwt";
+const RESPONSE: &str = "token-response";
+const INTROSPECTION: &str = "introspection-response";
+const DECODED: &str = "decoded-jwt";
+const CLAIMS: &str = "jwt-claims";
+
+const ALL_TOKENS: &[TargetKind] = &[
+    TargetKind::AccessToken,
+    TargetKind::IdToken,
+    TargetKind::RefreshToken,
+    TargetKind::RegistrationToken,
+    TargetKind::Token,
+];
+
+impl Adapter for Tokens {
+    fn kinds(&self) -> &'static [Kind] {
+        &[
+            Kind { name: JWT, doc: "Compact JWTs, one or one per line; bearer token files", targets: ALL_TOKENS },
+            Kind { name: RESPONSE, doc: "Answer of a token endpoint (RFC 6749 section 5.1)", targets: ALL_TOKENS },
+            Kind {
+                name: INTROSPECTION,
+                doc: "Answer of an introspection endpoint (RFC 7662); one that says inactive holds nothing to judge",
+                targets: ALL_TOKENS,
+            },
+            Kind {
+                name: DECODED,
+                doc: "Decoded header and payload (or claims) of a JWT, one object or a list of them",
+                targets: ALL_TOKENS,
+            },
+            Kind { name: CLAIMS, doc: "Decoded claims of a JWT without its header", targets: ALL_TOKENS },
+        ]
+    }
+
+    fn recognise(&self, document: &Document) -> Option<&'static str> {
+        if document.syntax == Syntax::Jwt {
+            return Some(JWT);
+        }
+        let root = document.root();
+        if root.is_seq() {
+            return root.items().next().filter(|item| is_decoded(*item)).map(|_| DECODED);
+        }
+        if !root.is_map() {
+            return None;
+        }
+        if is_token_response(root) {
+            Some(RESPONSE)
+        } else if is_introspection(root) {
+            Some(INTROSPECTION)
+        } else if is_decoded(root) {
+            Some(DECODED)
+        } else if is_claims(root) {
+            Some(CLAIMS)
+        } else {
+            None
+        }
+    }
+
+    fn adapt(&self, document: &Document, kind: &'static str, sink: &mut dyn Sink) {
+        let root = document.root();
+        match kind {
+            JWT => root.items().for_each(|item| compact(document, item, None, sink)),
+            RESPONSE => response(document, sink),
+            INTROSPECTION => introspection(document, sink),
+            DECODED if root.is_seq() => list(document, sink),
+            DECODED => decoded(document, root, sink),
+            _ => claims(document, root, sink),
+        }
+    }
+}
+
+/// Members of a token endpoint's answer that hold tokens, and what they then are.
+const MEMBERS: [(&str, TargetKind); 3] = [
+    ("access_token", TargetKind::AccessToken),
+    ("id_token", TargetKind::IdToken),
+    ("refresh_token", TargetKind::RefreshToken),
+];
+
+fn is_token_response(root: Cursor<'_>) -> bool {
+    let text = |name: &str| root.get(name).and_then(Cursor::as_str);
+    let tokens = MEMBERS.iter().filter(|(name, _)| text(name).is_some()).count();
+    let registration = root.has("redirect_uris") || root.has("client_secret");
+    !registration
+        && tokens > 0
+        && (tokens > 1
+            || root.has("token_type")
+            || root.has("expires_in")
+            || MEMBERS.iter().any(|(name, _)| text(name).is_some_and(is_compact)))
+}
+
+/// INDIGO IAM's client registrations have `active`, `client_id` and `scope` as well.
+fn is_introspection(root: Cursor<'_>) -> bool {
+    const CLIENT: [&str; 7] = [
+        "client_name",
+        "redirect_uris",
+        "grant_types",
+        "client_secret",
+        "token_endpoint_auth_method",
+        "contacts",
+        "created_at",
+    ];
+    const TOKEN: [&str; 8] = ["sub", "exp", "iat", "iss", "jti", "token_type", "username", "aud"];
+    let known = |name: &str| {
+        matches!(name, "active" | "scope" | "client_id" | "nbf" | "error" | "error_description")
+            || TOKEN.contains(&name)
+    };
+    match root.get("active").and_then(Cursor::as_bool) {
+        None => false,
+        Some(_) if CLIENT.iter().any(|name| root.has(name)) => false,
+        Some(true) => TOKEN.iter().any(|name| root.has(name)),
+        Some(false) => root.entries().all(|(name, _)| known(name)),
+    }
+}
+
+fn is_decoded(at: Cursor<'_>) -> bool {
+    let map = |name: &str| at.get(name).filter(|member| member.is_map());
+    let claims = map("payload").or_else(|| map("claims"));
+    match (map("header"), claims) {
+        (Some(header), Some(claims)) => {
+            ["alg", "kid", "typ"].iter().any(|name| header.has(name)) || registered_claims(claims) > 0
+        }
+        _ => false,
+    }
+}
+
+const REGISTERED: [&str; 7] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"];
+
+fn registered_claims(at: Cursor<'_>) -> usize {
+    REGISTERED.iter().filter(|name| at.has(name)).count()
+}
+
+fn is_claims(root: Cursor<'_>) -> bool {
+    const NOT_CLAIMS: [&str; 4] = ["redirect_uris", "client_secret", "token_endpoint", "jwks_uri"];
+    const TELLING: [&str; 5] = ["scope", "scp", "client_id", "wlcg.ver", "wlcg.groups"];
+    let telling = TELLING.iter().filter(|name| root.has(name)).count();
+    let wlcg = root.has("wlcg.ver") || root.has("wlcg.groups");
+    let registered = registered_claims(root);
+    !NOT_CLAIMS.iter().any(|name| root.has(name)) && (wlcg || registered >= 2 || (registered == 1 && telling > 0))
+}
+
+/// True for text with the outline of a compact JWS: it starts like an encoded JSON object and has two dots.
+fn is_compact(text: &str) -> bool {
+    text.starts_with("ey") && memchr::memchr_iter(b'.', text.as_bytes()).count() == 2
+}
+
+/// A list of decoded tokens; large lists keep their later elements unread until asked for.
+fn list(document: &Document, sink: &mut dyn Sink) {
+    for item in document.root().items() {
+        if *item.data() == Data::Skipped {
+            match document.element(item.id) {
+                Ok(element) => decoded_or_error(&element, element.root(), sink),
+                Err(error) => sink.error(document, item.id, error.message),
+            }
+        } else {
+            decoded_or_error(document, item, sink);
+        }
+    }
+}
+
+fn decoded_or_error(document: &Document, item: Cursor<'_>, sink: &mut dyn Sink) {
+    if is_decoded(item) {
+        decoded(document, item, sink);
+    } else {
+        sink.error(document, item.id, "a decoded token with header and payload is expected here".into());
+    }
+}
+
+fn response(document: &Document, sink: &mut dyn Sink) {
+    for (name, member) in document.root().entries() {
+        let Some((_, kind)) = MEMBERS.iter().find(|(member, _)| *member == name) else { continue };
+        let Some(text) = member.as_str().filter(|text| !is_placeholder(text)) else { continue };
+        // Opaque and encrypted tokens are legitimate and show nothing to judge.
+        if is_compact(text) {
+            compact(document, member, Some((*kind, name)), sink);
+        } else {
+            sink.secret(document, member.id);
+        }
+    }
+}
+
+/// Decodes and hands over the compact token at a node. `member` is what its place says it is.
+fn compact(document: &Document, at: Cursor<'_>, member: Option<(TargetKind, &str)>, sink: &mut dyn Sink) {
+    let whole = At::node(at.id);
+    let decode = |segment| decode_segment(document, at.id, segment);
+    let split = at.as_str().map(Compact::split);
+    let (header, payload, split) = match (decode(Segment::Header), decode(Segment::Payload), split) {
+        (Ok(header), Ok(payload), Some(Ok(split))) => (header, payload, split),
+        (Err(error), ..) | (_, Err(error), _) | (.., Some(Err(error))) => {
+            // What cannot be read may still be a live token.
+            sink.secret(document, at.id);
+            return sink.error(document, at.id, error.message);
+        }
+        (.., None) => return,
+    };
+    let parts = Parts {
+        header: Some(Reader::of_document(header.root(), 1)),
+        payload: Reader::of_document(payload.root(), 2),
+        absent: None,
+        signed: Field::bool(split.signed, whole),
+        size: Field::int(at.as_str().map_or(0, str::len) as i64, whole),
+    };
+    let (kind, evidence) = match member {
+        Some((kind, name)) => (kind, format!("stands as {name} in a token response")),
+        None => parts.classify(),
+    };
+    if kind == TargetKind::RefreshToken {
+        sink.secret(document, at.id);
+    }
+    sink.target(&[document, &header, &payload], parts.target(kind, evidence, whole));
+}
+
+const NO_HEADER: &str = "the header is not shown";
+const NO_SIGNATURE: &str = "the signature is not shown";
+
+fn decoded(document: &Document, at: Cursor<'_>, sink: &mut dyn Sink) {
+    let reader = Reader::new(at);
+    let Some(payload) = reader.map("payload").or_else(|| reader.map("claims")) else { return };
+    for (_, member) in at.entries().filter(|(name, _)| *name == "signature") {
+        sink.secret(document, member.id);
+    }
+    let signature = at.get("signature").and_then(|member| Some((member, member.as_str()?)));
+    let parts = Parts {
+        header: reader.map("header"),
+        payload,
+        absent: None,
+        signed: match signature {
+            Some((member, text)) => Field::bool(!text.is_empty(), At::node(member.id)),
+            None => Field::unknown(NO_SIGNATURE, None),
+        },
+        size: Field::default(),
+    };
+    one_document(document, parts, None, at.id, sink);
+}
+
+fn claims(document: &Document, at: Cursor<'_>, sink: &mut dyn Sink) {
+    let parts = Parts {
+        header: None,
+        payload: Reader::new(at),
+        absent: None,
+        signed: Field::unknown(NO_SIGNATURE, None),
+        size: Field::default(),
+    };
+    one_document(document, parts, None, at.id, sink);
+}
+
+fn introspection(document: &Document, sink: &mut dyn Sink) {
+    let root = document.root();
+    // RFC 7662 section 2.2: an inactive token shows nothing, and there is nothing to judge about it.
+    if root.get("active").and_then(Cursor::as_bool) != Some(true) {
+        return;
+    }
+    let parts = Parts {
+        header: None,
+        payload: Reader::new(root),
+        absent: Some("an introspection answer need not show every claim"),
+        signed: Field::unknown(NO_SIGNATURE, None),
+        size: Field::default(),
+    };
+    let kind =
+        parts.by_declaration().unwrap_or_else(|| match parts.claim("token_type").to_ascii_lowercase().as_str() {
+            "bearer" | "dpop" => (TargetKind::AccessToken, "access token: token_type says how to present it".into()),
+            _ => (TargetKind::Token, "not classified: such an answer describes access and refresh tokens alike".into()),
+        });
+    one_document(document, parts, Some(kind), NodeId::ROOT, sink);
+}
+
+/// Hands over a token whose header and payload are nodes of the one document.
+fn one_document(
+    document: &Document,
+    parts: Parts<'_>,
+    kind: Option<(TargetKind, String)>,
+    node: NodeId,
+    sink: &mut dyn Sink,
+) {
+    let (kind, evidence) = kind.unwrap_or_else(|| parts.classify());
+    if kind == TargetKind::RefreshToken
+        && let Some(jti) = parts.payload.cursor().get("jti")
+    {
+        sink.secret(document, jti.id);
+    }
+    sink.target(&[document], parts.target(kind, evidence, At::node(node)));
+}
+
+/// One token, ready to be read.
+struct Parts<'d> {
+    /// The JOSE header, where it is shown.
+    header: Option<Reader<'d>>,
+    payload: Reader<'d>,
+    /// Why a claim that is missing here may still be in the token.
+    absent: Option<&'static str>,
+    signed: Field<'d>,
+    size: Field<'d>,
+}
+
+impl<'d> Parts<'d> {
+    fn has(&self, claim: &str) -> bool {
+        self.payload.cursor().get(claim).is_some_and(|value| !value.is_null())
+    }
+
+    fn claim(&self, name: &str) -> &'d str {
+        self.payload.cursor().get(name).and_then(Cursor::as_str).unwrap_or("")
+    }
+
+    fn only(&self, claims: &[&str]) -> bool {
+        self.payload.cursor().entries().all(|(name, _)| claims.contains(&name))
+    }
+
+    fn header_text(&self, name: &str) -> &'d str {
+        self.header.and_then(|header| header.cursor().get(name)).and_then(Cursor::as_str).unwrap_or("")
+    }
+
+    /// What the token is for, and why it is taken for that.
+    fn classify(&self) -> (TargetKind, String) {
+        self.by_declaration().or_else(|| self.by_bare_shape()).unwrap_or_else(|| self.by_claims())
+    }
+
+    /// Header types (RFC 9068) and Keycloak's `typ` claim say it outright.
+    fn by_declaration(&self) -> Option<(TargetKind, String)> {
+        let typ = self.header_text("typ").to_ascii_lowercase();
+        if typ.strip_prefix("application/").unwrap_or(&typ) == "at+jwt" {
+            return Some((TargetKind::AccessToken, "access token: typ is at+jwt".into()));
+        }
+        let (kind, what) = match self.claim("typ") {
+            "Bearer" | "DPoP" => (TargetKind::AccessToken, "access token"),
+            "ID" => (TargetKind::IdToken, "ID token"),
+            "Refresh" | "Offline" => (TargetKind::RefreshToken, "refresh token"),
+            "RegistrationAccessToken" => (TargetKind::RegistrationToken, "registration token"),
+            _ => return None,
+        };
+        Some((kind, format!("{what}: its typ claim says {}", self.claim("typ"))))
+    }
+
+    /// INDIGO IAM's refresh and registration tokens have next to no claims.
+    fn by_bare_shape(&self) -> Option<(TargetKind, String)> {
+        if self.has("jti") && self.only(&["jti", "exp"]) && self.header_text("alg") == "none" {
+            let why = "refresh token: unsigned with jti alone, as INDIGO IAM makes them";
+            return Some((TargetKind::RefreshToken, why.into()));
+        }
+        let registration = ["iss", "aud", "iat", "jti"];
+        if registration.iter().all(|claim| self.has(claim)) && self.only(&registration) {
+            let why = "registration token: only iss, aud, iat and jti, as INDIGO IAM makes them";
+            return Some((TargetKind::RegistrationToken, why.into()));
+        }
+        None
+    }
+
+    fn by_claims(&self) -> (TargetKind, String) {
+        let access: Vec<&str> =
+            ["scope", "scp", "client_id", "cid"].into_iter().filter(|name| self.has(name)).collect();
+        let hashes: Vec<&str> = ["at_hash", "c_hash", "nonce"].into_iter().filter(|name| self.has(name)).collect();
+        let unclear = |why: &str| (TargetKind::Token, format!("not classified: {why}"));
+        match (access.as_slice(), hashes.as_slice()) {
+            ([], []) => {}
+            (access, []) => return (TargetKind::AccessToken, format!("access token: has {}", access.join(" and "))),
+            ([], hashes) => return (TargetKind::IdToken, format!("ID token: has {}", hashes.join(" and "))),
+            (access, hashes) => {
+                return unclear(&format!("has {} and also {}", access.join(" and "), hashes.join(" and ")));
+            }
+        }
+        if !self.claim("azp").is_empty() && self.claim("azp") == self.claim("aud") {
+            return (TargetKind::IdToken, "ID token: azp equals aud, and there is neither scope nor client_id".into());
+        }
+        if self.has("kid") {
+            let why = "ID token: has a kid claim, as INDIGO IAM writes it, and neither scope nor client_id";
+            return (TargetKind::IdToken, why.into());
+        }
+        if self.claim("ver").starts_with("scitoken") {
+            return (TargetKind::AccessToken, "access token: ver names SciTokens".into());
+        }
+        let audience = self.payload.text_or_texts("aud");
+        if audience.contains(WLCG_ANY) || audience.contains(SCITOKENS_ANY) {
+            return (TargetKind::AccessToken, "access token: aud is a wildcard for services".into());
+        }
+        if !self.claim("iss").is_empty() && self.claim("iss") == self.claim("sub") {
+            return unclear("iss equals sub, as in a client assertion");
+        }
+        match self.has("wlcg.ver") {
+            true => unclear("wlcg.ver stands in access and ID tokens alike, and nothing else tells"),
+            false => unclear("neither scope or client_id nor at_hash or nonce"),
+        }
+    }
+
+    fn target(self, kind: TargetKind, evidence: String, at: At) -> Target<'d> {
+        let text = |name: &str| Some(self.claim(name)).filter(|text| !text.is_empty());
+        let mut name = text("sub").or(text("client_id"));
+        let mut identity = text("jti").map(str::to_string);
+        if kind == TargetKind::RefreshToken {
+            // The identifier of an unsigned refresh token is all there is to it: whoever knows it has the token.
+            identity = None;
+        } else {
+            name = name.or(text("jti"));
+        }
+        let subject = || Some(format!("{} {}", text("iss")?, text("sub")?));
+        let mut target = Target::new(kind, name.unwrap_or(kind.name()), self.record(kind));
+        target.identity = identity.or_else(subject).unwrap_or_default();
+        target.evidence = evidence;
+        target.at = at;
+        target
+    }
+
+    fn header_field(&self, read: impl FnOnce(Reader<'d>) -> Field<'d>) -> Field<'d> {
+        self.header.map_or_else(|| Field::unknown(NO_HEADER, None), read)
+    }
+
+    fn record(&self, kind: TargetKind) -> Token<'d> {
+        let payload = self.payload;
+        let shown = |field: Field<'d>| match self.absent {
+            Some(why) => field.or(Field::unknown(why, None)),
+            None => field,
+        };
+        let (exp, nbf, iat) = (time(payload, "exp"), time(payload, "nbf"), time(payload, "iat"));
+        let (exp, nbf, iat) = (shown(exp), shown(nbf), shown(iat));
+        let (scopes, scope_form) = scopes(payload);
+        let secret_jti = kind == TargetKind::RefreshToken && self.has("jti");
+        let jti = if secret_jti { Field::unknown(SECRET_JTI, payload.at("jti")) } else { payload.text("jti") };
+        Token {
+            alg: self.header_field(|header| header.text("alg")),
+            kid: self.header_field(|header| header.text("kid")),
+            typ: self.header_field(|header| header.text("typ")),
+            crit: self.header_field(|header| header.texts("crit")),
+            key_references: self.header_field(|header| present(header, &["jku", "x5u", "jwk", "x5c"])),
+            kid_claim: payload.text("kid"),
+            iss: shown(payload.text("iss")),
+            sub: shown(payload.text("sub")),
+            aud: shown(payload.text_or_texts("aud")),
+            lifetime: lifetime(&exp, &nbf, &iat),
+            backdating: backdating(&nbf, &iat),
+            exp,
+            nbf,
+            iat,
+            jti: shown(jti),
+            scopes: shown(scopes),
+            scope_form: shown(scope_form),
+            client_id: shown(payload.text("client_id").or(payload.text("azp")).or(payload.text("cid"))),
+            azp: shown(payload.text("azp")),
+            wlcg_ver: shown(payload.text("wlcg.ver")),
+            wlcg_groups: shown(payload.texts("wlcg.groups")),
+            ver: shown(payload.text("ver")),
+            auth_time: shown(time(payload, "auth_time")),
+            acr: shown(payload.text("acr")),
+            nonce: shown(payload.text("nonce")),
+            at_hash: shown(payload.text("at_hash")),
+            assurance: shown(payload.text_or_texts("eduperson_assurance")),
+            entitlements: shown(joined(
+                payload.text_or_texts("entitlements"),
+                payload.text_or_texts("eduperson_entitlement"),
+            )),
+            groups: shown(payload.text_or_texts("groups")),
+            roles: shown(payload.text_or_texts("roles")),
+            personal_claims: present(payload, PERSONAL),
+            mistyped_claims: mistyped(payload),
+            signed: self.signed.clone(),
+            size: self.size.clone(),
+        }
+    }
+}
+
+/// The audience that every WLCG service accepts.
+const WLCG_ANY: &str = "https://wlcg.cern.ch/jwt/v1/any";
+
+/// The audience that every SciTokens service accepts.
+const SCITOKENS_ANY: &str = "ANY";
+
+const SECRET_JTI: &str = "the identifier of a refresh token can be the token itself and is not read";
+
+/// Standard claims of OpenID Connect Core section 5.1 that name or describe a person, and what products add.
+const PERSONAL: &[&str] = &[
+    "name",
+    "given_name",
+    "family_name",
+    "middle_name",
+    "nickname",
+    "preferred_username",
+    "profile",
+    "picture",
+    "website",
+    "email",
+    "gender",
+    "birthdate",
+    "phone_number",
+    "address",
+    "upn",
+    "unique_name",
+    "eduperson_principal_name",
+];
+
+/// The members among these that are there, as a list of their names; absent when there is none.
+fn present<'d>(reader: Reader<'d>, names: &[&str]) -> Field<'d> {
+    let items: Vec<_> = reader
+        .cursor()
+        .entries()
+        .filter(|(name, value)| names.contains(name) && !value.is_null())
+        .map(|(name, value)| Field::text(name, reader.place(value)))
+        .collect();
+    list_or_absent(items, reader)
+}
+
+fn list_or_absent<'d>(items: Vec<Field<'d>>, reader: Reader<'d>) -> Field<'d> {
+    if items.is_empty() { Field::default() } else { Field::list(items, reader.place(reader.cursor())) }
+}
+
+/// Registered claims with a JSON type that RFC 7519 section 4.1 forbids. Null is forbidden too.
+fn mistyped<'d>(reader: Reader<'d>) -> Field<'d> {
+    let wrong = |name: &str, value: Cursor<'_>| match name {
+        "iss" | "sub" | "jti" => value.as_str().is_none(),
+        "exp" | "nbf" | "iat" => *value.data() != Data::Number && !is_open(value),
+        "aud" => match value.is_seq() {
+            true => value.items().any(|item| item.as_str().is_none()),
+            false => value.as_str().is_none(),
+        },
+        _ => false,
+    };
+    let items: Vec<_> = reader
+        .cursor()
+        .entries()
+        .filter(|(name, value)| wrong(name, *value))
+        .map(|(name, value)| Field::text(name, reader.place(value)))
+        .collect();
+    list_or_absent(items, reader)
+}
+
+fn is_open(value: Cursor<'_>) -> bool {
+    value.as_str().is_some_and(is_placeholder)
+}
+
+/// Largest NumericDate taken for seconds: the year 5138. Milliseconds of any date after March 1973 are larger.
+const LAST_SECOND: i64 = 100_000_000_000;
+
+/// A NumericDate (RFC 7519 section 2), rounded down to whole seconds.
+fn time<'d>(reader: Reader<'d>, name: &str) -> Field<'d> {
+    let Some(value) = reader.cursor().get(name) else { return Field::default() };
+    let at = reader.place(value);
+    if is_open(value) {
+        return reader.text(name);
+    }
+    if *value.data() != Data::Number {
+        return Field::malformed(format!("a number of seconds is expected, {} stands there", type_name(value)), at);
+    }
+    match value.as_i64().or_else(|| floor(value)) {
+        Some(seconds) if (-LAST_SECOND..=LAST_SECOND).contains(&seconds) => Field::int(seconds, at),
+        Some(0..=99_999_999_999_999) => {
+            Field::malformed("the number looks like milliseconds; a NumericDate counts seconds", at)
+        }
+        _ => Field::malformed("the number is too large for a date in seconds", at),
+    }
+}
+
+/// Whole part of a number with a fraction; `None` when it lies beyond 2^53, where fractions cannot be told.
+fn floor(value: Cursor<'_>) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let number: f64 = value.scalar_text()?.parse().ok()?;
+    (number.abs() < EXACT).then(|| number.floor() as i64)
+}
+
+/// The scopes and the spelling they stand in.
+fn scopes<'d>(reader: Reader<'d>) -> (Field<'d>, Field<'d>) {
+    let standing = |name: &str| reader.cursor().get(name).filter(|value| !value.is_null());
+    match (standing("scope"), standing("scp")) {
+        (Some(scope), _) if scope.is_seq() => (reader.texts("scope"), Field::text("array", reader.place(scope))),
+        (Some(scope), _) if scope.as_str().is_some() => {
+            (reader.words("scope"), Field::text("string", reader.place(scope)))
+        }
+        (Some(_), _) => (reader.words("scope"), Field::default()),
+        (None, Some(scp)) => (reader.words_or_texts("scp"), Field::text("scp", reader.place(scp))),
+        (None, None) => (reader.words("scope"), Field::default()),
+    }
+}
+
+/// Two lists as one; what is not readable in either stays visible.
+fn joined<'d>(one: Field<'d>, other: Field<'d>) -> Field<'d> {
+    match (&one.state, &other.state) {
+        (State::Absent, _) => other,
+        (_, State::Absent) => one,
+        (State::Value(_), State::Value(_)) => Field::list([one.items(), other.items()].concat(), one.at),
+        (State::Value(_), _) => other,
+        (State::Unknown(_) | State::Malformed(_) | State::Unlimited, _) => one,
+    }
+}
+
+/// From the start of validity to `exp`.
+fn lifetime<'d>(exp: &Field<'d>, nbf: &Field<'d>, iat: &Field<'d>) -> Field<'d> {
+    let start = if nbf.is_absent() { iat } else { nbf };
+    match (&exp.state, &start.state) {
+        (State::Absent, _) => Field::unlimited(exp.at),
+        (State::Unknown(_) | State::Malformed(_), _) => exp.clone(),
+        (_, State::Unknown(_) | State::Malformed(_)) => start.clone(),
+        (_, State::Absent) => Field::unknown("neither nbf nor iat says when the token becomes valid", exp.at),
+        _ => difference(exp, start, exp.at),
+    }
+}
+
+fn backdating<'d>(nbf: &Field<'d>, iat: &Field<'d>) -> Field<'d> {
+    match (&nbf.state, &iat.state) {
+        (State::Absent, _) | (_, State::Absent) => Field::default(),
+        (State::Unknown(_) | State::Malformed(_), _) => nbf.clone(),
+        (_, State::Unknown(_) | State::Malformed(_)) => iat.clone(),
+        _ => difference(iat, nbf, nbf.at),
+    }
+}
+
+fn difference<'d>(later: &Field<'d>, earlier: &Field<'d>, at: Option<At>) -> Field<'d> {
+    match (later.as_int(), earlier.as_int()) {
+        // Both lie within ±LAST_SECOND.
+        (Some(later), Some(earlier)) => Field::int(later - earlier, at),
+        _ => Field::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Collected, Got, collect};
+    use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    /// A compact token with a signature that is none.
+    fn token(header: &str, payload: &str) -> String {
+        let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        format!("{}.{}.{}", encode(header), encode(payload), encode("test signature, not real"))
+    }
+
+    fn json(text: &str) -> Collected {
+        collect(text, Syntax::Json)
+    }
+
+    fn only(mut collected: Collected) -> Got {
+        assert_eq!(collected.targets.len(), 1, "{collected:?}");
+        collected.targets.remove(0)
+    }
+
+    const WLCG: &str = r#"{"wlcg.ver":"1.0","iss":"https://iam.example.org/","sub":"user-1","aud":"https://se.example.org",
+        "iat":1700000060,"nbf":1700000000,"exp":1700003600,"jti":"id-1","scope":"storage.read:/ storage.modify:/a"}"#;
+
+    #[test]
+    fn a_compact_token_is_read_with_its_places() {
+        let jwt = token(r#"{"alg":"RS256","kid":"k1","jku":"https://h.example"}"#, WLCG);
+        let got = collect(&format!("{jwt}\n{jwt}\n"), Syntax::Jwt);
+        assert_eq!((got.kinds.as_slice(), got.targets.len()), (&["jwt"][..], 2));
+        let token = &got.targets[1];
+        assert_eq!(token.kind, TargetKind::AccessToken);
+        assert_eq!(token.evidence, "access token: has scope");
+        assert_eq!((token.name.as_str(), token.identity.as_str()), ("user-1", "id-1"));
+        for (field, value, pointer) in [
+            ("header.alg", "RS256", "(1)/alg"),
+            ("header.kid", "k1", "(1)/kid"),
+            ("header.key_references", "jku", "(1)"),
+            ("iss", "https://iam.example.org/", "(2)/iss"),
+            ("aud", "https://se.example.org", "(2)/aud"),
+            ("exp", "1700003600", "(2)/exp"),
+            ("lifetime", "3600", "(2)/exp"),
+            ("backdating", "60", "(2)/nbf"),
+            ("scope", "storage.read:/ storage.modify:/a", "(2)/scope"),
+            ("scope_form", "string", "(2)/scope"),
+            ("wlcg.ver", "1.0", "(2)/wlcg.ver"),
+            ("signed", "true", "/1"),
+            ("size", jwt.len().to_string().as_str(), "/1"),
+        ] {
+            assert_eq!((token.get(field), token.pointers[field].as_str()), (value, pointer), "{field}");
+        }
+        for field in ["header.typ", "mistyped_claims", "personal_claims", "groups"] {
+            assert_eq!(token.get(field), "", "{field}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_classified_by_evidence() {
+        use TargetKind::{AccessToken, IdToken, RefreshToken, RegistrationToken, Token};
+        for (header, payload, kind, why) in [
+            (r#"{"alg":"RS256"}"#, r#"{"iss":"i","sub":"s","client_id":"c"}"#, AccessToken, "client_id"),
+            (r#"{"alg":"RS256"}"#, r#"{"iss":"i","sub":"s","scope":"a"}"#, AccessToken, "scope"),
+            (r#"{"alg":"RS256","typ":"at+jwt"}"#, r#"{"iss":"i","nonce":"n"}"#, AccessToken, "at+jwt"),
+            (r#"{"alg":"RS256","typ":"application/AT+JWT"}"#, r#"{"iss":"i"}"#, AccessToken, "at+jwt"),
+            (r#"{"alg":"RS256","typ":"JWT"}"#, r#"{"iss":"i","typ":"ID","scope":"openid"}"#, IdToken, "typ claim"),
+            (r#"{"alg":"HS512"}"#, r#"{"iss":"i","typ":"Offline","scope":"a"}"#, RefreshToken, "typ claim"),
+            (r#"{"alg":"RS256"}"#, r#"{"iss":"i","sub":"s","aud":"c","at_hash":"h"}"#, IdToken, "at_hash"),
+            (r#"{"alg":"RS256"}"#, r#"{"iss":"i","sub":"s","aud":"c","nonce":"n"}"#, IdToken, "nonce"),
+            (r#"{"alg":"RS256"}"#, r#"{"iss":"i","sub":"s","aud":"c","azp":"c"}"#, IdToken, "azp"),
+            (r#"{"alg":"RS256"}"#, r#"{"iss":"i","sub":"s","aud":"https://a","azp":"c"}"#, Token, "not classified"),
+            (r#"{"alg":"RS256"}"#, r#"{"iss":"i","sub":"s","aud":"c","kid":"k"}"#, IdToken, "kid claim"),
+            (r#"{"alg":"RS256"}"#, r#"{"iss":"i","nonce":"n","scope":"a"}"#, Token, "scope and also nonce"),
+            (r#"{"alg":"RS256"}"#, r#"{"iss":"i","sub":"s","wlcg.ver":"1.0"}"#, Token, "wlcg.ver"),
+            (
+                r#"{"alg":"RS256"}"#,
+                r#"{"iss":"i","sub":"s","wlcg.ver":"1.0","aud":"https://wlcg.cern.ch/jwt/v1/any"}"#,
+                AccessToken,
+                "wildcard",
+            ),
+            (r#"{"alg":"RS256"}"#, r#"{"iss":"c","sub":"c","aud":"https://i/token"}"#, Token, "client assertion"),
+            (r#"{"alg":"none"}"#, r#"{"jti":"x"}"#, RefreshToken, "unsigned"),
+            (r#"{"alg":"RS256"}"#, r#"{"jti":"x"}"#, Token, "not classified"),
+            (r#"{"alg":"RS256"}"#, r#"{"iss":"i","aud":"c","iat":1,"jti":"x"}"#, RegistrationToken, "only iss"),
+            (r#"{"alg":"RS256"}"#, r#"{"iss":"i","sub":"s","scope":null}"#, Token, "not classified"),
+        ] {
+            let got = only(collect(&token(header, payload), Syntax::Jwt));
+            assert_eq!(got.kind, kind, "{header} {payload}: {}", got.evidence);
+            assert!(got.evidence.contains(why), "{header} {payload}: {}", got.evidence);
+        }
+    }
+
+    #[test]
+    fn times_are_seconds_or_malformed() {
+        for (exp, value, lifetime) in [
+            ("1700003600", "1700003600", "3600"),
+            ("1700003600.9", "1700003600", "3600"),
+            ("1.7000036e9", "1700003600", "3600"),
+            ("-1.5", "-2", "-1700000002"),
+            ("100000000000", "100000000000", "98300000000"),
+            ("1700003600000", "milliseconds", "milliseconds"),
+            ("9223372036854775808", "too large", "too large"),
+            ("1e400", "too large", "too large"),
+            ("\"1700003600\"", "a string stands there", "a string stands there"),
+            ("\"${EXP}\"", "template", "template"),
+            ("null", "null stands there", "null stands there"),
+            ("true", "a boolean stands there", "a boolean"),
+        ] {
+            let got = only(json(&format!(r#"{{"iss":"i","nbf":1700000000,"exp":{exp}}}"#)));
+            assert!(got.get("exp").contains(value), "{exp}: {}", got.get("exp"));
+            assert!(got.get("lifetime").contains(lifetime), "{exp}: {}", got.get("lifetime"));
+        }
+    }
+
+    #[test]
+    fn lifetime_starts_at_nbf_else_at_iat() {
+        for (claims, lifetime, backdating) in [
+            (r#""nbf":100,"iat":160,"exp":400"#, "300", "60"),
+            (r#""nbf":200,"iat":160,"exp":400"#, "200", "-40"),
+            (r#""iat":160,"exp":400"#, "240", ""),
+            (r#""iat":160"#, "unlimited", ""),
+            (r#""exp":400"#, "unknown: neither nbf nor iat says when the token becomes valid", ""),
+            (r#""iat":"160","exp":400"#, "malformed: a number of seconds is expected, a string stands there", ""),
+        ] {
+            let got = only(json(&format!(r#"{{"iss":"i","sub":"s",{claims}}}"#)));
+            assert_eq!((got.get("lifetime"), got.get("backdating")), (lifetime, backdating), "{claims}");
+        }
+    }
+
+    #[test]
+    fn claims_of_wrong_type_are_named() {
+        let got = only(json(r#"{"iss":7,"sub":"s","aud":["a",1],"exp":"1","nbf":null,"iat":1.5,"jti":{}}"#));
+        assert_eq!(got.get("mistyped_claims"), "iss aud exp nbf jti");
+        let got = only(json(r#"{"iss":"i","sub":"s","aud":["a"],"exp":1,"jti":"j"}"#));
+        assert_eq!(got.get("mistyped_claims"), "");
+    }
+
+    #[test]
+    fn scopes_are_read_in_every_spelling() {
+        for (claims, scopes, form) in [
+            (r#""scope":"a b""#, "a b", "string"),
+            (r#""scope":["a","b"]"#, "a b", "array"),
+            (r#""scp":["a","b"]"#, "a b", "scp"),
+            (r#""scp":"a b""#, "a b", "scp"),
+            (r#""scope":"""#, "", "string"),
+            (r#""scope":null,"scp":["a"]"#, "a", "scp"),
+            (r#""scope":5"#, "malformed: a space-separated string is expected, a number stands there", ""),
+        ] {
+            let got = only(json(&format!(r#"{{"iss":"i","sub":"s",{claims}}}"#)));
+            assert_eq!((got.get("scope"), got.get("scope_form")), (scopes, form), "{claims}");
+        }
+    }
+
+    #[test]
+    fn what_a_decoded_form_hides_is_unknown() {
+        let got = json(WLCG);
+        assert_eq!(got.kinds, ["jwt-claims"]);
+        let got = only(got);
+        assert_eq!(got.get("header.alg"), "unknown: the header is not shown");
+        assert_eq!(got.get("signed"), "unknown: the signature is not shown");
+        assert_eq!((got.get("size"), got.pointers["exp"].as_str()), ("", "/exp"));
+
+        let got = json(r#"{"header":{"alg":"RS256"},"payload":{"sub":"s","scope":"a"},"signature":"dGVzdA"}"#);
+        assert_eq!(
+            (got.kinds.as_slice(), got.secrets.as_slice()),
+            (&["decoded-jwt"][..], &["/signature".to_string()][..])
+        );
+        let got = only(got);
+        assert_eq!((got.get("header.alg"), got.get("signed")), ("RS256", "true"));
+        assert_eq!(
+            (got.pointers["header.alg"].as_str(), got.pointers["sub"].as_str()),
+            ("/header/alg", "/payload/sub")
+        );
+    }
+
+    #[test]
+    fn lists_of_decoded_tokens_are_read_to_the_end() {
+        let one = r#"{"db":{"id":1},"header":{"alg":"RS256"},"claims":{"sub":"s","scope":"a"}}"#;
+        let filler = " ".repeat(1 << 20);
+        let got = json(&format!("[{}{filler},{{\"x\":1}},7]", [one; 12].join(",")));
+        assert_eq!((got.kinds.as_slice(), got.targets.len()), (&["decoded-jwt"][..], 12));
+        assert_eq!(got.targets[11].pointers["sub"], "/11/claims/sub");
+        assert_eq!(got.errors.len(), 2, "{:?}", got.errors);
+    }
+
+    #[test]
+    fn a_token_response_names_its_tokens() {
+        let access = token(r#"{"alg":"RS256"}"#, r#"{"iss":"i","sub":"s"}"#);
+        let id = token(r#"{"alg":"RS256"}"#, r#"{"iss":"i","sub":"s","aud":"c"}"#);
+        let refresh = token(r#"{"alg":"none"}"#, r#"{"jti":"test-refresh-id"}"#);
+        let got = json(&format!(
+            r#"{{"access_token":"{access}","id_token":"{id}","refresh_token":"{refresh}","token_type":"Bearer"}}"#
+        ));
+        assert_eq!(got.kinds, ["token-response"]);
+        let kinds: Vec<_> = got.targets.iter().map(|target| target.kind).collect();
+        assert_eq!(kinds, [TargetKind::AccessToken, TargetKind::IdToken, TargetKind::RefreshToken]);
+        assert_eq!(got.targets[0].evidence, "stands as access_token in a token response");
+        assert_eq!(got.targets[0].pointers["sub"], "(2)/sub");
+        assert_eq!(got.secrets, ["/refresh_token"]);
+        assert!(!format!("{got:?}").contains("test-refresh-id"), "an unsigned refresh token is its jti");
+
+        let got = json(r#"{"access_token":"opaque","refresh_token":"ey.a.b.c.d","token_type":"Bearer"}"#);
+        assert!(got.targets.is_empty() && got.errors.is_empty(), "opaque and encrypted tokens are no errors");
+        assert_eq!(got.secrets, ["/access_token", "/refresh_token"]);
+
+        let got = json(r#"{"access_token":"eyJ.e30.AAAA","token_type":"Bearer"}"#);
+        assert_eq!((got.targets.len(), got.errors.len(), got.secrets.len()), (0, 1, 1), "{got:?}");
+    }
+
+    #[test]
+    fn an_introspection_answer_need_not_show_everything() {
+        let got = json(r#"{"active":true,"sub":"s","scope":"a b","token_type":"Bearer"}"#);
+        assert_eq!(got.kinds, ["introspection-response"]);
+        let got = only(got);
+        assert_eq!((got.kind, got.get("scope")), (TargetKind::AccessToken, "a b"));
+        for field in ["exp", "lifetime", "aud", "wlcg.ver", "header.alg"] {
+            assert!(got.get(field).starts_with("unknown: "), "{field}: {}", got.get(field));
+        }
+        assert_eq!(only(json(r#"{"active":true,"sub":"s","scope":"a"}"#)).kind, TargetKind::Token);
+        let got = json(r#"{"active":false}"#);
+        assert_eq!((got.kinds.as_slice(), got.targets.len()), (&["introspection-response"][..], 0));
+    }
+
+    #[test]
+    fn other_documents_are_left_alone() {
+        for (text, remark) in [
+            (r#"{"client_id":"c","client_name":"n","active":true,"scope":"a","redirect_uris":[]}"#, "an IAM client"),
+            (r#"{"client_id":"c","client_secret":"x","access_token":"a","id_token":"b"}"#, "a registration"),
+            (r#"{"sub":"s","name":"n"}"#, "userinfo"),
+            (r#"{"active":true}"#, "anything"),
+            (r#"{"active":false,"name":"n"}"#, "anything"),
+            (r#"{"header":{},"payload":{}}"#, "a message"),
+            (r#"[{"iss":"a"}]"#, "a list"),
+            (r#"{"access_token":"x"}"#, "settings"),
+            ("7", "a number"),
+        ] {
+            assert!(json(text).kinds.is_empty(), "{remark}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_token_whose_payload_is_no_object_is_an_error() {
+        let got = collect(&token(r#"{"alg":"RS256"}"#, "[1]"), Syntax::Jwt);
+        assert!(got.targets.is_empty());
+        assert_eq!((got.errors.len(), got.secrets.as_slice()), (1, &["/0".to_string()][..]));
+    }
+
+    #[test]
+    fn recorded_tokens_are_read_without_loss() {
+        let shared = std::env::var("TOKENVET_SHARED")
+            .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../shared").into());
+        let Ok(files) = std::fs::read_dir(format!("{shared}/oracles/tokens")) else {
+            eprintln!("skipped: no recorded tokens beside the project");
+            return;
+        };
+        let mut read = 0;
+        for file in files {
+            let path = file.expect("a directory entry").path();
+            let Ok(text) = String::from_utf8(std::fs::read(&path).expect("readable")) else { continue };
+            let got = collect(&text, Syntax::Jwt);
+            assert!(got.targets.len() == 1 || !got.errors.is_empty(), "{}: neither read nor refused", path.display());
+            read += got.targets.len();
+        }
+        assert!(read > 150, "only {read} tokens were read");
+    }
+}
