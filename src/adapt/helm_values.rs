@@ -22,7 +22,11 @@ const MAX_VALUE_DEPTH: usize = 16;
 
 impl Adapter for HelmValues {
     fn kinds(&self) -> &'static [Kind] {
-        &[Kind { name: KIND, doc: "Helm values of a chart that deploys INDIGO IAM", targets: &[TargetKind::Settings] }]
+        &[Kind {
+            name: KIND,
+            doc: "Helm values of a chart that deploys INDIGO IAM, with dex where the chart brings it along",
+            targets: &[TargetKind::Settings, TargetKind::Client],
+        }]
     }
 
     fn recognise(&self, document: &Document) -> Option<&'static str> {
@@ -38,6 +42,7 @@ impl Adapter for HelmValues {
                 adapt(document, component, sink);
             }
         }
+        super::dex::helm_targets(document.root(), sink);
     }
 }
 

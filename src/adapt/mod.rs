@@ -4,9 +4,12 @@
 //! lifetime stands, which members are secrets. It recognises its format by content, never by file name.
 
 mod compose;
+mod dex;
 mod discovery;
 mod env_file;
 mod helm_values;
+mod htvault;
+mod hydra;
 mod indigo_iam;
 mod indigo_iam_application;
 mod indigo_iam_other;
@@ -14,8 +17,12 @@ mod indigo_iam_policies;
 mod jwks;
 mod jwt_token;
 mod kubernetes;
+mod mytoken;
+mod oa4mp_cfg;
+mod oidc_agent;
 mod placeholder;
 mod read;
+mod secret;
 #[cfg(test)]
 pub(crate) mod testing;
 mod workload;
@@ -77,6 +84,12 @@ pub static ADAPTERS: &[&dyn Adapter] = &[
     &compose::Compose,
     &helm_values::HelmValues,
     &env_file::EnvFile,
+    &oa4mp_cfg::Oa4mpCfg,
+    &oidc_agent::OidcAgent,
+    &hydra::Hydra,
+    &mytoken::Mytoken,
+    &htvault::Htvault,
+    &dex::Dex,
     // Kubernetes objects that no format above claims.
     &kubernetes::Kubernetes,
     &discovery::Discovery,

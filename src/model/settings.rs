@@ -59,6 +59,8 @@ super::record! {
         pkce_enforced "pkce_enforced": Bool,
         /// Signature algorithm.
         signing_alg "signing_alg": Text,
+        /// Size of the RSA key the server signs with, in bits; absent for elliptic curves.
+        signing_key_bits "signing_key_bits": Int,
         /// Where the signing keys are read from.
         keystore "keystore": Text,
         /// True when that is a key the product ships, whose private half everybody has.

@@ -41,6 +41,8 @@ pub enum Encoding {
     Escaped,
     /// A string standing literally in the outer text.
     Literal,
+    /// A literal block of YAML (`|`): the outer lines with this many bytes of indentation before each.
+    Indented(u32),
 }
 
 impl Decoded {
@@ -50,6 +52,11 @@ impl Decoded {
         match self.encoding {
             Encoding::Escaped => self.span,
             Encoding::Literal => Span::new(start + inner.start as usize, start + inner.end as usize),
+            Encoding::Indented(indent) => {
+                let outer = self.outer.slice(self.span);
+                let map = |offset: u32| start + super::nested::block_offset(outer, indent as usize, offset as usize);
+                Span::new(map(inner.start), map(inner.end))
+            }
             Encoding::Base64Url => {
                 let from = start + inner.start as usize * 4 / 3;
                 let to = start + (inner.end as usize * 4).div_ceil(3);

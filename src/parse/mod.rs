@@ -7,6 +7,7 @@ mod document;
 pub mod env;
 pub mod json;
 pub mod jwt;
+mod nested;
 mod tree;
 pub mod xml;
 pub mod yaml;
