@@ -85,3 +85,180 @@ fn mounts_configuration(volumes: Cursor<'_>) -> bool {
         None => volume.get("target").and_then(Cursor::as_str).is_some_and(ours),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::adapt::testing::{Got, collect};
+    use crate::parse::Syntax;
+
+    fn service(image: &str, environment: &str) -> Got {
+        let yaml = format!("services:\n  login:\n    image: {image}\n    environment:\n{environment}");
+        let mut collected = collect(&yaml, Syntax::Yaml);
+        assert_eq!(collected.kinds, ["compose-file"], "{yaml} {:?}", collected.errors);
+        assert_eq!(collected.targets.len(), 1, "{yaml}");
+        collected.targets.remove(0)
+    }
+
+    #[test]
+    fn both_forms_of_an_environment_are_read() {
+        let map = "      IAM_ISSUER: https://iam.example.org/\n      IAM_DEFAULT_ACCESS_TOKEN_VALIDITY_SECONDS: 86400\n      \
+                   IAM_DB_PASSWORD: pwd\n";
+        let list = "      - IAM_ISSUER=https://iam.example.org/\n      \
+                    - IAM_DEFAULT_ACCESS_TOKEN_VALIDITY_SECONDS=86400\n      - IAM_DB_PASSWORD=pwd\n";
+        for (environment, place) in [(map, "IAM_DEFAULT_ACCESS_TOKEN_VALIDITY_SECONDS"), (list, "1")] {
+            let got = service("indigoiam/iam-login-service:v1.12.0", environment);
+            assert_eq!(got.get("issuer"), "https://iam.example.org/");
+            assert_eq!(got.get("lifetimes.access_token"), "86400");
+            assert_eq!(got.pointers["lifetimes.access_token"], format!("/services/login/environment/{place}"));
+            assert_eq!(got.get("default_secrets"), "IAM_DB_PASSWORD IAM_ACTUATOR_USER_PASSWORD");
+            assert_eq!((got.get("version"), got.get("product")), ("1.12.0", "indigo-iam"));
+            assert_eq!((got.name.as_str(), got.identity.as_str()), ("login", "https://iam.example.org/"));
+        }
+    }
+
+    #[test]
+    fn what_is_not_set_has_the_products_default() {
+        let got = service("indigoiam/iam-login-service:v1.12.0", "      IAM_HOST: iam.example.org\n");
+        for (field, expected) in [
+            ("issuer", "http://iam.example.org:8080"),
+            ("lifetimes.access_token", "3600"),
+            ("lifetimes.refresh_token", "2592000"),
+            ("lifetimes.registration_token", "unlimited"),
+            ("registration", "anyone"),
+            ("default_profile", "iam"),
+            ("jwks_cache", "21600"),
+            ("scope_in_token", "false"),
+            // The switch came with 1.13.
+            ("exchange_upscoping", "unknown: it is not set here, and its default depends on the INDIGO IAM version"),
+            (
+                "keystore_is_default",
+                "unknown: IAM_KEY_STORE_LOCATION is not set, and the official image ships no key store",
+            ),
+        ] {
+            assert_eq!(got.get(field), expected, "{field}");
+        }
+        assert!(!got.pointers.contains_key("lifetimes.access_token"), "a default stands nowhere");
+        let newer = service("indigoiam/iam-login-service:v1.13.1", "      IAM_HOST: iam.example.org\n");
+        assert_eq!((newer.get("issuer"), newer.get("nbf_offset")), ("http://iam.example.org:8080/", "60"));
+        assert_eq!(newer.get("exchange_upscoping"), "true");
+        let untagged = service("indigoiam/iam-login-service", "      IAM_HOST: iam.example.org\n");
+        assert_eq!(untagged.get("version"), "unknown: the image tag names no version");
+        assert!(untagged.get("issuer").starts_with("unknown: "), "the default got its final slash in 1.13");
+        let old = service("indigoiam/iam-login-service:v1.7.0", "      IAM_HOST: iam.example.org\n");
+        assert!(old.get("lifetimes.refresh_token").starts_with("unknown: "), "defaults changed in 1.8.1");
+        let own = service("registry.example.org/iam:3", "      IAM_JAVA_OPTS: -Xmx1g\n");
+        assert_eq!(own.get("keystore_is_default"), "true", "images of one's own keep the packaged key");
+    }
+
+    #[test]
+    fn settings_that_may_come_from_elsewhere_are_unknown() {
+        for extra in ["env_file: .env", "volumes: ['./application.yml:/indigo-iam/config/application.yml:ro']"] {
+            let yaml = format!("services:\n  a:\n    image: indigoiam/iam-login-service:v1.12.0\n    {extra}\n");
+            let collected = collect(&yaml, Syntax::Yaml);
+            let got = &collected.targets[0];
+            assert!(got.get("lifetimes.access_token").starts_with("unknown: it is not set here"), "{extra}");
+            assert_eq!(got.get("default_secrets"), "", "{extra}");
+        }
+    }
+
+    #[test]
+    fn java_options_override_variables() {
+        let got = service(
+            "indigoiam/iam-login-service:v1.12.0",
+            "      IAM_JAVA_OPTS: -Xmx1g -Dspring.profiles.active=mysql-test,saml -Diam.issuer=https://b.example.org/\n      \
+             IAM_ISSUER: https://a.example.org/\n",
+        );
+        assert_eq!((got.get("issuer"), got.get("test_profiles")), ("https://b.example.org/", "mysql-test"));
+        let none = service("indigoiam/iam-login-service:v1.12.0", "      IAM_JAVA_OPTS: -Xmx1g\n");
+        assert_eq!(none.get("test_profiles"), "h2-test", "Spring falls back to h2-test");
+        let prod =
+            service("indigoiam/iam-login-service:v1.12.0", "      IAM_JAVA_OPTS: -Dspring.profiles.active=prod\n");
+        assert_eq!(prod.get("test_profiles"), "");
+    }
+
+    #[test]
+    fn renamed_variables_are_ignored_or_read_by_version() {
+        for (tag, ignored, lifetime) in [
+            ("v1.12.0", "DEFAULT_ACCESS_TOKEN_VALIDITY_SECONDS (now IAM_DEFAULT_ACCESS_TOKEN_VALIDITY_SECONDS)", "60"),
+            (
+                "v1.9.0",
+                "IAM_DEFAULT_ACCESS_TOKEN_VALIDITY_SECONDS (still DEFAULT_ACCESS_TOKEN_VALIDITY_SECONDS in this version)",
+                "7200",
+            ),
+        ] {
+            let got = service(
+                &format!("indigoiam/iam-login-service:{tag}"),
+                "      DEFAULT_ACCESS_TOKEN_VALIDITY_SECONDS: 7200\n      IAM_DEFAULT_ACCESS_TOKEN_VALIDITY_SECONDS: 60\n",
+            );
+            assert_eq!((got.get("ignored_settings"), got.get("lifetimes.access_token")), (ignored, lifetime), "{tag}");
+        }
+        let got = service(
+            "indigoiam/iam-login-service:latest",
+            "      - IAM_LOGO_HEIGTH=1\n      - IAM_SUPERUSER_PASSWORD=x\n",
+        );
+        assert_eq!(
+            got.get("ignored_settings"),
+            "IAM_LOGO_HEIGTH (now IAM_LOGO_HEIGHT) IAM_SUPERUSER_PASSWORD (now IAM_ACTUATOR_USER_PASSWORD)"
+        );
+    }
+
+    #[test]
+    fn springs_own_variable_names_count() {
+        let got = service(
+            "indigoiam/iam-login-service:v1.12.0",
+            "      CLIENTREGISTRATION_ALLOWFOR: ADMINISTRATORS\n      IAM_CLIENT_REGISTRATION_ALLOW_FOR: ANYONE\n",
+        );
+        assert_eq!(got.get("registration"), "administrators");
+    }
+
+    #[test]
+    fn variables_of_the_shell_are_not_values() {
+        let got = service(
+            "indigoiam/iam-login-service:${TAG:-v1.12.0}",
+            "      IAM_ISSUER: https://${HOST}/\n      IAM_JWT_DEFAULT_PROFILE: ${PROFILE:-wlcg}\n      IAM_JWK_CACHE_LIFETIME:\n",
+        );
+        for (field, expected) in [
+            ("issuer", "unknown: a variable without a known value stands in its place"),
+            ("default_profile", "wlcg"),
+            ("jwks_cache", "unknown: a variable without a known value stands in its place"),
+            ("version", "1.12.0"),
+        ] {
+            assert_eq!(got.get(field), expected, "{field}");
+        }
+    }
+
+    #[test]
+    fn passwords_in_lists_and_options_are_masked() {
+        let collected = collect(
+            "services:\n  a:\n    image: indigoiam/iam-login-service\n    environment:\n      - IAM_DB_PASSWORD=x\n      \
+             - IAM_HOST=h\n      - IAM_JAVA_OPTS=-Dspring.datasource.password=x\n",
+            Syntax::Yaml,
+        );
+        assert_eq!(collected.secrets, ["/services/a/environment/0", "/services/a/environment/2"]);
+    }
+
+    #[test]
+    fn keycloak_in_development_mode() {
+        let collected = collect(
+            "services:\n  kc:\n    image: quay.io/keycloak/keycloak:23.0.1\n    command: start-dev --db mariadb\n    \
+             environment:\n      - KEYCLOAK_ADMIN_PASSWORD=admin\n",
+            Syntax::Yaml,
+        );
+        let got = &collected.targets[0];
+        assert_eq!((got.get("product"), got.get("version")), ("keycloak", "23.0.1"));
+        assert_eq!((got.get("test_profiles"), got.get("default_secrets")), ("start-dev", "KEYCLOAK_ADMIN_PASSWORD"));
+    }
+
+    #[test]
+    fn other_services_are_left_alone() {
+        for yaml in [
+            "services:\n  web:\n    image: nginx\n    environment:\n      IAM_ISSUER: https://iam.example.org/\n",
+            "services:\n  c:\n    image: indigoiam/iam-test-client:v1.14.2\n    environment:\n      IAM_CLIENT_ID: c\n",
+            "services:\n  t:\n    image: indigoiam/trustanchors\n",
+            "services: [a]\n",
+            "services:\n  app:\n    environment:\n      - IAM_HOST=h\n      - IAM_ISSUER=i\n      - IAM_BASE_URL=b\n",
+        ] {
+            assert!(collect(yaml, Syntax::Yaml).kinds.is_empty(), "{yaml}");
+        }
+    }
+}

@@ -62,3 +62,43 @@ impl Adapter for EnvFile {
         sink.target(&[document], Target { identity, ..Target::new(TargetKind::Settings, name, settings) });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::adapt::testing::collect;
+    use crate::parse::Syntax;
+
+    #[test]
+    fn variables_of_the_server_are_read() {
+        let collected = collect(
+            "HOST=iam.example.org\nIAM_ISSUER=https://${HOST}/\nIAM_JWT_DEFAULT_PROFILE=\"wlcg\"\nIAM_DB_PASSWORD=pwd\n",
+            Syntax::Env,
+        );
+        assert_eq!(collected.kinds, ["indigo-iam-env"]);
+        let got = &collected.targets[0];
+        assert_eq!((got.get("issuer"), got.get("default_profile")), ("https://iam.example.org/", "wlcg"));
+        assert_eq!(got.pointers["issuer"], "/IAM_ISSUER");
+        assert_eq!(got.get("default_secrets"), "IAM_DB_PASSWORD");
+        assert!(got.get("registration").starts_with("unknown: it is not set here"), "it may be one file of several");
+    }
+
+    #[test]
+    fn a_file_with_java_options_and_issuer_is_the_whole_environment() {
+        let collected =
+            collect("IAM_JAVA_OPTS=-Dspring.profiles.active=prod\nIAM_ISSUER=https://iam.example.org/\n", Syntax::Env);
+        let got = &collected.targets[0];
+        assert_eq!((got.get("registration"), got.get("test_profiles")), ("anyone", ""));
+    }
+
+    #[test]
+    fn other_env_files_are_told_apart() {
+        for (text, expected) in [
+            ("IAM_DASHBOARD_CLIENT_ID=a\nIAM_API_URL=https://iam.example.org\n", Some("indigo-iam-dashboard-env")),
+            ("IAM_HOST=a\nIAM_ISSUER=https://iam.example.org/\n", None),
+            ("DEFAULT_ACCESS_TOKEN_VALIDITY_SECONDS=60\n", None),
+        ] {
+            let collected = collect(text, Syntax::Env);
+            assert_eq!((collected.kinds.first().copied(), collected.targets.len()), (expected, 0), "{text}");
+        }
+    }
+}

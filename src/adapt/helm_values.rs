@@ -1,12 +1,11 @@
 //! Helm values of charts that deploy INDIGO IAM. Charts name their keys freely, so a component is known by its image
 //! or by IAM's variables, and what it does not set is unknown: the chart's templates are another file.
 
-use super::indigo_iam::{Given, Unset, is_server_env, version_of_tag};
+use super::indigo_iam::{Given, Unset, is_server_env, names_secret, version_of_tag};
 use super::workload::{image_parts, is_iam_environment, version_field};
 use super::{Adapter, Kind, Sink};
 use crate::model::{At, Field, Target, TargetKind};
 use crate::parse::{Cursor, Document, Syntax};
-use crate::source::mask::is_secret_key;
 use std::borrow::Cow;
 
 /// Adapter for Helm values files.
@@ -116,7 +115,7 @@ fn walk<'d>(document: &Document, at: Cursor<'d>, path: &str, depth: usize, given
     if let Some(name) = at.get("name").and_then(Cursor::as_str).filter(|name| is_server_env(name)) {
         let value = at.get("value");
         given.env(name, value.and_then(Cursor::scalar_text).map(Cow::Borrowed), At::node(value.unwrap_or(at).id));
-        if let Some(value) = value.filter(|_| is_secret_key(name)) {
+        if let Some(value) = value.filter(|_| names_secret(name)) {
             sink.secret(document, value.id);
         }
         return;
@@ -126,7 +125,7 @@ fn walk<'d>(document: &Document, at: Cursor<'d>, path: &str, depth: usize, given
         let value = item.scalar_text().map(Cow::Borrowed);
         match value {
             Some(value) if is_server_env(key) => given.env(key, Some(value), At::node(item.id)),
-            Some(value) if is_secret_key(key) => {
+            Some(value) if names_secret(key) => {
                 // A step with a dot of its own would be taken for two; only the last one is compared.
                 given.file(
                     Cow::Owned(format!("{path}.{key}")),
@@ -137,6 +136,72 @@ fn walk<'d>(document: &Document, at: Cursor<'d>, path: &str, depth: usize, given
             }
             Some(_) => {}
             None => walk(document, item, &format!("{path}.{key}"), depth + 1, given, sink),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::adapt::testing::collect;
+    use crate::parse::Syntax;
+
+    #[test]
+    fn components_are_known_by_image_or_variables() {
+        for (yaml, name, field, expected, remark) in [
+            (
+                "iam:\n  image: {repository: indigoiam/iam-login-service, tag: v1.8.0}\n  db: {password: root}\n",
+                "iam",
+                "default_secrets",
+                "iam.db.password",
+                "image with a tag of its own",
+            ),
+            (
+                "a:\n  b:\n    image: registry.example.org/indigoiam/iam-login-service:v1.12.0\n    config:\n      \
+                 issuer: http://iam.example.org/\n",
+                "a.b",
+                "issuer",
+                "http://iam.example.org/",
+                "image in one text",
+            ),
+            (
+                "login:\n  env:\n    IAM_JWT_DEFAULT_PROFILE: wlcg\n",
+                "login",
+                "default_profile",
+                "wlcg",
+                "a mapping of variables",
+            ),
+            (
+                "extraEnv:\n  - {name: IAM_JWK_CACHE_LIFETIME, value: '60'}\n",
+                "INDIGO IAM",
+                "jwks_cache",
+                "60",
+                "a list of variables",
+            ),
+        ] {
+            let collected = collect(yaml, Syntax::Yaml);
+            assert_eq!(collected.kinds, ["indigo-iam-helm-values"], "{remark}");
+            let [got] = &collected.targets[..] else { panic!("{remark}: {collected:?}") };
+            assert_eq!((got.name.as_str(), got.get(field)), (name, expected), "{remark}");
+            assert!(got.get("lifetimes.access_token").starts_with("unknown: "), "{remark}");
+        }
+    }
+
+    #[test]
+    fn components_that_are_switched_off_are_not_judged() {
+        let collected =
+            collect("iam:\n  enabled: false\n  image: {repository: indigoiam/iam-login-service}\n", Syntax::Yaml);
+        assert_eq!(collected.kinds, ["indigo-iam-helm-values"]);
+        assert!(collected.targets.is_empty());
+    }
+
+    #[test]
+    fn other_values_are_not_taken() {
+        for yaml in [
+            "web:\n  image: {repository: nginx}\n",
+            "client:\n  image: {repository: indigoiam/iam-test-client}\n",
+            "jobs:\n  build:\n    env: {IAM_DB_PASSWORD: x}\n",
+        ] {
+            assert!(collect(yaml, Syntax::Yaml).kinds.is_empty(), "{yaml}");
         }
     }
 }

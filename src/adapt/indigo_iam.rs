@@ -540,7 +540,7 @@ impl<'d> Given<'d> {
         let mut items: Vec<Field<'d>> = self
             .entries
             .iter()
-            .filter(|entry| is_secret_key(last_step(&entry.id)) && !self.is_ignored(&entry.id))
+            .filter(|entry| names_secret(&entry.id) && !self.is_ignored(&entry.id))
             .filter(|entry| self.text(entry).is_some_and(|text| SHIPPED_SECRETS.contains(&text.trim())))
             .map(|entry| Field::text(entry.name.clone(), entry.at))
             .collect();
@@ -585,8 +585,10 @@ fn is_java_options(name: &str) -> bool {
     name == "IAM_JAVA_OPTS"
 }
 
-fn last_step(key: &str) -> &str {
-    key.rsplit('.').next().unwrap_or(key)
+/// True when a key or variable of this name holds a secret.
+pub(super) fn names_secret(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    is_secret_key(last) || last.to_ascii_lowercase().contains("password")
 }
 
 fn read<'d>(how: Read, text: Cow<'d, str>, at: Option<At>) -> Field<'d> {

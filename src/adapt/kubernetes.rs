@@ -186,3 +186,104 @@ fn embedded<'d>(document: &'d Document, object: Cursor<'d>) -> impl Iterator<Ite
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::adapt::testing::collect;
+    use crate::parse::Syntax;
+
+    #[test]
+    fn containers_that_run_iam_are_read() {
+        let collected = collect(
+            "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: iam}
+spec:
+  template:
+    spec:
+      containers:
+      - name: login
+        image: $REGISTRY/$IMAGE
+        env:
+        - {name: IAM_JAVA_OPTS, value: -Dspring.profiles.active=prod}
+        - {name: IAM_ISSUER, value: https://iam-$BUILD_NUMBER.example.org/}
+        - {name: IAM_JWT_DEFAULT_PROFILE, value: wlcg}
+        - {name: IAM_USE_FORWARDED_HEADERS, value: 'true'}
+        - name: IAM_DB_PASSWORD
+          valueFrom: {secretKeyRef: {name: iam, key: password}}
+        - {name: IAM_ACTUATOR_USER_PASSWORD, value: other}
+      - name: proxy
+        image: nginx
+",
+            Syntax::Yaml,
+        );
+        assert_eq!(collected.kinds, ["kubernetes-issuer"]);
+        assert_eq!(collected.targets.len(), 1);
+        let got = &collected.targets[0];
+        for (field, expected, pointer) in [
+            ("issuer", "unknown: a variable without a known value stands in its place", "/env/1/value"),
+            ("default_profile", "wlcg", "/env/2/value"),
+            ("version", "unknown: a variable without a known value stands in the image", "/image"),
+        ] {
+            assert_eq!(got.get(field), expected);
+            assert_eq!(got.pointers[field], format!("/spec/template/spec/containers/0{pointer}"));
+        }
+        assert_eq!(got.get("ignored_settings"), "IAM_USE_FORWARDED_HEADERS (now IAM_FORWARD_HEADERS_STRATEGY)");
+        assert_eq!(got.get("lifetimes.refresh_token"), "2592000", "the environment is complete");
+        assert_eq!(got.get("default_secrets"), "");
+        assert_eq!(collected.secrets, ["/spec/template/spec/containers/0/env/5/value"]);
+    }
+
+    #[test]
+    fn config_maps_hold_part_of_an_environment() {
+        let collected = collect(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  IAM_BASE_URL: https://iam.example.org\n  \
+             IAM_DEFAULT_REFRESH_TOKEN_VALIDITY_SECONDS: '0'\n",
+            Syntax::Yaml,
+        );
+        let got = &collected.targets[0];
+        assert_eq!(got.get("base_url"), "https://iam.example.org");
+        assert_eq!(got.get("lifetimes.refresh_token"), "unlimited");
+        assert!(got.get("lifetimes.access_token").starts_with("unknown: it is not set here"));
+    }
+
+    #[test]
+    fn secrets_are_decoded_and_masked() {
+        // "pwd" and "0" in base64.
+        let collected = collect(
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata:\n  IAM_DB_PASSWORD: cHdk\nstringData:\n  \
+             IAM_JWT_DEFAULT_PROFILE: wlcg\n",
+            Syntax::Yaml,
+        );
+        let got = &collected.targets[0];
+        assert_eq!((got.get("default_secrets"), got.get("default_profile")), ("IAM_DB_PASSWORD", "wlcg"));
+        assert_eq!(collected.secrets, ["/data/IAM_DB_PASSWORD", "/stringData/IAM_JWT_DEFAULT_PROFILE"]);
+        assert!(collected.secrets_expected);
+    }
+
+    #[test]
+    fn configuration_files_inside_a_config_map_are_read() {
+        let collected = collect(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  application.yml: |\n    iam:\n      \
+             issuer: https://iam.example.org/\n      jwt-profile:\n        default-profile: wlcg\n",
+            Syntax::Yaml,
+        );
+        assert_eq!(collected.kinds, ["kubernetes-issuer"]);
+        assert_eq!(collected.targets[0].get("default_profile"), "wlcg");
+    }
+
+    #[test]
+    fn other_objects_are_named_and_hold_nothing_to_judge() {
+        for yaml in [
+            "apiVersion: v1\nkind: Service\nmetadata: {name: iam}\n",
+            "apiVersion: v1\nkind: ConfigMap\ndata:\n  admin_password: x\n",
+            "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: nginx\n    env: [{name: IAM_HOST, value: h}]\n",
+        ] {
+            let collected = collect(yaml, Syntax::Yaml);
+            assert_eq!(collected.kinds, ["kubernetes-manifest"], "{yaml}");
+            assert!(collected.targets.is_empty(), "{yaml}");
+        }
+        assert!(collect("kind: x\n", Syntax::Yaml).kinds.is_empty());
+    }
+}

@@ -1,6 +1,6 @@
 //! What compose services and Kubernetes containers have in common: an image and an environment.
 
-use super::indigo_iam::{Given, Unset, is_server_env, version_of_tag};
+use super::indigo_iam::{Given, Unset, is_server_env, names_secret, version_of_tag};
 use super::{Sink, placeholder};
 use crate::model::{At, Field, Settings, Target, TargetKind};
 use crate::parse::{Cursor, Document, NodeId};
@@ -106,8 +106,9 @@ impl<'d> Workload<'d> {
     pub(super) fn adapt(&self, document: &Document, sink: &mut dyn Sink) {
         let Some(product) = self.product() else { return };
         for variable in &self.env {
-            let options = variable.value.as_deref().unwrap_or_default();
-            if variable.unnamed && is_secret_key(variable.name) || holds_secret_option(options) {
+            let Some(options) = variable.value.as_deref() else { continue };
+            let shown = variable.unnamed || !is_secret_key(variable.name);
+            if shown && names_secret(variable.name) || holds_secret_option(options) {
                 sink.secret(document, variable.at);
             }
         }
@@ -169,5 +170,5 @@ impl<'d> Workload<'d> {
 fn holds_secret_option(text: &str) -> bool {
     text.split_ascii_whitespace()
         .filter_map(|word| word.strip_prefix("-D")?.split_once('='))
-        .any(|(key, _)| is_secret_key(key.rsplit('.').next().unwrap_or(key)))
+        .any(|(key, _)| names_secret(key))
 }
