@@ -64,7 +64,7 @@ fn environment(environment: Cursor<'_>) -> Vec<Variable<'_>> {
             .filter_map(|item| {
                 let text = item.as_str()?;
                 let (name, text) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
-                Some(Variable { name, value: text.and_then(value), at: item.id, unnamed: true })
+                Some(Variable { name, value: text.and_then(value), at: item.id, unnamed: text.is_some() })
             })
             .collect();
     }

@@ -131,7 +131,7 @@ pub(super) fn variables(env: Cursor<'_>) -> Vec<Variable<'_>> {
                 name,
                 value: value.and_then(Cursor::scalar_text).map(Cow::Borrowed),
                 at: value.unwrap_or(item).id,
-                unnamed: true,
+                unnamed: value.is_some(),
             })
         })
         .collect()

@@ -32,7 +32,8 @@ pub(super) struct Variable<'d> {
     pub(super) value: Option<Cow<'d, str>>,
     /// The value, or the `NAME=value` text.
     pub(super) at: NodeId,
-    /// True when the node's own key does not show the variable's name, so that masking needs to be told.
+    /// True when a value stands here and the node's own key does not show the variable's name, so that masking needs
+    /// to be told.
     pub(super) unnamed: bool,
 }
 
@@ -106,7 +107,7 @@ impl<'d> Workload<'d> {
     pub(super) fn adapt(&self, document: &Document, sink: &mut dyn Sink) {
         let Some(product) = self.product() else { return };
         for variable in &self.env {
-            let Some(options) = variable.value.as_deref() else { continue };
+            let options = variable.value.as_deref().unwrap_or_default();
             let shown = variable.unnamed || !is_secret_key(variable.name);
             if shown && names_secret(variable.name) || holds_secret_option(options) {
                 sink.secret(document, variable.at);
