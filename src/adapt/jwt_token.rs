@@ -84,22 +84,22 @@ impl Adapter for Tokens {
 }
 
 /// Members of a token endpoint's answer that hold tokens, and what they then are.
-const MEMBERS: [(&str, TargetKind); 3] = [
-    ("access_token", TargetKind::AccessToken),
-    ("id_token", TargetKind::IdToken),
-    ("refresh_token", TargetKind::RefreshToken),
+const MEMBERS: [(&str, TargetKind, &str); 3] = [
+    ("access_token", TargetKind::AccessToken, "access token: stands as access_token in a token response"),
+    ("id_token", TargetKind::IdToken, "ID token: stands as id_token in a token response"),
+    ("refresh_token", TargetKind::RefreshToken, "refresh token: stands as refresh_token in a token response"),
 ];
 
 fn is_token_response(root: Cursor<'_>) -> bool {
     let text = |name: &str| root.get(name).and_then(Cursor::as_str);
-    let tokens = MEMBERS.iter().filter(|(name, _)| text(name).is_some()).count();
+    let tokens = MEMBERS.iter().filter(|(name, ..)| text(name).is_some()).count();
     let registration = root.has("redirect_uris") || root.has("client_secret");
     !registration
         && tokens > 0
         && (tokens > 1
             || root.has("token_type")
             || root.has("expires_in")
-            || MEMBERS.iter().any(|(name, _)| text(name).is_some_and(is_compact)))
+            || MEMBERS.iter().any(|(name, ..)| text(name).is_some_and(is_compact)))
 }
 
 /// INDIGO IAM's client registrations have `active`, `client_id` and `scope` as well.
@@ -181,19 +181,19 @@ fn decoded_or_error(document: &Document, item: Cursor<'_>, sink: &mut dyn Sink) 
 
 fn response(document: &Document, sink: &mut dyn Sink) {
     for (name, member) in document.root().entries() {
-        let Some((_, kind)) = MEMBERS.iter().find(|(member, _)| *member == name) else { continue };
+        let Some((_, kind, why)) = MEMBERS.iter().find(|(member, ..)| *member == name) else { continue };
         let Some(text) = member.as_str().filter(|text| !is_placeholder(text)) else { continue };
         // Opaque and encrypted tokens are legitimate and show nothing to judge.
         if is_compact(text) {
-            compact(document, member, Some((*kind, name)), sink);
+            compact(document, member, Some((*kind, why)), sink);
         } else {
             sink.secret(document, member.id);
         }
     }
 }
 
-/// Decodes and hands over the compact token at a node. `member` is what its place says it is.
-fn compact(document: &Document, at: Cursor<'_>, member: Option<(TargetKind, &str)>, sink: &mut dyn Sink) {
+/// Decodes and hands over the compact token at a node. `place` is what its place says it is.
+fn compact(document: &Document, at: Cursor<'_>, place: Option<(TargetKind, &str)>, sink: &mut dyn Sink) {
     let whole = At::node(at.id);
     let decode = |segment| decode_segment(document, at.id, segment);
     let split = at.as_str().map(Compact::split);
@@ -213,10 +213,7 @@ fn compact(document: &Document, at: Cursor<'_>, member: Option<(TargetKind, &str
         signed: Field::bool(split.signed, whole),
         size: Field::int(at.as_str().map_or(0, str::len) as i64, whole),
     };
-    let (kind, evidence) = match member {
-        Some((kind, name)) => (kind, format!("stands as {name} in a token response")),
-        None => parts.classify(),
-    };
+    let (kind, evidence) = place.map_or_else(|| parts.classify(), |(kind, why)| (kind, why.to_string()));
     if kind == TargetKind::RefreshToken {
         sink.secret(document, at.id);
     }
@@ -540,6 +537,9 @@ fn is_open(value: Cursor<'_>) -> bool {
 /// Largest NumericDate taken for seconds: the year 5138. Milliseconds of any date after March 1973 are larger.
 const LAST_SECOND: i64 = 100_000_000_000;
 
+/// What the milliseconds of a token's life look like: the years 2000 to 5138.
+const MILLISECONDS: std::ops::RangeInclusive<i64> = 946_684_800_000..=LAST_SECOND * 1000;
+
 /// A NumericDate (RFC 7519 section 2), rounded down to whole seconds.
 fn time<'d>(reader: Reader<'d>, name: &str) -> Field<'d> {
     let Some(value) = reader.cursor().get(name) else { return Field::default() };
@@ -552,7 +552,7 @@ fn time<'d>(reader: Reader<'d>, name: &str) -> Field<'d> {
     }
     match value.as_i64().or_else(|| floor(value)) {
         Some(seconds) if (-LAST_SECOND..=LAST_SECOND).contains(&seconds) => Field::int(seconds, at),
-        Some(0..=99_999_999_999_999) => {
+        Some(number) if MILLISECONDS.contains(&number) => {
             Field::malformed("the number looks like milliseconds; a NumericDate counts seconds", at)
         }
         _ => Field::malformed("the number is too large for a date in seconds", at),
@@ -720,6 +720,7 @@ mod tests {
             ("-1.5", "-2", "-1700000002"),
             ("100000000000", "100000000000", "98300000000"),
             ("1700003600000", "milliseconds", "milliseconds"),
+            ("253402300800", "too large", "too large"),
             ("9223372036854775808", "too large", "too large"),
             ("1e400", "too large", "too large"),
             ("\"1700003600\"", "a string stands there", "a string stands there"),
@@ -815,7 +816,7 @@ mod tests {
         assert_eq!(got.kinds, ["token-response"]);
         let kinds: Vec<_> = got.targets.iter().map(|target| target.kind).collect();
         assert_eq!(kinds, [TargetKind::AccessToken, TargetKind::IdToken, TargetKind::RefreshToken]);
-        assert_eq!(got.targets[0].evidence, "stands as access_token in a token response");
+        assert_eq!(got.targets[0].evidence, "access token: stands as access_token in a token response");
         assert_eq!(got.targets[0].pointers["sub"], "(2)/sub");
         assert_eq!(got.secrets, ["/refresh_token"]);
         assert!(!format!("{got:?}").contains("test-refresh-id"), "an unsigned refresh token is its jti");
@@ -866,7 +867,29 @@ mod tests {
         assert_eq!((got.errors.len(), got.secrets.as_slice()), (1, &["/0".to_string()][..]));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_claims_are_read_without_panic(
+            values in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    "0", "-1", "1e999", "-0.5", "9223372036854775807", "1700000000", "null", "true", "[]", "[1,\"a\"]",
+                    "{}", "\"\"", "\"a b\"", "\"none\"", "\"\\ud800\"", "\"${X}\"",
+                ]),
+                14,
+            ),
+        ) {
+            let names = [
+                "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "scope", "scp", "typ", "azp", "nonce", "entitlements",
+                "eduperson_entitlement",
+            ];
+            let members: Vec<_> = names.iter().zip(&values).map(|(name, value)| format!("{name:?}:{value}")).collect();
+            let got = only(json(&format!("{{{}}}", members.join(","))));
+            proptest::prop_assert!(!got.evidence.is_empty());
+        }
+    }
+
     #[test]
+    #[expect(clippy::print_stderr, reason = "says that a test did not run")]
     fn recorded_tokens_are_read_without_loss() {
         let shared = std::env::var("TOKENVET_SHARED")
             .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../shared").into());
