@@ -331,7 +331,13 @@ impl Stream<'_> {
         if self.nodes.is_empty() {
             return;
         }
-        let mut emit = Emit { text: self.text, nodes: &self.nodes, builder: TreeBuilder::new(), copies: self.copies };
+        let mut emit = Emit {
+            text: self.text,
+            nodes: &self.nodes,
+            builder: TreeBuilder::new(),
+            copies: self.copies,
+            alias: Span::default(),
+        };
         let emitted = emit.node(0, 0, false);
         self.copies = emit.copies;
         match emitted {
@@ -385,14 +391,16 @@ struct Emit<'t> {
     nodes: &'t [Raw],
     builder: TreeBuilder,
     copies: usize,
+    /// The alias or merge value that is being copied.
+    alias: Span,
 }
 
 impl<'t> Emit<'t> {
-    fn count_copy(&mut self, span: Span) -> Result<(), ParseError> {
+    fn count_copy(&mut self) -> Result<(), ParseError> {
         self.copies += 1;
         if self.copies > MAX_COPIES {
             let message = "aliases copy more than 100000 nodes; write the values out where they are needed".into();
-            return Err(ParseError { message, span });
+            return Err(ParseError { message, span: self.alias });
         }
         Ok(())
     }
@@ -408,10 +416,15 @@ impl<'t> Emit<'t> {
         let nodes = self.nodes;
         let raw = &nodes[id];
         if copied {
-            self.count_copy(raw.span)?;
+            self.count_copy()?;
         }
         match &raw.data {
-            RawData::Alias(target) => return self.node(*target, depth, true),
+            RawData::Alias(target) => {
+                if !copied {
+                    self.alias = raw.span;
+                }
+                return self.node(*target, depth, true);
+            }
             RawData::Scalar { text, data, ambiguous, .. } => {
                 let data = data.clone().unwrap_or_else(|| Data::Text(text.clone()));
                 let node = self.builder.leaf(data, raw.span);
@@ -451,13 +464,19 @@ impl<'t> Emit<'t> {
         for (key, _) in own {
             seen.insert(self.key_text(key)?);
         }
-        merges.into_iter().try_for_each(|(_, value)| self.merge(value, depth, 0, &mut seen))
+        for (_, value) in merges {
+            if !copied {
+                self.alias = self.nodes[value].span;
+            }
+            self.merge(value, depth, 0, &mut seen)?;
+        }
+        Ok(())
     }
 
     /// Adds the members of a mapping, or of several, that are not there yet.
     fn merge(&mut self, id: usize, depth: usize, nested: usize, seen: &mut HashSet<&'t str>) -> Result<(), ParseError> {
         let nodes = self.nodes;
-        self.count_copy(nodes[id].span)?;
+        self.count_copy()?;
         Self::check_depth(nested, nodes[id].span)?;
         match &nodes[id].data {
             RawData::Alias(target) => self.merge(*target, depth, nested + 1, seen),
@@ -465,7 +484,7 @@ impl<'t> Emit<'t> {
             RawData::Map(pairs) => {
                 let (merges, own): (Vec<_>, Vec<_>) = pairs.iter().partition(|(key, _)| self.is_merge(*key));
                 for (key, value) in own {
-                    self.count_copy(nodes[key].span)?;
+                    self.count_copy()?;
                     if seen.insert(self.key_text(key)?) {
                         let (text, span) = self.key(key)?;
                         self.builder.key(text, span);
