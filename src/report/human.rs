@@ -94,9 +94,10 @@ impl<'a, W: io::Write> Human<'a, W> {
         let digits = finding.region.start_line.saturating_add(1).to_string().len();
         let width = self.options.width.max(40);
         let excerpt = view.and_then(|view| Excerpt::new(view, &finding.region, 1, width.saturating_sub(digits + 5)));
+        let placed = excerpt.is_some();
         let mut out = snippet(finding, excerpt, self.options);
-        if view.is_none() || !out.contains(&place_name(finding)) {
-            out.push_str(&format!("   at {}\n", place_name(finding)));
+        if !placed {
+            self.fact(&mut out, "at", &place_name(finding));
         }
         self.facts(place, &mut out);
         out.push('\n');
@@ -112,7 +113,7 @@ impl<'a, W: io::Write> Human<'a, W> {
         }
         let name = text::shortened(&finding.target.name, 100);
         let target = format!("{name} {}", if pointer.is_empty() { String::new() } else { format!("({pointer})") });
-        self.fact(out, &text::visible(&finding.target.kind.replace('-', " ")), &target);
+        self.fact(out, &text::shortened(&finding.target.kind.replace('-', " "), 20), &target);
         for related in &finding.related {
             let at =
                 format!("{}:{}:{}", text::shown(&related.path), related.region.start_line, related.region.start_column);
@@ -136,6 +137,7 @@ impl<'a, W: io::Write> Human<'a, W> {
         self.fact(out, "more", &format!("tokenvet explain {}", text::visible(&finding.rule)));
     }
 
+    /// A labelled value; the label has at most 20 characters.
     fn fact(&self, out: &mut String, name: &str, value: &str) {
         if value.trim().is_empty() {
             return;
@@ -217,34 +219,39 @@ fn snippet(finding: &Finding, excerpt: Option<Excerpt>, options: Options) -> Str
     let handler = GraphicalReportHandler::new_themed(GraphicalTheme { characters, styles })
         .with_links(false)
         .with_context_lines(1)
-        .with_width(options.width.max(40));
+        // Its line breaking needs language models that are not linked in, and says so on stderr.
+        .with_wrap_lines(false);
     let mut out = String::new();
-    let shown = Shown { finding, source: excerpt.map(|excerpt| Snippet::new(finding, excerpt)) };
+    let room = options.width.max(40) - "  warning: ".len();
+    let message = wrapped(&text::shown(&finding.message), room).join("\n");
+    let shown = Shown { severity: finding.severity, message, source: excerpt.map(|it| Snippet::new(finding, it)) };
     match handler.render_report(&mut out, &shown) {
         Ok(()) => out,
         // The renderer fails only when a snippet cannot be read; the words alone still help.
-        Err(fmt::Error) => format!("{}: {}\n", finding.severity, text::shown(&finding.message)),
+        Err(fmt::Error) => format!("{}: {}\n", shown.severity, shown.message),
     }
 }
 
 /// A finding as miette sees it.
 #[derive(Debug)]
-struct Shown<'f> {
-    finding: &'f Finding,
+struct Shown {
+    severity: Severity,
+    /// Filled into lines.
+    message: String,
     source: Option<Snippet>,
 }
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&text::shown(&self.finding.message))
+        f.write_str(&self.message)
     }
 }
 
-impl std::error::Error for Shown<'_> {}
+impl std::error::Error for Shown {}
 
-impl miette::Diagnostic for Shown<'_> {
+impl miette::Diagnostic for Shown {
     fn severity(&self) -> Option<miette::Severity> {
-        Some(match self.finding.severity {
+        Some(match self.severity {
             Severity::Error => miette::Severity::Error,
             Severity::Warning => miette::Severity::Warning,
             Severity::Note => miette::Severity::Advice,
@@ -463,12 +470,17 @@ impl<W: io::Write> Human<'_, W> {
             line.push_str(&format!(", {} not judged", text::count(summary.not_judged)));
         }
         let unchecked = (self.errors.len() + run.errors.len()) as u64;
-        for (number, what) in
-            [(summary.suppressed, "suppressed"), (run.skipped, "skipped"), (unchecked, "could not be checked")]
-        {
+        if summary.suppressed > 0 {
+            line.push_str(&format!("; {} suppressed", text::count(summary.suppressed)));
+        }
+        for (number, what) in [(run.skipped, "skipped"), (unchecked, "not checked")] {
             if number > 0 {
-                line.push_str(&format!("; {} {what}", text::count(number)));
+                line.push_str(&format!("; {} {what}", text::counted(number, "file")));
             }
+        }
+        // Colour codes take no columns, so a coloured line is left to the terminal.
+        if !self.options.color {
+            line = wrapped(&line, self.options.width.max(40)).join("\n");
         }
         line.push('\n');
         line

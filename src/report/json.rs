@@ -121,10 +121,11 @@ impl<W: io::Write> Reporter for Json<W> {
     }
 }
 
-/// Writes a value and a line feed. The outer `levels` of arrays and objects get a line per element, so that a report
-/// of a thousand findings can be searched by line and compared; `0` writes one line.
+/// Writes a value and a line feed. Arrays down to this level get a line per element, and the objects around them a
+/// line per member, so that a report of a thousand findings can be searched by line and compared; `0` writes one line.
 pub(super) fn write(out: &mut impl io::Write, value: &impl Serialize, levels: usize) -> io::Result<()> {
-    value.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, SafeJson { depth: 0, levels }))?;
+    let formatter = SafeJson { depth: 0, levels, filled: false };
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, formatter))?;
     out.write_all(b"\n")
 }
 
@@ -132,24 +133,30 @@ pub(super) fn write(out: &mut impl io::Write, value: &impl Serialize, levels: us
 struct SafeJson {
     depth: usize,
     levels: usize,
+    /// Does the innermost array or object hold something already?
+    filled: bool,
 }
 
 impl SafeJson {
     fn open<W: io::Write + ?Sized>(&mut self, out: &mut W, bracket: &[u8]) -> io::Result<()> {
         self.depth += 1;
+        self.filled = false;
         out.write_all(bracket)
     }
 
-    fn close<W: io::Write + ?Sized>(&mut self, out: &mut W, bracket: &[u8]) -> io::Result<()> {
+    fn close<W: io::Write + ?Sized>(&mut self, out: &mut W, bracket: &[u8], levels: usize) -> io::Result<()> {
+        if self.filled && self.depth <= levels {
+            out.write_all(b"\n")?;
+        }
         self.depth -= 1;
         out.write_all(bracket)
     }
 
-    fn element<W: io::Write + ?Sized>(&self, out: &mut W, first: bool) -> io::Result<()> {
+    fn element<W: io::Write + ?Sized>(&self, out: &mut W, first: bool, levels: usize) -> io::Result<()> {
         if !first {
             out.write_all(b",")?;
         }
-        if self.depth <= self.levels { out.write_all(b"\n") } else { Ok(()) }
+        if self.depth <= levels { out.write_all(b"\n") } else { Ok(()) }
     }
 }
 
@@ -159,11 +166,16 @@ impl Formatter for SafeJson {
     }
 
     fn end_array<W: io::Write + ?Sized>(&mut self, out: &mut W) -> io::Result<()> {
-        self.close(out, b"]")
+        self.close(out, b"]", self.levels)
     }
 
     fn begin_array_value<W: io::Write + ?Sized>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        self.element(out, first)
+        self.element(out, first, self.levels)
+    }
+
+    fn end_array_value<W: io::Write + ?Sized>(&mut self, _: &mut W) -> io::Result<()> {
+        self.filled = true;
+        Ok(())
     }
 
     fn begin_object<W: io::Write + ?Sized>(&mut self, out: &mut W) -> io::Result<()> {
@@ -171,18 +183,24 @@ impl Formatter for SafeJson {
     }
 
     fn end_object<W: io::Write + ?Sized>(&mut self, out: &mut W) -> io::Result<()> {
-        self.close(out, b"}")
+        self.close(out, b"}", self.levels.saturating_sub(1))
     }
 
     fn begin_object_key<W: io::Write + ?Sized>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        self.element(out, first)
+        self.element(out, first, self.levels.saturating_sub(1))
+    }
+
+    fn end_object_value<W: io::Write + ?Sized>(&mut self, _: &mut W) -> io::Result<()> {
+        self.filled = true;
+        Ok(())
     }
 
     fn write_string_fragment<W: io::Write + ?Sized>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
         let mut written = 0;
         for (at, c) in fragment.char_indices() {
             // `##[` is a command to CI log readers wherever it stands in a line.
-            if !text::is_unsafe(c) && !(c == '[' && fragment[..at].ends_with("##")) {
+            let command = c == '[' && fragment[..at].ends_with("##");
+            if !text::is_unsafe(c) && !command {
                 continue;
             }
             out.write_all(&fragment.as_bytes()[written..at])?;

@@ -156,12 +156,13 @@ fn head(run: &Run) -> String {
     let found: Vec<_> = counts.iter().filter(|(n, _)| *n > 0).map(|&(n, noun)| text::counted(n, noun)).collect();
     let found = if found.is_empty() { "no findings".to_owned() } else { found.join(", ") };
     let mut line = format!("## tokenvet: {found}\n\n{} judged", text::counted(summary.judged, "target"));
-    for (number, what) in
-        [(summary.not_judged, "not judged"), (summary.suppressed, "suppressed"), (run.skipped, "files skipped")]
-    {
+    for (number, what) in [(summary.not_judged, "not judged"), (summary.suppressed, "suppressed")] {
         if number > 0 {
             line.push_str(&format!(", {} {what}", text::count(number)));
         }
+    }
+    if run.skipped > 0 {
+        line.push_str(&format!(", {} skipped", text::counted(run.skipped, "file")));
     }
     line.push('\n');
     line
@@ -186,16 +187,18 @@ fn code(name: &str) -> String {
     format!("<code>{}</code>", escaped(name))
 }
 
-/// Text from data. Punctuation becomes character references, which cannot stand for markup (CommonMark section 2.5);
-/// a comment behind `@` and `#` keeps mentions, mail addresses and issue numbers from becoming links.
+/// Text from data. Punctuation becomes character references, which cannot stand for markup (CommonMark section 2.5),
+/// but for a few marks that mean nothing inside a line; a comment behind `@` and `#` keeps mentions, mail addresses
+/// and issue numbers from becoming links.
 fn escaped(text: &str) -> String {
+    const HARMLESS: &str = ",;-/()'\"%=+?";
     let mut escaped = String::with_capacity(text.len() * 2);
-    for c in text::shown(text).chars() {
+    // Leading blanks would open a code block.
+    for c in text::shown(text.trim()).chars() {
+        let harmless = HARMLESS.contains(c) && !escaped.is_empty();
         match c {
             '@' | '#' => escaped.push_str(&format!("&#{};<!-- -->", u32::from(c))),
-            c if c.is_ascii_punctuation() && !matches!(c, ',' | ';') => {
-                escaped.push_str(&format!("&#{};", u32::from(c)))
-            }
+            c if c.is_ascii_punctuation() && !harmless => escaped.push_str(&format!("&#{};", u32::from(c))),
             c => escaped.push(c),
         }
     }

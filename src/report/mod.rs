@@ -14,6 +14,8 @@ mod junit;
 mod markdown;
 mod rules;
 mod sarif;
+#[cfg(test)]
+mod tests;
 pub mod text;
 
 pub use finding::*;

@@ -66,7 +66,7 @@ pub fn without_commands(output: &str) -> Cow<'_, str> {
     }
     let mut guarded = String::with_capacity(output.len() + 16);
     for line in output.split_inclusive('\n') {
-        let rest = line.trim_start();
+        let rest = without_lead(line);
         if rest.starts_with("::") {
             guarded.push_str(&line[..line.len() - rest.len()]);
             push_escape(&mut guarded, ':');
@@ -76,6 +76,18 @@ pub fn without_commands(output: &str) -> Cow<'_, str> {
         }
     }
     guarded.into()
+}
+
+/// The line without blanks and colour codes in front.
+fn without_lead(line: &str) -> &str {
+    let mut rest = line.trim_start();
+    while let Some((code, after)) = rest.strip_prefix("\x1b[").and_then(|code| code.split_once('m')) {
+        if !code.bytes().all(|byte| byte.is_ascii_digit() || byte == b';') {
+            break;
+        }
+        rest = after.trim_start();
+    }
+    rest
 }
 
 /// `1,982`: digits in groups of three.
@@ -134,6 +146,7 @@ mod tests {
     #[test]
     fn commands_are_broken_up_at_every_line_start() {
         assert_eq!(without_commands("a::b\n  ::error::x\n"), "a::b\n  \\u{3a}:error::x\n");
+        assert_eq!(without_commands(" \x1b[1;31m ::a"), " \x1b[1;31m \\u{3a}:a");
         assert_eq!(without_commands("x ##[add-mask]y"), "x ##\\u{5b}add-mask]y");
     }
 
