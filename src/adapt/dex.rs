@@ -242,7 +242,9 @@ fn settings(config: &Reader<'_>, server: &Server<'_>, sink: &mut dyn Sink) {
         record.lifetime_refresh_idle = limit(span(refresh, "validIfNotUsedFor"), refresh_at);
     }
     let name = record.issuer.as_text().unwrap_or("dex").to_string();
-    let target = Target { at: config.place(config.cursor()), ..Target::new(TargetKind::Settings, name, record) };
+    let identity = record.issuer.as_text().unwrap_or_default().to_string();
+    let at = config.place(config.cursor());
+    let target = Target { identity, at, ..Target::new(TargetKind::Settings, name, record) };
     sink.target(&[config.cursor().document], target);
 }
 

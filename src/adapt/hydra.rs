@@ -60,7 +60,9 @@ impl Adapter for Hydra {
         };
         mask_other_secrets(document.root(), sink);
         let name = record.issuer.as_text().unwrap_or("hydra").to_string();
-        sink.target(&[document], Target::new(TargetKind::Settings, name, record));
+        let identity = record.issuer.as_text().unwrap_or_default().to_string();
+        let target = Target::new(TargetKind::Settings, name, record);
+        sink.target(&[document], Target { identity, ..target });
     }
 }
 

@@ -98,8 +98,9 @@ fn settings(config: &Reader<'_>, sink: &mut dyn Sink) {
         ..Settings::default()
     };
     let name = record.issuer.as_text().unwrap_or("mytoken").to_string();
+    let identity = record.issuer.as_text().unwrap_or_default().to_string();
     let target = Target::new(TargetKind::Settings, name, record);
-    sink.target(&[config.cursor().document], target);
+    sink.target(&[config.cursor().document], Target { identity, ..target });
 }
 
 fn provider(entry: &Reader<'_>, sink: &mut dyn Sink) {
@@ -178,6 +179,15 @@ mod tests {
             assert_eq!(server.get(field), expected, "{field}");
         }
         assert_eq!(got.secrets, ["/database/password"]);
+    }
+
+    #[test]
+    fn older_versions_sign_with_one_key() {
+        let older = SERVER.replace("  mytoken:\n    alg", "  alg").replace("    key_file", "  key_file");
+        let got = collect(&older.replace("    rsa_key_len", "  rsa_key_len"), Syntax::Yaml);
+        let server = &got.targets[0];
+        assert_eq!((server.get("signing_alg"), server.get("keystore")), ("RS512", "/keys/mytoken.key"));
+        assert_eq!(server.identity, "https://mytoken.test");
     }
 
     #[test]

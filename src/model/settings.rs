@@ -75,7 +75,7 @@ super::record! {
         exchange_upscoping "exchange_upscoping": Bool,
         /// Which connections must use TLS: `none`, `external` or `all`.
         tls_required "tls_required": Text,
-        /// Redirect URIs that skip consent.
+        /// Redirect URIs that skip consent; mytoken's are regular expressions.
         trusted_redirects "trusted_redirects": Texts,
         /// Grant types the server offers.
         grant_types "grant_types": Texts,
