@@ -67,9 +67,15 @@ fn marked_line(
     let near = bytes(width + 1);
     let from = view.snap(start.saturating_sub(near).max(line.start));
     let mid_end = view.snap(end.min(start + near));
-    let to = view.snap(line.end.min(end + near));
-    let piece = |range| text::visible(&spaced(&view.text(range))).into_owned();
-    let (before, marked, after) = (piece(from..start), piece(start..mid_end), piece(end..to));
+    let to = if mid_end < end { mid_end } else { view.snap(line.end.min(end + near)) };
+    // Masking is what costs, so it is done once; it keeps the number of characters.
+    let masked: Vec<char> = view.text(from..to).chars().collect();
+    let piece = |range: std::ops::Range<usize>| {
+        let range = view.chars(from..range.start)..view.chars(from..range.end);
+        let text: String = masked.get(range).unwrap_or_default().iter().collect();
+        text::visible(&spaced(&text)).into_owned()
+    };
+    let (before, marked, after) = (piece(from..start), piece(start..mid_end), piece(mid_end..to));
 
     let (before_width, marked_width, after_width) = (width_of(&before), width_of(&marked), width_of(&after));
     if before_width + marked_width + after_width <= width && from == line.start && to == line.end && mid_end == end {

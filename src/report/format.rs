@@ -93,7 +93,7 @@ pub struct Options {
     pub unicode: bool,
     /// Columns of the terminal, at least 40.
     pub width: usize,
-    /// Every finding gets its snippet, however many of a kind there are.
+    /// Every finding is shown (human: with its snippet; markdown: in its table), however many of a kind there are.
     pub all: bool,
 }
 
@@ -120,7 +120,7 @@ pub fn reporter<'a>(
         Format::Github => Box::new(super::github::Github::new(out)),
         Format::Gitlab => Box::new(super::gitlab::Gitlab::new(out)),
         Format::Junit => Box::new(super::junit::Junit::new(out)),
-        Format::Markdown => Box::new(super::markdown::Markdown::new(out, rules)),
+        Format::Markdown => Box::new(super::markdown::Markdown::new(out, options, rules)),
     }
 }
 

@@ -180,10 +180,12 @@ enum Paint {
 
 /// Live findings, those of one rule on one place together.
 fn places(findings: &[Finding]) -> Vec<Place<'_>> {
-    let key = |finding: &Finding| (finding.region.byte_offset, finding.region.byte_length, finding.rule.clone());
+    fn key(finding: &Finding) -> (u64, u64, &str, &str) {
+        (finding.region.byte_offset, finding.region.byte_length, &finding.rule, &finding.path)
+    }
     let live: Vec<&Finding> = findings.iter().filter(|finding| finding.suppressed.is_none()).collect();
     let mut places: Vec<Place<'_>> = Vec::new();
-    for run in live.chunk_by(|a, b| key(a) == key(b) && a.path == b.path) {
+    for run in live.chunk_by(|a, b| key(a) == key(b)) {
         let start = places.len();
         for &finding in run {
             let same = |place: &&mut Place<'_>| {
@@ -444,7 +446,8 @@ impl<W: io::Write> Human<'_, W> {
         let mut out = format!("{}\n", self.paint(Paint::Bold, &heading));
         for (severity, number, rule) in rows {
             let label = self.paint(Paint::Severity(severity), &format!("{:8}", severity.name()));
-            let contact = self.rules.info(rule).map(|info| text::shown(&info.contact)).unwrap_or_default();
+            let room = self.options.width.saturating_sub(count_width + name_width + 13).max(16);
+            let contact = self.rules.info(rule).map(|info| text::shortened(&info.contact, room)).unwrap_or_default();
             let name = text::shortened(rule, name_width);
             let row = format!("{label} {:>count_width$}  {name:name_width$}  {contact}", text::count(number));
             out.push_str(row.trim_end());

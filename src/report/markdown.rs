@@ -4,12 +4,12 @@
 
 use super::excerpt::Excerpt;
 use super::json::Collected;
-use super::{Checked, Finding, Reporter, RuleBook, Run, text};
+use super::{Checked, Finding, Options, Reporter, RuleBook, Run, text};
 use crate::rule::Severity;
 use std::collections::BTreeMap;
 use std::io;
 
-/// Places listed for one rule; a job summary holds 1 MiB.
+/// Places listed for one rule unless all are asked for; a job summary holds 1 MiB.
 const PLACES: usize = 25;
 
 /// Errors and reasons listed.
@@ -21,6 +21,7 @@ const WIDTH: usize = 100;
 /// Writes `markdown`.
 pub struct Markdown<'a, W: io::Write> {
     out: W,
+    options: Options,
     rules: &'a dyn RuleBook,
     collected: Collected,
     /// The excerpt of each rule's first live finding.
@@ -28,9 +29,9 @@ pub struct Markdown<'a, W: io::Write> {
 }
 
 impl<'a, W: io::Write> Markdown<'a, W> {
-    /// A report to this writer; `rules` gives titles and help.
-    pub fn new(out: W, rules: &'a dyn RuleBook) -> Self {
-        Markdown { out, rules, collected: Collected::default(), excerpts: BTreeMap::new() }
+    /// A report to this writer; `rules` gives titles and help. Of the options only `all` counts: every place is listed.
+    pub fn new(out: W, options: Options, rules: &'a dyn RuleBook) -> Self {
+        Markdown { out, options, rules, collected: Collected::default(), excerpts: BTreeMap::new() }
     }
 }
 
@@ -94,7 +95,8 @@ impl<W: io::Write> Markdown<'_, W> {
             page.push('\n');
         }
         page.push_str("| severity | place | what | message | basis |\n| --- | --- | --- | --- | --- |\n");
-        for finding in findings.iter().take(PLACES) {
+        let listed = if self.options.all { findings.len() } else { findings.len().min(PLACES) };
+        for finding in &findings[..listed] {
             let region = &finding.region;
             let place = format!("{}:{}:{}", finding.path, region.start_line, region.start_column);
             let basis = match finding.requirements.as_slice() {
@@ -110,8 +112,8 @@ impl<W: io::Write> Markdown<'_, W> {
                 code(&basis)
             ));
         }
-        if findings.len() > PLACES {
-            page.push_str(&format!("\n… {} more\n", text::count((findings.len() - PLACES) as u64)));
+        if findings.len() > listed {
+            page.push_str(&format!("\n… {} more (--all lists them)\n", text::count((findings.len() - listed) as u64)));
         }
     }
 
@@ -174,8 +176,14 @@ fn fenced(excerpt: &Excerpt) -> String {
     let longest = excerpt.lines.iter().flat_map(|line| line.split(|c| c != '`')).map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     let mut block = format!("{fence}text\n");
-    for (number, line) in (excerpt.first_line..).zip(&excerpt.lines) {
-        block.push_str(&format!("{number:>5} | {line}\n"));
+    for (at, line) in excerpt.lines.iter().enumerate() {
+        block.push_str(&format!("{:>5} | {line}\n", u64::from(excerpt.first_line) + at as u64));
+        if at == excerpt.marked_line {
+            let before = line[..excerpt.marked.start].chars().count();
+            let marks = "^".repeat(line[excerpt.marked.clone()].chars().count().max(1));
+            let on = excerpt.ends_on.map(|line| format!(" goes on to line {line}")).unwrap_or_default();
+            block.push_str(&format!("      | {:before$}{marks}{on}\n", ""));
+        }
     }
     block.push_str(&fence);
     block.push('\n');

@@ -89,6 +89,11 @@ impl<'a> View<'a> {
         offset
     }
 
+    /// Number of characters of a byte range, masked or not.
+    pub fn chars(&self, range: std::ops::Range<usize>) -> usize {
+        self.source.text().get(range).map_or(0, |text| text.chars().count())
+    }
+
     /// The masked text of a byte range on character boundaries (see [`View::snap`]); as many characters and line breaks as the file has there.
     pub fn text(&self, range: std::ops::Range<usize>) -> String {
         crate::source::mask::window(self.source, range, self.secrets)

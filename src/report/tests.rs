@@ -218,6 +218,28 @@ fn human_stays_short_when_thousands_have_the_same_fault() {
     assert_eq!(all.matches("╭─[").count(), 1985);
 }
 
+#[cfg(feature = "cli")]
+#[test]
+fn human_cuts_long_lines_and_fills_long_messages() {
+    let line = format!("{{{}\"exp\": 99999{}}}", "\"a\": 1, ".repeat(5000), ", \"b\": 2".repeat(5000));
+    let source = Source::from_text("min.json", line);
+    let message = "many words and then one_that_is_longer_than_the_line_".to_owned() + &"x".repeat(100);
+    let one = Finding { message, ..finding(&source, "99999", "a-rule", "wlcg@1.3", Severity::Note) };
+    let long = Region { end_line: 1, byte_offset: 10, byte_length: source.text().len() as u64 - 20, ..one.region };
+    let second = Finding { region: long, ..one.clone() };
+    for width in [50, 80, 120] {
+        let files = [Checked {
+            view: Some(View::new(&source, &[])),
+            findings: vec![second.clone(), one.clone()],
+            ..Checked::default()
+        }];
+        let text = render(Format::Human, Options { width, ..Options::default() }, &files, &run());
+        let longest = text.lines().map(|line| line.chars().count()).max();
+        assert!(longest <= Some(width), "{longest:?} > {width}: {text}");
+        assert!(text.contains("\"exp\": 99999"), "{text}");
+    }
+}
+
 #[test]
 fn json_is_what_its_schema_says() {
     let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
