@@ -5,6 +5,7 @@
 //! (with [`rule`]s judged by [`profile`]s) → [`suppress`] → [`report`]. See `docs/architecture.md`.
 
 pub mod adapt;
+pub mod evaluate;
 pub mod model;
 pub mod parse;
 pub mod profile;

@@ -27,7 +27,7 @@ mod secret;
 pub(crate) mod testing;
 mod workload;
 
-pub use read::Reader;
+pub use read::{Reader, is_placeholder};
 
 use crate::model::{Target, TargetKind};
 use crate::parse::{Document, NodeId};
@@ -100,4 +100,9 @@ pub static ADAPTERS: &[&dyn Adapter] = &[
 /// The first adapter that recognises the document.
 pub fn recognise(document: &Document) -> Option<(&'static dyn Adapter, &'static str)> {
     ADAPTERS.iter().find_map(|adapter| adapter.recognise(document).map(|kind| (*adapter, kind)))
+}
+
+/// Every native kind, in the order of [`ADAPTERS`].
+pub fn kinds() -> impl Iterator<Item = &'static Kind> {
+    ADAPTERS.iter().flat_map(|adapter| adapter.kinds())
 }

@@ -1,7 +1,13 @@
 //! Rules: loading, operators, expressions, messages, examples.
 
+mod book;
+pub(crate) mod condition;
+mod expr;
+pub(crate) mod message;
 mod raw;
-mod shapes;
+pub(crate) mod shapes;
 
+pub(crate) use book::Compiled;
+pub use book::{Application, Profile, Requirement, Rule, RuleBook};
+pub use condition::Limit;
 pub use raw::*;
-pub use shapes::{check_group, check_scope, check_url};

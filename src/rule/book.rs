@@ -1,0 +1,395 @@
+//! The rule book: rules, profiles and the requirement ledger, compiled and joined.
+//!
+//! A rule says what is wrong; the requirements it cites say under which profiles and how badly. So a rule's
+//! severity and profiles are computed here, never written twice.
+
+use super::condition::{self, Conditions, Defect, Limit};
+use super::message::Template;
+use super::{Prose, RawExample, RawLogic, RawRule, Severity};
+use crate::model::{FieldSpec, TargetKind};
+use crate::profile::{ProfileClass, RawLedger, RawProfile, RawRequirement};
+use serde_json_path::JsonPath;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
+
+/// A requirement and the document it stands in.
+#[derive(Clone, Debug)]
+pub struct Requirement {
+    /// Short name of the document.
+    pub document: String,
+    /// Full title of the document.
+    pub document_title: String,
+    /// Where to read the document.
+    pub url: String,
+    /// The statement.
+    pub raw: RawRequirement,
+}
+
+/// One version of a profile.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// `family@version`.
+    pub id: String,
+    /// As written.
+    pub raw: RawProfile,
+    /// The version for ranges and "newest".
+    pub version: semver::Version,
+    /// What shows the family, compiled.
+    pub(crate) evidence: Vec<(TargetKind, Conditions, String)>,
+}
+
+/// A rule under one profile.
+#[derive(Clone, Debug)]
+pub struct Application {
+    /// Index of the profile in the book.
+    pub profile: usize,
+    /// Severity the requirements (or the limit, or the rule itself) give.
+    pub severity: Severity,
+    /// Requirements of this profile that the rule rests on; empty for `general` rules.
+    pub requirements: Vec<String>,
+    /// The profile's bound, for rules with `limit:`.
+    pub limit: Option<Limit>,
+}
+
+/// A rule, compiled for every target kind it judges.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// Identity.
+    pub id: String,
+    /// As written, prose apart.
+    pub logic: RawLogic,
+    /// Where it applies, by profile index.
+    pub applications: Vec<Application>,
+    /// Per target kind.
+    pub(crate) compiled: Vec<(TargetKind, Compiled)>,
+    /// For rules on native documents.
+    pub(crate) native: Option<Native>,
+    /// Prose and examples of rules that are not built in.
+    own: Option<Box<(Prose, Vec<RawExample>, String)>>,
+}
+
+/// Conditions against one table of fields.
+#[derive(Debug, Clone)]
+pub(crate) struct Compiled {
+    pub(crate) when: Option<Conditions>,
+    pub(crate) each: Option<usize>,
+    pub(crate) check: Conditions,
+    pub(crate) at: Vec<usize>,
+    pub(crate) message: Template,
+}
+
+/// A rule on native documents of some kinds.
+#[derive(Debug, Clone)]
+pub(crate) struct Native {
+    pub(crate) kinds: Vec<String>,
+    pub(crate) select: JsonPath,
+    pub(crate) check: Option<Conditions>,
+    pub(crate) message: Template,
+}
+
+/// Everything that judging needs.
+#[derive(Debug, Clone)]
+pub struct RuleBook {
+    /// Profiles, sorted by family and version.
+    pub profiles: Vec<Profile>,
+    /// Requirements by id.
+    pub requirements: BTreeMap<String, Requirement>,
+    /// Rules, sorted by id.
+    pub rules: Vec<Rule>,
+}
+
+static RULES: &str = include_str!(concat!(env!("OUT_DIR"), "/rules.json"));
+static PROFILES: &str = include_str!(concat!(env!("OUT_DIR"), "/profiles.json"));
+static LEDGERS: &str = include_str!(concat!(env!("OUT_DIR"), "/ledgers.json"));
+static PROSE: LazyLock<HashMap<String, Prose>> = LazyLock::new(|| {
+    serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/prose.json"))).expect("checked by the test of the rule book")
+});
+static EXAMPLES: LazyLock<HashMap<String, Vec<RawExample>>> = LazyLock::new(|| {
+    serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/examples.json"))).expect("checked by the test of the rule book")
+});
+static PATHS: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
+    serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/paths.json"))).expect("written by the build script")
+});
+
+impl RuleBook {
+    /// The built-in rule book.
+    pub fn builtin() -> Result<Self, Defect> {
+        let ledgers: Vec<RawLedger> = serde_json::from_str(LEDGERS).map_err(|error| format!("requirements: {error}"))?;
+        let profiles: Vec<RawProfile> = serde_json::from_str(PROFILES).map_err(|error| format!("profiles: {error}"))?;
+        let rules: Vec<RawLogic> = serde_json::from_str(RULES).map_err(|error| format!("rules: {error}"))?;
+        let mut book = RuleBook { profiles: vec![], requirements: requirements(ledgers), rules: vec![] };
+        for profile in profiles {
+            book.add_profile(profile)?;
+        }
+        for rule in rules {
+            let id = rule.id.clone();
+            book.add(rule, None).map_err(|defect| format!("{id}: {defect}"))?;
+        }
+        Ok(book)
+    }
+
+    fn add_profile(&mut self, raw: RawProfile) -> Result<(), Defect> {
+        let id = format!("{}@{}", raw.family, raw.version);
+        let version = condition::lenient_version(&raw.version).ok_or_else(|| format!("{id}: no version number"))?;
+        let mut evidence = Vec::new();
+        for shown in &raw.shown_by {
+            for &kind in shown.target.as_slice() {
+                let conditions = Conditions::compile(&shown.when, kind.fields(), false)
+                    .map_err(|defect| format!("{id}: shown_by: {defect}"))?;
+                evidence.push((kind, conditions, shown.why.clone()));
+            }
+        }
+        for (name, limit) in &raw.limits {
+            if let Some(missing) = limit.requirements.iter().find(|id| !self.requirements.contains_key(*id)) {
+                return Err(format!("{id}: limit {name}: requirement {missing} is not in the ledger"));
+            }
+        }
+        self.profiles.push(Profile { id, raw, version, evidence });
+        self.profiles.sort_by(|a, b| (&a.raw.family, &a.version).cmp(&(&b.raw.family, &b.version)));
+        Ok(())
+    }
+
+    /// Adds a rule that a user wrote. Everything wrong with it is said, prose and examples included.
+    pub fn add_custom(&mut self, raw: &RawRule, path: &str) -> Result<(), Defect> {
+        for check in raw.when.iter().chain(&raw.check) {
+            condition::check_patterns(check)?;
+        }
+        for (name, text) in [("title", &raw.title), ("message", &raw.message), ("help", &raw.help)] {
+            if text.trim().is_empty() {
+                return Err(format!("`{name}` is empty"));
+            }
+        }
+        self.add(raw.logic(), Some(Box::new((raw.prose(), raw.examples.clone(), path.to_string()))))
+    }
+
+    fn add(&mut self, logic: RawLogic, own: Option<Box<(Prose, Vec<RawExample>, String)>>) -> Result<(), Defect> {
+        let kebab = logic.id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if logic.id.is_empty() || !kebab {
+            return Err("`id` must be kebab-case: lower-case letters, digits and hyphens".into());
+        }
+        if self.rules.iter().any(|rule| rule.id == logic.id) {
+            return Err(format!("another rule has the id `{}`", logic.id));
+        }
+        let applications = self.applications(&logic)?;
+        let mut compiled = Vec::new();
+        let mut native = None;
+        match (&logic.target, &logic.kind) {
+            (Some(kinds), None) => {
+                for &kind in kinds.as_slice() {
+                    compiled.push((kind, compile(&logic, kind.fields(), applications.iter().all(|a| a.limit.is_some()))?));
+                }
+            }
+            (None, Some(kinds)) => native = Some(compile_native(&logic, kinds.as_slice())?),
+            _ => return Err("give exactly one of `target` and `kind`".into()),
+        }
+        let rule = Rule { id: logic.id.clone(), applications, compiled, native, own, logic };
+        let at = self.rules.partition_point(|other| other.id < rule.id);
+        self.rules.insert(at, rule);
+        Ok(())
+    }
+
+    /// Where a rule applies: through its limit, through the requirements it cites, else always (`general`).
+    fn applications(&self, logic: &RawLogic) -> Result<Vec<Application>, Defect> {
+        for id in &logic.requirements {
+            if !self.requirements.contains_key(id) {
+                return Err(format!("requirement `{id}` is not in the ledger (rules/requirements)"));
+            }
+        }
+        let mut applications = Vec::new();
+        for (index, profile) in self.profiles.iter().enumerate() {
+            let cited: Vec<&Requirement> = logic
+                .requirements
+                .iter()
+                .map(|id| &self.requirements[id])
+                .filter(|requirement| profile.holds(requirement))
+                .collect();
+            let ids = |cited: &[&Requirement]| cited.iter().map(|r| r.raw.id.clone()).collect::<Vec<_>>();
+            match &logic.limit {
+                Some(name) => {
+                    if let Some(limit) = profile.raw.limits.get(name) {
+                        let mut requirements = limit.requirements.clone();
+                        requirements.extend(ids(&cited).into_iter().filter(|id| !limit.requirements.contains(id)));
+                        applications.push(Application {
+                            profile: index,
+                            severity: logic.severity.map_or(limit.severity, |cap| cap.min(limit.severity)),
+                            requirements,
+                            limit: Some(Limit {
+                                value: limit.value,
+                                exclusive: limit.exclusive,
+                                allowance: limit.allowance,
+                            }),
+                        });
+                    }
+                }
+                None if !cited.is_empty() => {
+                    let computed = cited.iter().map(|r| r.raw.severity()).max().unwrap_or(Severity::Note);
+                    applications.push(Application {
+                        profile: index,
+                        severity: logic.severity.map_or(computed, |cap| cap.min(computed)),
+                        requirements: ids(&cited),
+                        limit: None,
+                    });
+                }
+                None => {}
+            }
+        }
+        if let Some(name) = &logic.limit
+            && applications.is_empty()
+        {
+            return Err(format!("no profile has the limit `{name}`"));
+        }
+        if logic.requirements.is_empty() && logic.limit.is_none() {
+            let severity = logic.severity.ok_or("a rule without requirements needs `severity`")?;
+            let general = self.profiles.iter().enumerate().filter(|(_, p)| p.raw.class == ProfileClass::General);
+            applications.extend(general.map(|(profile, _)| Application {
+                profile,
+                severity,
+                requirements: vec![],
+                limit: None,
+            }));
+        }
+        Ok(applications)
+    }
+
+    /// The rule with this id.
+    pub fn rule(&self, id: &str) -> Option<&Rule> {
+        self.rules.binary_search_by(|rule| rule.id.as_str().cmp(id)).ok().map(|index| &self.rules[index])
+    }
+
+    /// The profile with this exact id (`wlcg@1.3`).
+    pub fn profile(&self, id: &str) -> Option<usize> {
+        self.profiles.iter().position(|profile| profile.id == id)
+    }
+
+    /// What a user wrote after `--profile`: an exact `family@version`, a family alone (its newest version), or a
+    /// range with an operator (`wlcg@^1`, `wlcg@>=1.1`), which takes the highest match.
+    pub fn resolve_profile(&self, text: &str) -> Result<usize, Defect> {
+        let (family, version) = text.split_once('@').unwrap_or((text, ">=0"));
+        let of_family = || self.profiles.iter().enumerate().filter(|(_, profile)| profile.raw.family == family);
+        if of_family().next().is_none() {
+            let mut families: Vec<&str> = self.profiles.iter().map(|profile| profile.raw.family.as_str()).collect();
+            families.dedup();
+            return Err(format!("there is no profile `{family}`; known are {}", families.join(", ")));
+        }
+        let ranged = version.starts_with(['^', '~', '>', '<', '=', '*']);
+        let found = if ranged {
+            let requirement: semver::VersionReq =
+                version.parse().map_err(|error| format!("profile `{text}`: {error}"))?;
+            of_family().filter(|(_, profile)| requirement.matches(&profile.version)).last()
+        } else {
+            of_family().find(|(_, profile)| profile.raw.version == version)
+        };
+        found.map(|(index, _)| index).ok_or_else(|| {
+            let versions: Vec<&str> = of_family().map(|(_, profile)| profile.raw.version.as_str()).collect();
+            format!("profile `{family}` has no version `{version}`; known are {}", versions.join(", "))
+        })
+    }
+
+    /// The newest version of a family.
+    pub fn newest(&self, family: &str) -> Option<usize> {
+        self.profiles.iter().rposition(|profile| profile.raw.family == family)
+    }
+}
+
+impl Profile {
+    /// True when the requirement belongs to this profile: its document is one of the profile's, and it holds in the
+    /// version the profile stands for.
+    pub fn holds(&self, requirement: &Requirement) -> bool {
+        self.raw.documents.contains(&requirement.document)
+            && match &self.raw.document_version {
+                Some(version) if !requirement.raw.versions.is_empty() => requirement.raw.versions.contains(version),
+                _ => true,
+            }
+    }
+}
+
+impl Rule {
+    /// The part for people.
+    pub fn prose(&self) -> &Prose {
+        static NONE: LazyLock<Prose> = LazyLock::new(Prose::default);
+        match &self.own {
+            Some(own) => &own.0,
+            None => PROSE.get(&self.id).unwrap_or(&NONE),
+        }
+    }
+
+    /// The examples.
+    pub fn examples(&self) -> &[RawExample] {
+        match &self.own {
+            Some(own) => &own.1,
+            None => EXAMPLES.get(&self.id).map_or(&[], Vec::as_slice),
+        }
+    }
+
+    /// The file it was read from; for built-in rules relative to the project's root.
+    pub fn path(&self) -> &str {
+        match &self.own {
+            Some(own) => &own.2,
+            None => PATHS.get(&self.id).map_or("", String::as_str),
+        }
+    }
+
+    /// The target kinds it judges; empty for rules on native documents.
+    pub fn targets(&self) -> impl Iterator<Item = TargetKind> + '_ {
+        self.compiled.iter().map(|(kind, _)| *kind)
+    }
+}
+
+fn requirements(ledgers: Vec<RawLedger>) -> BTreeMap<String, Requirement> {
+    let mut found = BTreeMap::new();
+    for ledger in ledgers {
+        for raw in ledger.requirements {
+            let requirement = Requirement {
+                document: ledger.document.clone(),
+                document_title: ledger.title.clone(),
+                url: ledger.url.clone(),
+                raw,
+            };
+            found.insert(requirement.raw.id.clone(), requirement);
+        }
+    }
+    found
+}
+
+fn compile(logic: &RawLogic, specs: &'static [FieldSpec], has_limit: bool) -> Result<Compiled, Defect> {
+    if logic.select.is_some() {
+        return Err("`select` needs `kind`, not `target`".into());
+    }
+    let each = logic.each.as_deref().map(|name| condition::field_index(specs, name)).transpose()?;
+    let check = logic.check.as_ref().ok_or("`check` is missing")?;
+    let check = Conditions::compile(check, specs, each.is_some()).map_err(|defect| format!("check: {defect}"))?;
+    if check.uses_limit() && !(has_limit && logic.limit.is_some()) {
+        return Err("check: `limit` is used but the rule names none".into());
+    }
+    let at: Vec<usize> = logic.at.iter().map(|name| condition::field_index(specs, name)).collect::<Result<_, _>>()?;
+    if check.has_expression() && at.is_empty() && each.is_none() {
+        return Err("`at` is mandatory with `cel`: name the fields to point at".into());
+    }
+    let when = logic.when.as_ref().map(|when| Conditions::compile(when, specs, false)).transpose();
+    Ok(Compiled {
+        when: when.map_err(|defect| format!("when: {defect}"))?,
+        each,
+        check,
+        at,
+        message: Template::compile(&logic.message, specs)?,
+    })
+}
+
+fn compile_native(logic: &RawLogic, kinds: &[String]) -> Result<Native, Defect> {
+    let known: Vec<&str> = crate::adapt::kinds().map(|kind| kind.name).collect();
+    if let Some(unknown) = kinds.iter().find(|kind| !known.contains(&kind.as_str())) {
+        return Err(format!("there is no document kind `{unknown}`; see `tokenvet rules kinds`"));
+    }
+    let select = logic.select.as_deref().ok_or("`kind` needs `select`")?;
+    let select = JsonPath::parse(select).map_err(|error| format!("select: {error}"))?;
+    if logic.each.is_some() || logic.when.is_some() || !logic.at.is_empty() {
+        return Err("`each`, `when` and `at` do not go with `select`; write the condition into the path".into());
+    }
+    let check = logic.check.as_ref().map(|check| Conditions::compile(check, &[], true)).transpose();
+    Ok(Native {
+        kinds: kinds.to_vec(),
+        select,
+        check: check.map_err(|defect| format!("check: {defect}"))?,
+        message: Template::compile(&logic.message, &[])?,
+    })
+}

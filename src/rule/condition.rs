@@ -1,0 +1,525 @@
+//! Conditions: the operators of a rule, compiled against the fields of one target kind.
+
+use super::expr::Expression;
+use super::shapes;
+use super::{Bound, Check, GroupGrammar, Operators, Scalar, ScopeShape, UrlShape};
+use crate::model::{At, Field, FieldSpec, Record, State, Value};
+use regex::Regex;
+use std::sync::{Arc, OnceLock};
+
+/// Why a rule could not be compiled; the text names the field or operator.
+pub(crate) type Defect = String;
+
+/// Where a condition looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// A field of the target, by index.
+    Field(usize),
+    /// The element of the list named by `each`.
+    Item,
+}
+
+/// All conditions of a `when` or `check`.
+#[derive(Debug, Clone)]
+pub(crate) struct Conditions {
+    operators: Vec<(Subject, Vec<Op>)>,
+    expression: Option<Arc<Expression>>,
+}
+
+#[derive(Debug, Clone)]
+enum Op {
+    Present(bool),
+    Unlimited(bool),
+    Malformed(bool),
+    Is(bool),
+    Equals(Scalar),
+    NotEquals(Scalar),
+    OneOf(Vec<Scalar>),
+    NoneOf(Vec<Scalar>),
+    Contains(String),
+    ContainsAny(Vec<String>),
+    ContainsNone(Vec<String>),
+    Pattern(Arc<Pattern>, bool),
+    Max(Bound),
+    Min(Bound),
+    Unique,
+    Url(UrlShape),
+    Scope(ScopeShape),
+    Group(GroupGrammar),
+    Version(semver::VersionReq),
+}
+
+/// A regular expression that is compiled when first used: most rules never meet their field.
+#[derive(Debug)]
+pub(crate) struct Pattern {
+    text: String,
+    regex: OnceLock<Option<Regex>>,
+}
+
+impl Pattern {
+    fn new(text: &str) -> Self {
+        Pattern { text: text.to_string(), regex: OnceLock::new() }
+    }
+
+    fn get(&self) -> Option<&Regex> {
+        let build = || regex::RegexBuilder::new(&self.text).size_limit(1 << 20).build().ok();
+        self.regex.get_or_init(build).as_ref()
+    }
+}
+
+/// A profile's bound as judging needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// The bound.
+    pub value: i64,
+    /// True when the bound itself is out of range.
+    pub exclusive: bool,
+    /// Seconds of backdated `nbf` that do not count.
+    pub allowance: i64,
+}
+
+/// What conditions are evaluated against.
+pub(crate) struct Scope<'a, 'd> {
+    pub(crate) record: &'a dyn Record<'d>,
+    pub(crate) specs: &'static [FieldSpec],
+    pub(crate) item: Option<&'a Field<'d>>,
+    /// All items of the `each` list, for operators that compare elements.
+    pub(crate) siblings: &'a [Field<'d>],
+    pub(crate) limit: Option<Limit>,
+    /// Seconds since 1970.
+    pub(crate) now: i64,
+}
+
+/// One broken condition.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Violation {
+    /// The place of the offending value; `None` for what is absent.
+    pub(crate) at: Option<At>,
+    /// Name of the field, `item` under `each`, empty for expressions.
+    pub(crate) field: &'static str,
+    /// The offending element, when a list was judged.
+    pub(crate) item: Option<String>,
+    /// The operator's own words; may be empty.
+    pub(crate) reason: String,
+}
+
+/// Outcome of conditions.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Verdict {
+    /// All hold.
+    Holds,
+    /// At least one is broken.
+    Broken(Vec<Violation>),
+    /// A field they need is absent, so there is nothing to judge.
+    Absent,
+    /// A field they need is unknown or malformed.
+    Unknown { field: String, why: String },
+    /// The rule itself is defective.
+    Defective(String),
+}
+
+/// Index of a field by its dotted name.
+pub(crate) fn field_index(specs: &[FieldSpec], name: &str) -> Result<usize, Defect> {
+    specs.iter().position(|spec| spec.name == name).ok_or_else(|| {
+        let near = specs.iter().map(|spec| spec.name).min_by_key(|known| distance(known, name)).unwrap_or_default();
+        format!("there is no field `{name}` here; did you mean `{near}`?")
+    })
+}
+
+/// Levenshtein distance, for "did you mean".
+pub(crate) fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().enumerate() {
+        let mut previous = row[0];
+        row[0] = i + 1;
+        for (j, cb) in b.iter().enumerate() {
+            let substituted = previous + usize::from(ca != *cb);
+            previous = row[j + 1];
+            row[j + 1] = substituted.min(previous + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+impl Conditions {
+    /// Compiles against the fields of a kind. `in_each` allows the subject `item`.
+    pub(crate) fn compile(check: &Check, specs: &'static [FieldSpec], in_each: bool) -> Result<Self, Defect> {
+        let mut operators = Vec::with_capacity(check.fields.len());
+        for (name, raw) in &check.fields {
+            let subject = match name.as_str() {
+                "item" if in_each => Subject::Item,
+                "item" => return Err("`item` needs `each`".into()),
+                name => Subject::Field(field_index(specs, name)?),
+            };
+            operators.push((subject, compile_operators(name, raw)?));
+        }
+        let expression = check.cel.as_deref().map(|text| Expression::compile(text, specs, in_each)).transpose()?;
+        Ok(Conditions { operators, expression: expression.map(Arc::new) })
+    }
+
+    /// True when the conditions mention `limit`.
+    pub(crate) fn uses_limit(&self) -> bool {
+        self.expression.as_ref().is_some_and(|expression| expression.uses_limit())
+            || self
+                .operators
+                .iter()
+                .flat_map(|(_, ops)| ops)
+                .any(|op| matches!(op, Op::Max(Bound::Limit(_)) | Op::Min(Bound::Limit(_))))
+    }
+
+    /// True when an expression is among the conditions (its violations have no place of their own).
+    pub(crate) fn has_expression(&self) -> bool {
+        self.expression.is_some()
+    }
+
+    /// Judges a `check`: absent fields make it not applicable unless some other condition is broken.
+    pub(crate) fn judge(&self, scope: &Scope<'_, '_>) -> Verdict {
+        let mut broken = Vec::new();
+        let mut unknown = None;
+        let mut held = false;
+        for (subject, ops) in &self.operators {
+            let (name, field) = subject.resolve(scope);
+            for op in ops {
+                match op.judge(name, field, scope, *subject) {
+                    Verdict::Holds => held = true,
+                    Verdict::Broken(violations) => broken.extend(violations),
+                    Verdict::Absent => {}
+                    Verdict::Unknown { field, why } => unknown = Some((field, why)),
+                    defective @ Verdict::Defective(_) => return defective,
+                }
+            }
+        }
+        if let Some(expression) = &self.expression {
+            match expression.judge(scope) {
+                Verdict::Holds => held = true,
+                Verdict::Broken(violations) => broken.extend(violations),
+                Verdict::Absent => {}
+                Verdict::Unknown { field, why } => unknown = Some((field, why)),
+                defective @ Verdict::Defective(_) => return defective,
+            }
+        }
+        match (broken.is_empty(), unknown) {
+            (false, _) => Verdict::Broken(broken),
+            (true, Some((field, why))) => Verdict::Unknown { field, why },
+            (true, None) if held => Verdict::Holds,
+            (true, None) => Verdict::Absent,
+        }
+    }
+
+    /// Judges a `when`: absent fields make it false; false outranks unknown, since nothing is left to find out.
+    pub(crate) fn applies(&self, scope: &Scope<'_, '_>) -> Verdict {
+        let mut unknown = None;
+        for (subject, ops) in &self.operators {
+            let (name, field) = subject.resolve(scope);
+            for op in ops {
+                match op.judge(name, field, scope, *subject) {
+                    Verdict::Holds => {}
+                    Verdict::Broken(_) | Verdict::Absent => return Verdict::Absent,
+                    other @ Verdict::Unknown { .. } => unknown = Some(other),
+                    other @ Verdict::Defective(_) => return other,
+                }
+            }
+        }
+        match self.expression.as_ref().map(|expression| expression.judge(scope)) {
+            None | Some(Verdict::Holds) => unknown.unwrap_or(Verdict::Holds),
+            Some(Verdict::Broken(_) | Verdict::Absent) => Verdict::Absent,
+            Some(other) => other,
+        }
+    }
+}
+
+impl Subject {
+    fn resolve<'a, 'd>(self, scope: &Scope<'a, 'd>) -> (&'static str, &'a Field<'d>) {
+        match self {
+            Subject::Field(index) => (scope.specs[index].name, scope.record.field(index)),
+            Subject::Item => ("item", scope.item.unwrap_or(Field::absent())),
+        }
+    }
+}
+
+fn compile_operators(name: &str, raw: &Operators) -> Result<Vec<Op>, Defect> {
+    let regex = |text: &String, wanted: bool| -> Result<Op, Defect> {
+        if text.len() > 1000 {
+            return Err(format!("the pattern of `{name}` is longer than 1000 characters"));
+        }
+        Ok(Op::Pattern(Arc::new(Pattern::new(text)), wanted))
+    };
+    let mut ops = Vec::new();
+    ops.extend(raw.present.map(Op::Present));
+    ops.extend(raw.unlimited.map(Op::Unlimited));
+    ops.extend(raw.malformed.map(Op::Malformed));
+    ops.extend(raw.is.map(Op::Is));
+    ops.extend(raw.equals.clone().map(Op::Equals));
+    ops.extend(raw.not_equals.clone().map(Op::NotEquals));
+    ops.extend(raw.one_of.clone().map(Op::OneOf));
+    ops.extend(raw.none_of.clone().map(Op::NoneOf));
+    ops.extend(raw.contains.clone().map(Op::Contains));
+    ops.extend(raw.contains_any.clone().map(Op::ContainsAny));
+    ops.extend(raw.contains_none.clone().map(Op::ContainsNone));
+    if let Some(pattern) = &raw.pattern {
+        ops.push(regex(pattern, true)?);
+    }
+    if let Some(pattern) = &raw.not_pattern {
+        ops.push(regex(pattern, false)?);
+    }
+    ops.extend(raw.max.clone().map(Op::Max));
+    ops.extend(raw.min.clone().map(Op::Min));
+    if raw.unique == Some(true) {
+        ops.push(Op::Unique);
+    }
+    ops.extend(raw.url.clone().map(Op::Url));
+    ops.extend(raw.scope.clone().map(Op::Scope));
+    ops.extend(raw.group.map(Op::Group));
+    if let Some(text) = &raw.version {
+        ops.push(Op::Version(text.parse().map_err(|error| format!("`version` of `{name}`: {error}"))?));
+    }
+    if ops.is_empty() {
+        return Err(format!("`{name}` has no operator"));
+    }
+    Ok(ops)
+}
+
+/// Checks every pattern of a rule; called for rules that users write and in tests, not at start-up.
+pub(crate) fn check_patterns(check: &Check) -> Result<(), Defect> {
+    for (name, operators) in &check.fields {
+        for pattern in [&operators.pattern, &operators.not_pattern].into_iter().flatten() {
+            if Pattern::new(pattern).get().is_none() {
+                return Err(format!("the pattern of `{name}` is no valid regular expression (no look-around, 1 MiB at most)"));
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Op {
+    fn judge(&self, name: &'static str, field: &Field<'_>, scope: &Scope<'_, '_>, subject: Subject) -> Verdict {
+        let broken = |reason: String| Verdict::Broken(vec![Violation { at: field.at, field: name, item: None, reason }]);
+        let unknown = |why: &str| Verdict::Unknown { field: name.to_string(), why: why.to_string() };
+        // The operators that look at the state come first.
+        match (self, &field.state) {
+            (Op::Present(wanted), State::Absent) => return if *wanted { broken(String::new()) } else { Verdict::Holds },
+            (Op::Present(_), State::Unknown(why)) => return unknown(why),
+            (Op::Present(wanted), _) => return if *wanted { Verdict::Holds } else { broken(String::new()) },
+            (Op::Malformed(wanted), state) => {
+                return match (state, wanted) {
+                    (State::Malformed(_), true) => Verdict::Holds,
+                    (State::Malformed(why), false) => broken(why.to_string()),
+                    (State::Absent, false) => Verdict::Absent,
+                    (State::Unknown(why), _) => unknown(why),
+                    (_, true) => broken(String::new()),
+                    (State::Value(Value::List(items)), false) => malformed_items(name, items),
+                    (_, false) => Verdict::Holds,
+                };
+            }
+            (_, State::Absent) => return Verdict::Absent,
+            (_, State::Unknown(why)) => return unknown(why),
+            (_, State::Malformed(why)) => return unknown(&format!("malformed: {why}")),
+            (Op::Unlimited(wanted), State::Unlimited) => {
+                return if *wanted { Verdict::Holds } else { broken("without limit".into()) };
+            }
+            (Op::Unlimited(wanted), State::Value(_)) => return if *wanted { broken(String::new()) } else { Verdict::Holds },
+            (Op::Max(_), State::Unlimited) => return broken("without limit".into()),
+            (Op::Min(_), State::Unlimited) => return Verdict::Holds,
+            (_, State::Unlimited) => return Verdict::Absent,
+            (_, State::Value(_)) => {}
+        }
+        let State::Value(value) = &field.state else { return Verdict::Absent };
+        match (self, value) {
+            (Op::Contains(_) | Op::ContainsAny(_) | Op::ContainsNone(_) | Op::Unique, Value::List(items)) => {
+                self.judge_list(name, field, items)
+            }
+            (Op::Max(bound), value) => self.judge_bound(name, field, value, bound, scope, true),
+            (Op::Min(bound), value) => self.judge_bound(name, field, value, bound, scope, false),
+            (_, Value::List(items)) => self.judge_items(name, items, scope),
+            (_, value) => match self.accepts(value, scope, subject) {
+                Ok(()) => Verdict::Holds,
+                Err(reason) => broken(reason),
+            },
+        }
+    }
+
+    /// Text operators on a list: every element is judged, every offender is a violation of its own.
+    fn judge_items(&self, name: &'static str, items: &[Field<'_>], scope: &Scope<'_, '_>) -> Verdict {
+        let mut broken = Vec::new();
+        let mut unknown = None;
+        for (index, item) in items.iter().enumerate() {
+            match &item.state {
+                State::Value(value) => {
+                    let verdict = match self {
+                        Op::Scope(shape) => shapes::check_scope(shape, items, index),
+                        _ => self.accepts(value, scope, Subject::Item),
+                    };
+                    if let Err(reason) = verdict {
+                        broken.push(Violation { at: item.at, field: name, item: Some(text_of(value)), reason });
+                    }
+                }
+                State::Unknown(why) | State::Malformed(why) => unknown = Some(why.to_string()),
+                State::Absent | State::Unlimited => {}
+            }
+        }
+        match unknown {
+            _ if !broken.is_empty() => Verdict::Broken(broken),
+            Some(why) => Verdict::Unknown { field: name.to_string(), why },
+            None if items.is_empty() => Verdict::Absent,
+            None => Verdict::Holds,
+        }
+    }
+
+    fn judge_list(&self, name: &'static str, field: &Field<'_>, items: &[Field<'_>]) -> Verdict {
+        let holds = |text: &str| items.iter().any(|item| item.as_text() == Some(text));
+        let offend = |item: &Field<'_>| Violation {
+            at: item.at,
+            field: name,
+            item: item.as_text().map(str::to_string),
+            reason: String::new(),
+        };
+        let open = || {
+            items.iter().find_map(|item| match &item.state {
+                State::Unknown(why) | State::Malformed(why) => Some(why.to_string()),
+                State::Absent | State::Unlimited | State::Value(_) => None,
+            })
+        };
+        let broken: Vec<Violation> = match self {
+            Op::Contains(text) if holds(text) => vec![],
+            Op::ContainsAny(texts) if texts.iter().any(|text| holds(text)) => vec![],
+            Op::Contains(_) | Op::ContainsAny(_) => {
+                if let Some(why) = open() {
+                    return Verdict::Unknown { field: name.to_string(), why };
+                }
+                vec![Violation { at: field.at, field: name, item: None, reason: String::new() }]
+            }
+            Op::ContainsNone(texts) => items
+                .iter()
+                .filter(|item| item.as_text().is_some_and(|text| texts.iter().any(|bad| bad == text)))
+                .map(offend)
+                .collect(),
+            _ => {
+                let mut seen = std::collections::HashSet::new();
+                items.iter().filter(|item| item.as_text().is_some_and(|text| !seen.insert(text))).map(offend).collect()
+            }
+        };
+        match (broken.is_empty(), self, open()) {
+            (false, ..) => Verdict::Broken(broken),
+            (true, Op::ContainsNone(_) | Op::Unique, Some(why)) => Verdict::Unknown { field: name.to_string(), why },
+            _ => Verdict::Holds,
+        }
+    }
+
+    fn judge_bound(
+        &self,
+        name: &'static str,
+        field: &Field<'_>,
+        value: &Value<'_>,
+        bound: &Bound,
+        scope: &Scope<'_, '_>,
+        upper: bool,
+    ) -> Verdict {
+        let limit = match (bound, scope.limit) {
+            (Bound::Number(value), _) => Limit { value: *value, exclusive: false, allowance: 0 },
+            (Bound::Limit(_), Some(limit)) => limit,
+            (Bound::Limit(_), None) => return Verdict::Defective("the profile has no such limit".into()),
+        };
+        let number = match value {
+            Value::Int(number) => *number,
+            Value::List(items) => items.len() as i64,
+            Value::Text(text) => text.chars().count() as i64,
+            Value::Bool(_) => return Verdict::Defective(format!("`{name}` is no number")),
+        };
+        // Only an upper bound profits from the allowance: it is time the token was not yet meant to be used.
+        let within = match (upper, limit.exclusive) {
+            (true, false) => number <= limit.value.saturating_add(limit.allowance),
+            (true, true) => number < limit.value.saturating_add(limit.allowance),
+            (false, false) => number >= limit.value,
+            (false, true) => number > limit.value,
+        };
+        if within {
+            Verdict::Holds
+        } else {
+            Verdict::Broken(vec![Violation { at: field.at, field: name, item: None, reason: String::new() }])
+        }
+    }
+
+    /// Operators on a single value.
+    fn accepts(&self, value: &Value<'_>, scope: &Scope<'_, '_>, subject: Subject) -> Result<(), String> {
+        let ok = |holds: bool| if holds { Ok(()) } else { Err(String::new()) };
+        match (self, value) {
+            (Op::Is(wanted), Value::Bool(value)) => ok(value == wanted),
+            (Op::Equals(scalar), value) => ok(same(scalar, value)),
+            (Op::NotEquals(scalar), value) => ok(!same(scalar, value)),
+            (Op::OneOf(scalars), value) => ok(scalars.iter().any(|scalar| same(scalar, value))),
+            (Op::NoneOf(scalars), value) => ok(!scalars.iter().any(|scalar| same(scalar, value))),
+            (Op::Contains(text), Value::Text(value)) => ok(value == text),
+            (Op::ContainsAny(texts), Value::Text(value)) => ok(texts.iter().any(|text| text == value)),
+            (Op::ContainsNone(texts), Value::Text(value)) => ok(!texts.iter().any(|text| text == value)),
+            (Op::Pattern(pattern, wanted), Value::Text(text)) => {
+                ok(pattern.get().is_none_or(|regex| regex.is_match(text) == *wanted))
+            }
+            (Op::Url(shape), Value::Text(text)) => shapes::check_url(shape, text),
+            (Op::Scope(shape), Value::Text(_)) => match subject {
+                Subject::Item if !scope.siblings.is_empty() => {
+                    let index = scope.item.and_then(|item| scope.siblings.iter().position(|s| std::ptr::eq(s, item)));
+                    shapes::check_scope(shape, scope.siblings, index.unwrap_or(0))
+                }
+                Subject::Item | Subject::Field(_) => {
+                    let alone = [Field::value(value.clone(), None)];
+                    shapes::check_scope(shape, &alone, 0)
+                }
+            },
+            (Op::Group(grammar), Value::Text(text)) => shapes::check_group(*grammar, text),
+            (Op::Version(requirement), Value::Text(text)) => match lenient_version(text) {
+                Some(version) => ok(requirement.matches(&version)),
+                None => Err("no version number".into()),
+            },
+            _ => Ok(()),
+        }
+    }
+}
+
+fn malformed_items(name: &'static str, items: &[Field<'_>]) -> Verdict {
+    let broken: Vec<Violation> = items
+        .iter()
+        .filter_map(|item| match &item.state {
+            State::Malformed(why) => {
+                Some(Violation { at: item.at, field: name, item: None, reason: why.to_string() })
+            }
+            State::Absent | State::Unknown(_) | State::Unlimited | State::Value(_) => None,
+        })
+        .collect();
+    if broken.is_empty() { Verdict::Holds } else { Verdict::Broken(broken) }
+}
+
+/// A version with one, two or three numbers: `1.0` is `1.0.0`.
+pub(crate) fn lenient_version(text: &str) -> Option<semver::Version> {
+    let text = text.strip_prefix('v').unwrap_or(text);
+    match text.split('.').count() {
+        1 => semver::Version::parse(&format!("{text}.0.0")).ok(),
+        2 => semver::Version::parse(&format!("{text}.0")).ok(),
+        _ => semver::Version::parse(text).ok(),
+    }
+}
+
+fn same(scalar: &Scalar, value: &Value<'_>) -> bool {
+    match (scalar, value) {
+        (Scalar::Text(a), Value::Text(b)) => a == b,
+        (Scalar::Int(a), Value::Int(b)) => a == b,
+        (Scalar::Bool(a), Value::Bool(b)) => a == b,
+        _ => false,
+    }
+}
+
+/// A value as plain text.
+pub(crate) fn text_of(value: &Value<'_>) -> String {
+    match value {
+        Value::Text(text) => text.to_string(),
+        Value::Int(number) => number.to_string(),
+        Value::Bool(value) => value.to_string(),
+        Value::List(items) => {
+            let texts = items.iter().filter_map(|item| match &item.state {
+                State::Value(value) => Some(text_of(value)),
+                State::Absent | State::Unknown(_) | State::Malformed(_) | State::Unlimited => None,
+            });
+            texts.collect::<Vec<_>>().join(", ")
+        }
+    }
+}

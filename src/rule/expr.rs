@@ -1,0 +1,331 @@
+//! CEL expressions. The only file that names the `cel` crate.
+//!
+//! Expressions see `self` (the fields, nested by their dots), `item` (under `each`), `limit` and `now` (seconds since
+//! 1970). Numbers are signed; unlimited is larger than every limit. There is no clock, no I/O and no environment;
+//! source length and nesting of comprehensions are bounded, so every expression ends soon.
+
+use super::condition::{Defect, Scope, Verdict, Violation, field_index};
+use crate::model::{Field, FieldSpec, State, Value};
+use cel::common::ast::{EntryExpr, Expr};
+use cel::{Context, IdedExpr, Program, Value as Cel};
+use regex::Regex;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, OnceLock};
+
+/// Longest expression, in bytes.
+const MAX_SOURCE: usize = 2000;
+/// Deepest nesting of `all`, `exists`, `map`, `filter`.
+const MAX_NESTING: usize = 2;
+/// Elements an expression with nested comprehensions may meet in one list.
+const MAX_NESTED_ELEMENTS: usize = 200;
+/// Elements any expression may meet in one list.
+const MAX_ELEMENTS: usize = 20_000;
+/// Stands for "unlimited": larger than every limit, with room for arithmetic.
+const UNLIMITED: i64 = i64::MAX / 4;
+
+/// A CEL expression over the fields of one target kind; parsed when first used.
+#[derive(Debug)]
+pub(crate) struct Expression {
+    source: String,
+    specs: &'static [FieldSpec],
+    in_each: bool,
+    compiled: OnceLock<Result<Compiled, Defect>>,
+}
+
+struct Compiled {
+    program: Program,
+    /// Fields read: index, and whether `has()` guards the name somewhere.
+    fields: Vec<(usize, bool)>,
+    nesting: usize,
+}
+
+impl std::fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Compiled").field("fields", &self.fields).finish_non_exhaustive()
+    }
+}
+
+impl Expression {
+    /// Takes the source; only its length is checked now, since most expressions never meet their target.
+    pub(crate) fn compile(source: &str, specs: &'static [FieldSpec], in_each: bool) -> Result<Self, Defect> {
+        if source.len() > MAX_SOURCE {
+            return Err(format!("the expression is longer than {MAX_SOURCE} bytes"));
+        }
+        Ok(Expression { source: source.to_string(), specs, in_each, compiled: OnceLock::new() })
+    }
+
+    /// True when the source mentions `limit`.
+    pub(crate) fn uses_limit(&self) -> bool {
+        static WORD: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(r"(^|[^.\w])limit\b").expect("constant pattern"));
+        WORD.is_match(&self.source)
+    }
+
+    /// Parses now and says what is wrong, for rules under test.
+    pub(crate) fn validate(&self) -> Result<(), Defect> {
+        self.get().map(|_| ())
+    }
+
+    fn get(&self) -> Result<&Compiled, Defect> {
+        self.compiled.get_or_init(|| self.parse()).as_ref().map_err(Clone::clone)
+    }
+
+    fn parse(&self) -> Result<Compiled, Defect> {
+        let program =
+            Program::compile(&self.source).map_err(|error| format!("`cel`: {}", one_line(&error.to_string())))?;
+        let mut walk = Walk::default();
+        walk.expression(program.expression(), 0);
+        if walk.nesting > MAX_NESTING {
+            return Err(format!("`cel`: more than {MAX_NESTING} nested comprehensions"));
+        }
+        let references = program.references();
+        for name in references.variables() {
+            let known = matches!(name, "self" | "limit" | "now") || (name == "item" && self.in_each);
+            if !known && !walk.bound.iter().any(|bound| bound == name) {
+                return Err(format!("`cel`: `{name}` is not known here; use self, item (under `each`), limit and now"));
+            }
+        }
+        let mut fields: Vec<(usize, bool)> = Vec::new();
+        for (path, tested) in walk.paths {
+            // The longest prefix that is a field: `self.aud.size()` reads `aud`.
+            let mut name = path.as_str();
+            let index = loop {
+                match self.specs.iter().position(|spec| spec.name == name) {
+                    Some(index) => break Some(index),
+                    None => match name.rsplit_once('.') {
+                        Some((shorter, _)) => name = shorter,
+                        None => break None,
+                    },
+                }
+            };
+            let prefix_of_fields = || self.specs.iter().any(|spec| spec.name.starts_with(&format!("{path}.")));
+            match index {
+                Some(index) => match fields.iter_mut().find(|(known, _)| *known == index) {
+                    Some((_, guarded)) => *guarded |= tested,
+                    None => fields.push((index, tested)),
+                },
+                None if prefix_of_fields() => {}
+                None => return Err(format!("`cel`: {}", field_index(self.specs, &path).err().unwrap_or_default())),
+            }
+        }
+        Ok(Compiled { program, fields, nesting: walk.nesting })
+    }
+
+    /// Evaluates to holds / broken / absent / unknown.
+    pub(crate) fn judge(&self, scope: &Scope<'_, '_>) -> Verdict {
+        let compiled = match self.get() {
+            Ok(compiled) => compiled,
+            Err(defect) => return Verdict::Defective(defect),
+        };
+        let bound = if compiled.nesting > 1 { MAX_NESTED_ELEMENTS } else { MAX_ELEMENTS };
+        let mut me = Tree::default();
+        for (index, guarded) in &compiled.fields {
+            let field = scope.record.field(*index);
+            let name = self.specs[*index].name;
+            if field.items().len() > bound {
+                return Verdict::Unknown { field: name.into(), why: format!("it has more than {bound} elements") };
+            }
+            match convert(field) {
+                Ok(Some(value)) => me.insert(name, value),
+                Ok(None) if *guarded => me.touch(name),
+                Ok(None) => return Verdict::Absent,
+                Err(why) => return Verdict::Unknown { field: name.into(), why },
+            }
+        }
+        let base = base_context();
+        let mut context = base.new_inner_scope();
+        context.add_variable_from_value("self", me.into_value());
+        context.add_variable_from_value("now", scope.now);
+        if let Some(limit) = scope.limit {
+            context.add_variable_from_value("limit", limit.value);
+        }
+        if let Some(item) = scope.item {
+            match convert(item) {
+                Ok(Some(value)) => context.add_variable_from_value("item", value),
+                Ok(None) => return Verdict::Absent,
+                Err(why) => return Verdict::Unknown { field: "item".into(), why },
+            }
+        }
+        match compiled.program.execute(&context) {
+            Ok(Cel::Bool(true)) => Verdict::Holds,
+            Ok(Cel::Bool(false)) => Verdict::Broken(vec![Violation {
+                at: scope.item.and_then(|item| item.at),
+                field: "",
+                item: None,
+                reason: String::new(),
+            }]),
+            Ok(_) => Verdict::Defective("`cel`: the result is neither true nor false".into()),
+            // The library's error texts quote values, which may be secrets.
+            Err(error) => Verdict::Defective(format!("`cel`: evaluation failed ({})", kind_of(&error))),
+        }
+    }
+}
+
+/// The functions every expression sees; built once per thread, since building is dearer than most expressions.
+fn base_context() -> &'static Context<'static, 'static> {
+    thread_local! {
+        static BASE: &'static Context<'static, 'static> = Box::leak(Box::new({
+            let mut context = Context::default();
+            context.add_function("matches", matches);
+            context
+        }));
+    }
+    BASE.with(|base| *base)
+}
+
+/// `text.matches(pattern)` with compiled patterns kept: the library compiles at every call.
+fn matches(cel::extractors::This(text): cel::extractors::This<Arc<String>>, pattern: Arc<String>) -> bool {
+    static CACHE: LazyLock<Mutex<HashMap<String, Option<Regex>>>> = LazyLock::new(Mutex::default);
+    let mut cache = CACHE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if cache.len() > 1000 {
+        cache.clear();
+    }
+    cache
+        .entry(pattern.to_string())
+        .or_insert_with(|| regex::RegexBuilder::new(&pattern).size_limit(1 << 20).build().ok())
+        .as_ref()
+        .is_some_and(|regex| regex.is_match(&text))
+}
+
+fn kind_of(error: &cel::ExecutionError) -> &'static str {
+    use cel::ExecutionError as E;
+    match error {
+        E::NoSuchKey(_) => "a member is missing; guard it with has()",
+        E::NoSuchOverload(_) => "an operator does not fit the types",
+        E::UndeclaredReference(_) => "an unknown name",
+        E::Overflow(..) => "a number grew too large",
+        E::IndexOutOfBounds(_) => "an index out of bounds",
+        E::DivisionByZero(_) | E::RemainderByZero(_) => "division by zero",
+        _ => "a type error",
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// `Ok(None)` when absent, `Err` when it cannot be judged.
+fn convert(field: &Field<'_>) -> Result<Option<Cel>, String> {
+    Ok(Some(match &field.state {
+        State::Absent => return Ok(None),
+        State::Unknown(why) => return Err(why.to_string()),
+        State::Malformed(why) => return Err(format!("malformed: {why}")),
+        State::Unlimited => Cel::Int(UNLIMITED),
+        State::Value(Value::Text(text)) => Cel::String(Arc::new(text.to_string())),
+        State::Value(Value::Int(number)) => Cel::Int(*number),
+        State::Value(Value::Bool(value)) => Cel::Bool(*value),
+        State::Value(Value::List(items)) => {
+            let items: Result<Vec<_>, _> = items.iter().map(convert).collect();
+            Cel::List(Arc::new(items?.into_iter().flatten().collect()))
+        }
+    }))
+}
+
+/// `self`: values nested by the dots of their names.
+#[derive(Default)]
+struct Tree {
+    values: Vec<(&'static str, Option<Cel>)>,
+}
+
+impl Tree {
+    fn insert(&mut self, name: &'static str, value: Cel) {
+        self.values.push((name, Some(value)));
+    }
+
+    /// Makes the mappings around an absent field, so that `has(self.wlcg.ver)` is false instead of an error.
+    fn touch(&mut self, name: &'static str) {
+        self.values.push((name, None));
+    }
+
+    fn into_value(self) -> Cel {
+        fn level(values: Vec<(&'static str, Option<Cel>)>) -> Cel {
+            let mut map: HashMap<String, Cel> = HashMap::new();
+            let mut nested: HashMap<&'static str, Vec<(&'static str, Option<Cel>)>> = HashMap::new();
+            for (name, value) in values {
+                match (name.split_once('.'), value) {
+                    (Some((first, rest)), value) => nested.entry(first).or_default().push((rest, value)),
+                    (None, Some(value)) => {
+                        map.insert(name.to_string(), value);
+                    }
+                    (None, None) => {}
+                }
+            }
+            for (name, values) in nested {
+                map.insert(name.to_string(), level(values));
+            }
+            Cel::from(map)
+        }
+        level(self.values)
+    }
+}
+
+/// Collects the paths an expression reads below `self`.
+#[derive(Default)]
+struct Walk {
+    paths: Vec<(String, bool)>,
+    bound: Vec<String>,
+    nesting: usize,
+}
+
+impl Walk {
+    fn expression(&mut self, expression: &IdedExpr, depth: usize) {
+        match &expression.expr {
+            Expr::Select(_) => {
+                if let Some((path, tested)) = path(expression) {
+                    self.paths.push((path, tested));
+                } else if let Expr::Select(select) = &expression.expr {
+                    self.expression(&select.operand, depth);
+                }
+            }
+            Expr::Call(call) => {
+                if let Some(target) = &call.target {
+                    self.expression(target, depth);
+                }
+                call.args.iter().for_each(|argument| self.expression(argument, depth));
+            }
+            Expr::Comprehension(inner) => {
+                self.nesting = self.nesting.max(depth + 1);
+                self.bound.push(inner.iter_var.clone());
+                self.bound.extend(inner.iter_var2.clone());
+                self.bound.push(inner.accu_var.clone());
+                self.expression(&inner.iter_range, depth);
+                for part in [&inner.accu_init, &inner.loop_cond, &inner.loop_step, &inner.result] {
+                    self.expression(part, depth + 1);
+                }
+            }
+            Expr::List(list) => list.elements.iter().for_each(|element| self.expression(element, depth)),
+            Expr::Map(map) => {
+                for entry in &map.entries {
+                    match &entry.expr {
+                        EntryExpr::MapEntry(entry) => {
+                            self.expression(&entry.key, depth);
+                            self.expression(&entry.value, depth);
+                        }
+                        EntryExpr::StructField(field) => self.expression(&field.value, depth),
+                    }
+                }
+            }
+            Expr::Struct(inner) => {
+                for entry in &inner.entries {
+                    if let EntryExpr::StructField(field) = &entry.expr {
+                        self.expression(&field.value, depth);
+                    }
+                }
+            }
+            Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => {}
+        }
+    }
+}
+
+/// `self.a.b` as `a.b`, and whether `has()` tests it.
+fn path(expression: &IdedExpr) -> Option<(String, bool)> {
+    let Expr::Select(select) = &expression.expr else { return None };
+    match &select.operand.expr {
+        Expr::Ident(name) if name == "self" => Some((select.field.clone(), select.test)),
+        Expr::Select(_) => {
+            let (outer, tested) = path(&select.operand)?;
+            Some((format!("{outer}.{}", select.field), tested || select.test))
+        }
+        _ => None,
+    }
+}

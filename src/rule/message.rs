@@ -1,0 +1,173 @@
+//! Messages: a template with `{field}` placeholders and how values are shown to people.
+
+use super::condition::{Defect, Limit, Scope, Violation, field_index};
+use crate::model::{Field, FieldSpec, FieldType, State, Value};
+use crate::source::mask;
+
+/// Longest value a message quotes, in characters.
+const MAX_QUOTED: usize = 120;
+
+/// A compiled template.
+#[derive(Debug, Clone)]
+pub(crate) struct Template {
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone)]
+enum Part {
+    Text(String),
+    Field(usize),
+    Item,
+    Limit,
+    Profile,
+    Reason,
+}
+
+impl Template {
+    /// Parses `{name}` placeholders; `{{` and `}}` are literal braces.
+    pub(crate) fn compile(text: &str, specs: &[FieldSpec]) -> Result<Self, Defect> {
+        let mut parts = Vec::new();
+        let mut literal = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(['{', '}']) {
+            literal.push_str(&rest[..at]);
+            let tail = &rest[at..];
+            if tail.starts_with("{{") || tail.starts_with("}}") {
+                literal.push_str(&tail[..1]);
+                rest = &tail[2..];
+                continue;
+            }
+            let Some(end) = tail.find('}').filter(|_| tail.starts_with('{')) else {
+                return Err("`message`: a brace stands alone; write `{{` or `}}` for a literal one".into());
+            };
+            if !literal.is_empty() {
+                parts.push(Part::Text(std::mem::take(&mut literal)));
+            }
+            parts.push(match &tail[1..end] {
+                "item" => Part::Item,
+                "limit" => Part::Limit,
+                "profile" => Part::Profile,
+                "reason" => Part::Reason,
+                name => Part::Field(field_index(specs, name).map_err(|defect| format!("`message`: {defect}"))?),
+            });
+            rest = &tail[end + 1..];
+        }
+        literal.push_str(rest);
+        if !literal.is_empty() {
+            parts.push(Part::Text(literal));
+        }
+        Ok(Template { parts })
+    }
+
+    /// Fills the template. Quoted values are shortened and freed of everything that looks like a secret; `hide`
+    /// lists texts known to be secret.
+    pub(crate) fn render(&self, scope: &Scope<'_, '_>, violation: &Violation, profile: &str) -> String {
+        let mut out = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => out.push_str(text),
+                Part::Profile => out.push_str(profile),
+                Part::Reason => out.push_str(&quote(&violation.reason)),
+                Part::Limit => out.push_str(&scope.limit.map_or_else(String::new, |limit| show_limit(limit, scope))),
+                Part::Item => match (&violation.item, scope.item) {
+                    (Some(item), _) => out.push_str(&quote(item)),
+                    (None, Some(item)) => out.push_str(&show(item, FieldType::Text)),
+                    (None, None) => {}
+                },
+                Part::Field(index) => {
+                    out.push_str(&show(scope.record.field(*index), scope.specs[*index].ty));
+                }
+            }
+        }
+        out
+    }
+}
+
+fn show_limit(limit: Limit, scope: &Scope<'_, '_>) -> String {
+    // A bound below 100 is a count, a key size is never a multiple of 60; everything else is a duration.
+    let is_time = scope.specs.iter().any(|spec| spec.ty == FieldType::Seconds) && limit.value >= 60;
+    if is_time { duration(limit.value) } else { limit.value.to_string() }
+}
+
+/// Shortens, hides secret shapes; control characters are escaped by the writers.
+pub(crate) fn quote(text: &str) -> String {
+    let masked = mask::redact(text);
+    if masked.chars().count() <= MAX_QUOTED {
+        return masked.into_owned();
+    }
+    masked.chars().take(MAX_QUOTED).chain(['…']).collect()
+}
+
+/// A field as people read it.
+pub(crate) fn show(field: &Field<'_>, ty: FieldType) -> String {
+    match &field.state {
+        State::Absent => "nothing".into(),
+        State::Unknown(_) => "unknown".into(),
+        State::Malformed(_) => "malformed".into(),
+        State::Unlimited => "without limit".into(),
+        State::Value(Value::Int(number)) => match ty {
+            FieldType::Seconds => duration(*number),
+            FieldType::Time => time(*number),
+            FieldType::Text | FieldType::Url | FieldType::Int | FieldType::Bool | FieldType::Texts | FieldType::Urls => {
+                number.to_string()
+            }
+        },
+        State::Value(Value::Bool(value)) => value.to_string(),
+        State::Value(Value::Text(text)) => quote(text),
+        State::Value(Value::List(items)) => {
+            const SHOWN: usize = 5;
+            let mut texts: Vec<String> = items.iter().take(SHOWN).map(|item| show(item, FieldType::Text)).collect();
+            if items.len() > SHOWN {
+                texts.push(format!("… {} more", items.len() - SHOWN));
+            }
+            if texts.is_empty() { "nothing".into() } else { quote(&texts.join(", ")) }
+        }
+    }
+}
+
+/// Seconds as "4 d (345600 s)"; the exact number always stands beside a rounded one.
+pub(crate) fn duration(seconds: i64) -> String {
+    let unit = |size: i64, name: &str| (seconds % size == 0).then(|| format!("{} {name}", seconds / size));
+    match seconds.unsigned_abs() {
+        0..120 => format!("{seconds} s"),
+        120..7200 => unit(60, "min").map_or(format!("{seconds} s"), |text| format!("{text} ({seconds} s)")),
+        7200..172_800 => {
+            let hours = unit(3600, "h").unwrap_or_else(|| format!("{:.1} h", seconds as f64 / 3600.0));
+            format!("{hours} ({seconds} s)")
+        }
+        _ => {
+            let days = unit(86_400, "d").unwrap_or_else(|| format!("{:.1} d", seconds as f64 / 86_400.0));
+            format!("{days} ({seconds} s)")
+        }
+    }
+}
+
+/// Seconds since 1970 as RFC 3339 in UTC; numbers beyond year 9999 stay numbers.
+pub(crate) fn time(seconds: i64) -> String {
+    match jiff::Timestamp::from_second(seconds) {
+        Ok(timestamp) => timestamp.to_string(),
+        Err(_) => format!("{seconds} s after 1970, beyond year 9999"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_times_read_well_and_stay_exact() {
+        for (seconds, text) in [
+            (0, "0 s"),
+            (90, "90 s"),
+            (3600, "60 min (3600 s)"),
+            (21_600, "6 h (21600 s)"),
+            (345_600, "4 d (345600 s)"),
+            (100_000, "27.8 h (100000 s)"),
+            (-60, "-60 s"),
+        ] {
+            assert_eq!(duration(seconds), text);
+        }
+        assert_eq!(time(0), "1970-01-01T00:00:00Z");
+        assert!(time(i64::MAX).contains("beyond year 9999"));
+    }
+}
