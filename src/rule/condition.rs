@@ -347,7 +347,7 @@ impl Op {
             match &item.state {
                 State::Value(value) => {
                     let verdict = match self {
-                        Op::Scope(shape) => shapes::check_scope(shape, items, index),
+                        Op::Scope(shape) => scope_of(shape, items, index),
                         _ => self.accepts(value, scope, Subject::Item),
                     };
                     if let Err(reason) = verdict {
@@ -456,16 +456,14 @@ impl Op {
                 ok(pattern.get().is_none_or(|regex| regex.is_match(text) == *wanted))
             }
             (Op::Url(shape), Value::Text(text)) => shapes::check_url(shape, text),
-            (Op::Scope(shape), Value::Text(_)) => match subject {
-                Subject::Item if !scope.siblings.is_empty() => {
-                    let index = scope.item.and_then(|item| scope.siblings.iter().position(|s| std::ptr::eq(s, item)));
-                    shapes::check_scope(shape, scope.siblings, index.unwrap_or(0))
+            (Op::Scope(shape), Value::Text(text)) => {
+                let siblings = if subject == Subject::Item { scope.siblings } else { &[] };
+                let own = scope.item.and_then(|item| siblings.iter().position(|other| std::ptr::eq(other, item)));
+                match own {
+                    Some(index) => scope_of(shape, siblings, index),
+                    None => shapes::check_scope(shape, &[text], 0),
                 }
-                Subject::Item | Subject::Field(_) => {
-                    let alone = [Field::value(value.clone(), None)];
-                    shapes::check_scope(shape, &alone, 0)
-                }
-            },
+            }
             (Op::Group(grammar), Value::Text(text)) => shapes::check_group(*grammar, text),
             (Op::Version(requirement), Value::Text(text)) => match lenient_version(text) {
                 Some(version) => ok(requirement.matches(&version)),
@@ -474,6 +472,15 @@ impl Op {
             _ => Ok(()),
         }
     }
+}
+
+/// Judges one scope of a list; the others matter only for redundancy.
+fn scope_of(shape: &ScopeShape, items: &[Field<'_>], index: usize) -> Result<(), String> {
+    if shape.redundant.is_none() {
+        return shapes::check_scope(shape, &[items[index].as_text().unwrap_or_default()], 0);
+    }
+    let texts: Vec<&str> = items.iter().map(|item| item.as_text().unwrap_or_default()).collect();
+    shapes::check_scope(shape, &texts, index)
 }
 
 fn malformed_items(name: &'static str, items: &[Field<'_>]) -> Verdict {

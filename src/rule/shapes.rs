@@ -7,7 +7,7 @@ use crate::model::scope::{Capability, Family, covered_by, path_defect};
 use crate::model::url::Url;
 
 /// Checks a text against a URL shape; the error says what is wrong, for people, without quoting the text.
-pub fn check_url(shape: &UrlShape, text: &str) -> Result<(), String> {
+pub(crate) fn check_url(shape: &UrlShape, text: &str) -> Result<(), String> {
     // First, because `*` alone is no URL and the wildcard is what has to be said about it.
     if shape.wildcard == Some(false) && text.contains('*') {
         return Err("holds a wildcard".into());
@@ -40,7 +40,7 @@ pub fn check_url(shape: &UrlShape, text: &str) -> Result<(), String> {
 
 /// Checks one scope of a list against a scope shape; the error says what is wrong. Scopes that are no capability, and
 /// capabilities that `of` does not name, pass.
-pub fn check_scope(shape: &ScopeShape, list: &[&str], index: usize) -> Result<(), String> {
+pub(crate) fn check_scope(shape: &ScopeShape, list: &[&str], index: usize) -> Result<(), String> {
     let Some(scope) = list.get(index).and_then(|text| Capability::parse(text)) else { return Ok(()) };
     if shape.of.as_ref().is_some_and(|of| !of.iter().any(|operation| operation == scope.operation)) {
         return Ok(());
@@ -93,7 +93,7 @@ fn grants_root(scope: Capability<'_>) -> bool {
 }
 
 /// Checks a group name against a grammar; the error says what is wrong.
-pub fn check_group(grammar: GroupGrammar, name: &str) -> Result<(), String> {
+pub(crate) fn check_group(grammar: GroupGrammar, name: &str) -> Result<(), String> {
     match grammar {
         GroupGrammar::Wlcg => group::wlcg_defect(name).map_or(Ok(()), |defect| Err(defect.into())),
     }

@@ -1,0 +1,128 @@
+//! Plans: the rule book after the user's choice of profiles and the policy's changes, indexed by target kind.
+
+use crate::model::TargetKind;
+use crate::profile::ProfileClass;
+use crate::rule::{Application, Limit, RuleBook, Severity};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Which profiles apply.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum Selection {
+    /// Each target gets the generic profiles and the newest version of the families it shows.
+    #[default]
+    Auto,
+    /// Exactly these profiles (indexes into the book), besides `general`.
+    Chosen(Vec<usize>),
+}
+
+/// What a policy changes.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Adjustments {
+    /// Severity by rule id; `None` switches the rule off.
+    pub severities: BTreeMap<String, Option<Severity>>,
+    /// Bound by limit name, for every profile that has the limit.
+    pub limits: BTreeMap<String, i64>,
+    /// When not empty, only these rules run.
+    pub only: Vec<String>,
+}
+
+/// A rule under one profile, after the policy.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// Index of the profile in the book.
+    pub profile: usize,
+    /// Severity after the policy.
+    pub severity: Severity,
+    /// Severity the profile gives.
+    pub default_severity: Severity,
+    /// Index into the rule's applications, for the requirements.
+    pub application: usize,
+    /// The bound.
+    pub limit: Option<Limit>,
+}
+
+/// A rule that has at least one application in the plan.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) rule: usize,
+    /// Index into the rule's compiled forms; 0 for native rules.
+    pub(crate) form: usize,
+    pub(crate) planned: Vec<Planned>,
+    /// Bit set of the profiles in `planned`.
+    pub(crate) profiles: u64,
+}
+
+/// The effective rule book for some part of the input.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The book it was made from.
+    pub book: Arc<RuleBook>,
+    /// The choice it was made with.
+    pub selection: Selection,
+    by_kind: Vec<Vec<Entry>>,
+    pub(crate) native: Vec<Entry>,
+}
+
+impl Plan {
+    /// Combines book, choice and policy.
+    pub fn new(book: Arc<RuleBook>, selection: Selection, adjustments: &Adjustments) -> Self {
+        let wanted: Vec<bool> = (0..book.profiles.len()).map(|index| wants(&book, &selection, index)).collect();
+        let by_kind = vec![Vec::new(); TargetKind::ALL.len()];
+        let mut plan = Plan { by_kind, native: vec![], selection, book: Arc::clone(&book) };
+        for (index, rule) in book.rules.iter().enumerate() {
+            let severity = adjustments.severities.get(&rule.id);
+            let deselected = !adjustments.only.is_empty() && !adjustments.only.contains(&rule.id);
+            if severity == Some(&None) || deselected {
+                continue;
+            }
+            let limit = rule.logic.limit.as_deref();
+            let applications = rule.applications.iter().enumerate();
+            let planned: Vec<Planned> = applications
+                .filter(|(_, application)| wanted[application.profile])
+                .map(|(at, application)| planned(application, at, limit, severity, adjustments))
+                .collect();
+            if planned.is_empty() {
+                continue;
+            }
+            let profiles = planned.iter().fold(0, |set, planned| set | 1 << planned.profile);
+            for (form, kind) in rule.targets().enumerate() {
+                plan.by_kind[kind as usize].push(Entry { rule: index, form, planned: planned.clone(), profiles });
+            }
+            if rule.native.is_some() {
+                plan.native.push(Entry { rule: index, form: 0, planned, profiles });
+            }
+        }
+        plan
+    }
+
+    pub(crate) fn entries(&self, kind: TargetKind) -> &[Entry] {
+        &self.by_kind[kind as usize]
+    }
+}
+
+/// Can this profile apply to anything under the selection?
+fn wants(book: &RuleBook, selection: &Selection, index: usize) -> bool {
+    match (selection, book.profiles[index].raw.class) {
+        (_, ProfileClass::General) | (Selection::Auto, ProfileClass::Generic) => true,
+        (Selection::Chosen(chosen), ProfileClass::Generic | ProfileClass::Family) => chosen.contains(&index),
+        (Selection::Auto, ProfileClass::Family) => book.newest(&book.profiles[index].raw.family) == Some(index),
+    }
+}
+
+fn planned(
+    application: &Application,
+    at: usize,
+    limit_name: Option<&str>,
+    severity: Option<&Option<Severity>>,
+    adjustments: &Adjustments,
+) -> Planned {
+    let changed = limit_name.and_then(|name| adjustments.limits.get(name));
+    Planned {
+        profile: application.profile,
+        severity: severity.copied().flatten().unwrap_or(application.severity),
+        default_severity: application.severity,
+        application: at,
+        limit: application.limit.map(|limit| Limit { value: changed.copied().unwrap_or(limit.value), ..limit }),
+    }
+}

@@ -1,0 +1,275 @@
+//! Judging one target, or one native document.
+
+use super::plan::{Entry, Plan, Planned, Selection};
+use crate::model::{At, Field, Record, State, Target};
+use crate::parse::{Cursor, Data, Document, NodeId};
+use crate::profile::ProfileClass;
+use crate::rule::condition::{Scope, Verdict, Violation};
+use crate::rule::{Compiled, Rule};
+
+/// Which profiles apply to a target, and what showed the families among them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProfileSet {
+    bits: u64,
+    /// Family profiles that apply, with the evidence.
+    pub shown: Vec<(usize, String)>,
+}
+
+impl ProfileSet {
+    /// The profiles that apply to every target under the plan's selection, before any evidence.
+    pub fn fixed(plan: &Plan) -> Self {
+        let mut set = ProfileSet::default();
+        for (index, profile) in plan.book.profiles.iter().enumerate() {
+            let applies = match (&plan.selection, profile.raw.class) {
+                (_, ProfileClass::General) | (Selection::Auto, ProfileClass::Generic) => true,
+                (Selection::Chosen(chosen), ProfileClass::Generic | ProfileClass::Family) => chosen.contains(&index),
+                (Selection::Auto, ProfileClass::Family) => false,
+            };
+            set.bits |= u64::from(applies) << index;
+        }
+        set
+    }
+
+    /// The profiles that apply to this target.
+    pub fn of(plan: &Plan, target: &Target<'_>) -> Self {
+        let mut set = Self::fixed(plan);
+        if plan.selection == Selection::Auto {
+            for profile in plan.book.profiles.iter().filter(|profile| !profile.evidence.is_empty()) {
+                let Some(newest) = plan.book.newest(&profile.raw.family) else { continue };
+                for (_, conditions, why) in profile.evidence.iter().filter(|(kind, ..)| *kind == target.kind) {
+                    if !set.contains(newest) && conditions.applies(&scope(target, 0)) == Verdict::Holds {
+                        set.bits |= 1 << newest;
+                        set.shown.push((newest, why.clone()));
+                    }
+                }
+            }
+        }
+        set
+    }
+
+    /// Is this profile among them?
+    pub fn contains(&self, profile: usize) -> bool {
+        self.bits & (1 << profile) != 0
+    }
+}
+
+fn scope<'a, 'd>(target: &'a Target<'d>, now: i64) -> Scope<'a, 'd> {
+    let specs = target.kind.fields();
+    Scope { record: target.record.as_ref(), specs, item: None, siblings: &[], limit: None, now }
+}
+
+/// What one rule says of one target under one profile.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Judgement {
+    /// Nothing is wrong.
+    Pass,
+    /// Something is wrong.
+    Fail {
+        /// The places, most important first; empty when the value is absent.
+        at: Vec<At>,
+        /// The field (or list) that is at fault; empty for native values.
+        field: &'static str,
+        /// The filled-in message.
+        message: String,
+    },
+    /// The rule does not apply.
+    NotApplicable,
+    /// The rule applies but a field it needs is unknown or malformed.
+    NotJudged {
+        /// The field.
+        field: String,
+        /// Why.
+        why: String,
+    },
+    /// The rule is defective.
+    Error(String),
+}
+
+/// Receives judgements: the rule, the profile it was judged under, the outcome.
+pub type Judgements<'s> = dyn FnMut(&Rule, &Planned, Judgement) + 's;
+
+/// Judges a target by every rule of the plan for its kind, under the profiles that apply to it.
+pub fn judge(plan: &Plan, target: &Target<'_>, profiles: &ProfileSet, now: i64, sink: &mut Judgements<'_>) {
+    for entry in plan.entries(target.kind) {
+        if entry.profiles & profiles.bits != 0 {
+            let rule = &plan.book.rules[entry.rule];
+            Judge { plan, rule, form: &rule.compiled[entry.form].1, sink }.entry(entry, target, profiles, now);
+        }
+    }
+}
+
+/// One rule at work on one target.
+struct Judge<'j, 's> {
+    plan: &'j Plan,
+    rule: &'j Rule,
+    form: &'j Compiled,
+    sink: &'j mut Judgements<'s>,
+}
+
+impl Judge<'_, '_> {
+    fn entry(&mut self, entry: &Entry, target: &Target<'_>, profiles: &ProfileSet, now: i64) {
+        let mut scope = scope(target, now);
+        let early = match self.form.when.as_ref().map_or(Verdict::Holds, |when| when.applies(&scope)) {
+            Verdict::Holds => None,
+            Verdict::Broken(_) | Verdict::Absent => Some(Judgement::NotApplicable),
+            Verdict::Unknown { field, why } => Some(Judgement::NotJudged { field, why }),
+            Verdict::Defective(defect) => Some(Judgement::Error(defect)),
+        };
+        let items: Option<&[Field<'_>]> = self.form.each.map(|index| target.record.field(index).items());
+        for planned in entry.planned.iter().filter(|planned| profiles.contains(planned.profile)) {
+            scope.limit = planned.limit;
+            match (&early, items) {
+                (Some(judgement), _) => (self.sink)(self.rule, planned, judgement.clone()),
+                (None, None) => {
+                    let verdict = self.form.check.judge(&scope);
+                    self.deliver(planned, &scope, verdict);
+                }
+                (None, Some(items)) => self.each(planned, &mut scope, items),
+            }
+        }
+    }
+
+    /// Judges every element; one outcome per violation, else one for the whole list.
+    fn each<'a, 'd>(&mut self, planned: &Planned, scope: &mut Scope<'a, 'd>, items: &'a [Field<'d>]) {
+        let (mut held, mut failed, mut open) = (false, false, None);
+        scope.siblings = items;
+        for item in items {
+            scope.item = Some(item);
+            match self.form.check.judge(scope) {
+                Verdict::Holds => held = true,
+                broken @ Verdict::Broken(_) => {
+                    failed = true;
+                    self.deliver(planned, scope, broken);
+                }
+                Verdict::Absent => {}
+                other => open = Some(other),
+            }
+        }
+        scope.item = None;
+        scope.siblings = &[];
+        if !failed {
+            let verdict = open.unwrap_or_else(|| if held { Verdict::Holds } else { self.list_state(scope) });
+            self.deliver(planned, scope, verdict);
+        }
+    }
+
+    /// The verdict on a list that had no element to judge: unknown when the list itself is.
+    fn list_state(&self, scope: &Scope<'_, '_>) -> Verdict {
+        let Some(index) = self.form.each else { return Verdict::Absent };
+        match &scope.record.field(index).state {
+            State::Unknown(why) | State::Malformed(why) => {
+                Verdict::Unknown { field: scope.specs[index].name.to_string(), why: why.to_string() }
+            }
+            State::Absent | State::Unlimited | State::Value(_) => Verdict::Absent,
+        }
+    }
+
+    fn deliver(&mut self, planned: &Planned, scope: &Scope<'_, '_>, verdict: Verdict) {
+        let violations = match verdict {
+            Verdict::Holds => return (self.sink)(self.rule, planned, Judgement::Pass),
+            Verdict::Absent => return (self.sink)(self.rule, planned, Judgement::NotApplicable),
+            Verdict::Unknown { field, why } => {
+                return (self.sink)(self.rule, planned, Judgement::NotJudged { field, why });
+            }
+            Verdict::Defective(defect) => return (self.sink)(self.rule, planned, Judgement::Error(defect)),
+            Verdict::Broken(violations) => violations,
+        };
+        let form = self.form;
+        let profile = &self.plan.book.profiles[planned.profile].id;
+        for violation in violations {
+            let message = form.message.render(scope, &violation, profile);
+            let labels = form.at.iter().filter_map(|index| scope.record.field(*index).at);
+            let mut at: Vec<At> = match form.at.is_empty() {
+                true => violation.at.into_iter().collect(),
+                false => labels.collect(),
+            };
+            at.dedup();
+            // The field's name belongs to the fingerprint, so an expression takes its first label's.
+            let field = match (violation.field, form.at.first().or(form.each.as_ref())) {
+                ("" | "item", Some(index)) => scope.specs[*index].name,
+                (field, _) => field,
+            };
+            (self.sink)(self.rule, planned, Judgement::Fail { at, field, message });
+        }
+    }
+}
+
+/// Judges a native document by the rules of its kind, under the profiles that apply to every target.
+pub fn judge_native(plan: &Plan, document: &Document, kind: &str, now: i64, sink: &mut Judgements<'_>) {
+    let profiles = ProfileSet::fixed(plan);
+    let mut json = None;
+    for entry in &plan.native {
+        let rule = &plan.book.rules[entry.rule];
+        let native = rule.native.as_ref().filter(|native| native.kinds.iter().any(|known| known == kind));
+        let Some(native) = native else { continue };
+        let json = json.get_or_insert_with(|| document.to_json());
+        let paths = native.select.query_located(json);
+        let pointers = paths.locations().map(|path| path.to_json_pointer());
+        let found: Vec<NodeId> =
+            pointers.filter_map(|pointer| document.at_pointer(&pointer).map(|cursor| cursor.id)).collect();
+        for planned in entry.planned.iter().filter(|planned| profiles.contains(planned.profile)) {
+            let profile = &plan.book.profiles[planned.profile].id;
+            judge_selected(rule, planned, document, &found, profile, now, sink);
+        }
+    }
+}
+
+fn judge_selected(
+    rule: &Rule,
+    planned: &Planned,
+    document: &Document,
+    found: &[NodeId],
+    profile: &str,
+    now: i64,
+    sink: &mut Judgements<'_>,
+) {
+    struct Nothing;
+    impl<'d> Record<'d> for Nothing {
+        fn field(&self, _index: usize) -> &Field<'d> {
+            Field::absent()
+        }
+    }
+    let Some(native) = &rule.native else { return };
+    let mut failed = false;
+    let mut outcome = Judgement::NotApplicable;
+    for &node in found {
+        let item = native_field(document.cursor(node));
+        let scope = Scope { record: &Nothing, specs: &[], item: Some(&item), siblings: &[], limit: planned.limit, now };
+        let itself = || vec![Violation { at: item.at, field: "", item: None, reason: String::new() }];
+        match native.check.as_ref().map_or_else(|| Verdict::Broken(itself()), |check| check.judge(&scope)) {
+            Verdict::Holds if outcome == Judgement::NotApplicable => outcome = Judgement::Pass,
+            Verdict::Holds | Verdict::Absent => {}
+            Verdict::Unknown { field, why } => outcome = Judgement::NotJudged { field, why },
+            Verdict::Defective(defect) => outcome = Judgement::Error(defect),
+            Verdict::Broken(violations) => {
+                failed = true;
+                for violation in violations {
+                    let message = native.message.render(&scope, &violation, profile);
+                    let at = violation.at.into_iter().collect();
+                    sink(rule, planned, Judgement::Fail { at, field: "", message });
+                }
+            }
+        }
+    }
+    if !failed {
+        sink(rule, planned, outcome);
+    }
+}
+
+/// A native value as a field, so that operators and expressions read it like any other.
+fn native_field(cursor: Cursor<'_>) -> Field<'_> {
+    let at = At::node(cursor.id);
+    match cursor.data() {
+        Data::Text(_) => match cursor.as_str().unwrap_or_default() {
+            text if crate::adapt::is_placeholder(text) => Field::unknown("a template placeholder stands there", at),
+            text => Field::text(text, at),
+        },
+        Data::Number => match cursor.as_i64() {
+            Some(number) => Field::int(number, at),
+            None => Field::malformed("no whole number within 64 bits", at),
+        },
+        Data::Bool(value) => Field::bool(*value, at),
+        Data::Seq => Field::list(cursor.items().map(native_field).collect(), at),
+        Data::Null | Data::Map | Data::Skipped => Field { at: Some(at), ..Field::default() },
+    }
+}
