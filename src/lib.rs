@@ -5,6 +5,8 @@
 //! (with [`rule`]s judged by [`profile`]s) → [`suppress`] → [`report`]. See `docs/architecture.md`.
 
 pub mod adapt;
+pub mod check;
+pub mod discover;
 pub mod evaluate;
 pub mod model;
 pub mod parse;

@@ -151,15 +151,17 @@ impl RuleBook {
 
     /// Adds a rule that a user wrote. Everything wrong with it is said, prose and examples included.
     pub fn add_custom(&mut self, raw: &RawRule, path: &str) -> Result<(), Defect> {
-        for check in raw.when.iter().chain(&raw.check) {
-            condition::check_patterns(check)?;
-        }
         for (name, text) in [("title", &raw.title), ("message", &raw.message), ("help", &raw.help)] {
             if text.trim().is_empty() {
                 return Err(format!("`{name}` is empty"));
             }
         }
-        self.add(raw.logic(), Some(Box::new((raw.prose(), raw.examples.clone(), path.to_string()))))
+        self.add(raw.logic(), Some(Box::new((raw.prose(), raw.examples.clone(), path.to_string()))))?;
+        let valid = self.rule(&raw.id).map_or(Ok(()), Rule::validate);
+        if valid.is_err() {
+            self.rules.retain(|rule| rule.id != raw.id);
+        }
+        valid
     }
 
     fn add(&mut self, logic: RawLogic, own: Option<Box<(Prose, Vec<RawExample>, String)>>) -> Result<(), Defect> {
@@ -327,6 +329,17 @@ impl Rule {
             Some(own) => &own.2,
             None => PATHS.get(&self.id).map_or("", String::as_str),
         }
+    }
+
+    /// Checks what is otherwise checked on first use: patterns and expressions.
+    pub fn validate(&self) -> Result<(), Defect> {
+        for check in self.logic.when.iter().chain(&self.logic.check) {
+            condition::check_patterns(check)?;
+        }
+        for (_, form) in &self.compiled {
+            form.when.iter().chain([&form.check]).try_for_each(Conditions::validate)?;
+        }
+        self.native.iter().filter_map(|native| native.check.as_ref()).try_for_each(Conditions::validate)
     }
 
     /// The target kinds it judges; empty for rules on native documents.

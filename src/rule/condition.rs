@@ -168,6 +168,11 @@ impl Conditions {
                 .any(|op| matches!(op, Op::Max(Bound::Limit(_)) | Op::Min(Bound::Limit(_))))
     }
 
+    /// Parses the expression now, for rules that users write and in tests.
+    pub(crate) fn validate(&self) -> Result<(), Defect> {
+        self.expression.as_ref().map_or(Ok(()), |expression| expression.validate())
+    }
+
     /// True when an expression is among the conditions (its violations have no place of their own).
     pub(crate) fn has_expression(&self) -> bool {
         self.expression.is_some()

@@ -166,7 +166,7 @@ fn base_context() -> &'static Context<'static, 'static> {
     thread_local! {
         static BASE: &'static Context<'static, 'static> = Box::leak(Box::new({
             let mut context = Context::default();
-            context.add_function("matches", matches);
+            context.add_function("matches", matches).expect("a constant name and a supported signature");
             context
         }));
     }

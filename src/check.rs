@@ -1,0 +1,429 @@
+//! Checking one source: recognise, adapt, judge, resolve places. The library's main entry.
+
+use crate::adapt::Sink;
+use crate::discover;
+use crate::evaluate::{Judgement, Plan, Planned, ProfileSet, judge, judge_native};
+use crate::model::{At, DocumentFacts, Field, Target, TargetKind};
+use crate::parse::{Cursor, Data, Document, NodeId, NoteKind, Syntax};
+use crate::report::{DocumentRef, FileError, Finding, NotJudged, ProfileRef, Region, Related, TargetRef};
+use crate::rule::{Rule, message};
+use crate::source::{Source, Span, mask};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+/// What was found in one source.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Recognised documents.
+    pub documents: Vec<DocumentRef>,
+    /// Findings, sorted by offset, length, rule, profile, pointer.
+    pub findings: Vec<Finding>,
+    /// Rules that could not judge a target.
+    pub not_judged: Vec<NotJudged>,
+    /// Errors.
+    pub errors: Vec<FileError>,
+    /// Spans of known secrets in files with findings.
+    pub secrets: Vec<Span>,
+    /// Comments, for inline suppressions.
+    pub comments: Vec<Span>,
+    /// Family and generic profiles that were applied, with the reason.
+    pub profiles: BTreeSet<ProfileRef>,
+    /// Targets that every applicable rule could judge.
+    pub judged: u64,
+    /// Targets that some applicable rule could not judge.
+    pub not_judged_targets: u64,
+    /// True when some document was recognised.
+    pub recognised: bool,
+    /// Set when a rule itself is defective: `rule: why`.
+    pub defects: Vec<String>,
+}
+
+/// Checks one source under a plan at a time (`now`: seconds since 1970).
+pub fn check(plan: &Plan, source: &Arc<Source>, now: i64) -> Outcome {
+    let recognised = discover::recognise(source);
+    let mut run = Run::new(plan, source, now);
+    for error in &recognised.errors {
+        run.outcome.errors.push(FileError {
+            path: source.name().to_string(),
+            message: format!("not readable as {}: {}", recognised.syntax.name(), error.message),
+            region: Some(region(source, error.span)),
+        });
+    }
+    run.outcome.recognised = recognised.is_known();
+    for (document, known) in &recognised.documents {
+        run.outcome.comments.extend(&document.tree.comments);
+        if let Some((adapter, kind)) = known {
+            run.document(document, kind, |sink| adapter.adapt(document, kind, sink));
+        }
+    }
+    run.finish()
+}
+
+struct Run<'r> {
+    plan: &'r Plan,
+    source: &'r Arc<Source>,
+    now: i64,
+    outcome: Outcome,
+    kind: &'static str,
+    targets: u64,
+    /// Facts of the current document.
+    secrets: Vec<(String, Option<NodeId>)>,
+    secrets_expected: bool,
+    paging: Option<(NodeId, i64, NodeId, i64)>,
+    /// Documents (by their place) whose notes and secrets are taken already.
+    noted: HashSet<String>,
+    masked: HashSet<String>,
+    ordinals: HashMap<(usize, String), usize>,
+}
+
+impl<'r> Run<'r> {
+    fn new(plan: &'r Plan, source: &'r Arc<Source>, now: i64) -> Self {
+        Run {
+            plan,
+            source,
+            now,
+            outcome: Outcome::default(),
+            kind: "",
+            targets: 0,
+            secrets: vec![],
+            secrets_expected: false,
+            paging: None,
+            noted: HashSet::new(),
+            masked: HashSet::new(),
+            ordinals: HashMap::new(),
+        }
+    }
+
+    fn document(&mut self, document: &Document, kind: &'static str, adapt: impl FnOnce(&mut dyn Sink)) {
+        self.kind = kind;
+        self.targets = 0;
+        self.secrets.clear();
+        self.secrets_expected = false;
+        self.paging = None;
+        adapt(self);
+        let targets = self.targets;
+        self.facts(document);
+        self.native(document);
+        let path = self.source.name().to_string();
+        self.outcome.documents.push(DocumentRef { path, kind: kind.to_string(), targets });
+    }
+
+    /// Judges the document as a whole.
+    fn facts(&mut self, document: &Document) {
+        let mut facts = notes(document, 0);
+        facts.kind = Field::text(self.kind, None);
+        if let Some((shown, count, total, number)) = self.paging {
+            facts.paging_shown = Field::int(count, At::node(shown));
+            facts.paging_total = Field::int(number, At::node(total));
+        }
+        if !self.secrets.is_empty() {
+            let place = |node: &Option<NodeId>| node.map(At::node);
+            let items = self.secrets.iter().map(|(name, node)| Field::text(name.clone(), place(node))).collect();
+            facts.secrets = Field::list(items, self.secrets.iter().find_map(|(_, node)| place(node)));
+            facts.secrets_expected = Field::bool(self.secrets_expected, None);
+        }
+        let target = Target::new(TargetKind::Document, document.source.name(), facts);
+        self.judge(&[document], &target);
+    }
+
+    fn native(&mut self, document: &Document) {
+        let mut found = Vec::new();
+        judge_native(self.plan, document, self.kind, self.now, &mut |rule, planned, judgement| {
+            found.push((rule.id.clone(), planned.clone(), judgement));
+        });
+        let target = Target::new(TargetKind::Document, document.source.name(), DocumentFacts::default());
+        for (rule, planned, judgement) in found {
+            if let Some(rule) = self.plan.book.rule(&rule) {
+                self.take(&[document], &target, rule, &planned, judgement);
+            }
+        }
+    }
+
+    /// Judges a target and takes the outcomes; true when every applicable rule could judge it.
+    fn judge(&mut self, documents: &[&Document], target: &Target<'_>) -> bool {
+        let profiles = ProfileSet::of(self.plan, target);
+        let before = self.outcome.not_judged.len();
+        self.ordinals.clear();
+        let plan = self.plan;
+        let now = self.now;
+        judge(plan, target, &profiles, now, &mut |rule, planned, judgement| {
+            self.take(documents, target, rule, planned, judgement);
+        });
+        for (profile, why) in &profiles.shown {
+            let id = plan.book.profiles[*profile].id.clone();
+            self.outcome.profiles.insert(ProfileRef { id, why: why.clone() });
+        }
+        self.outcome.not_judged.len() == before
+    }
+
+    fn take(
+        &mut self,
+        documents: &[&Document],
+        target: &Target<'_>,
+        rule: &Rule,
+        planned: &Planned,
+        judgement: Judgement,
+    ) {
+        let target_ref = || TargetRef { kind: target.kind.name().to_string(), name: message::quote(&target.name) };
+        match judgement {
+            Judgement::Pass | Judgement::NotApplicable => {}
+            Judgement::Error(defect) => self.outcome.defects.push(format!("{}: {defect}", rule.id)),
+            Judgement::NotJudged { field, why } => {
+                let path = self.source.name().to_string();
+                let entry = NotJudged { rule: rule.id.clone(), path, target: target_ref(), field, why };
+                // The same rule under several profiles is one gap.
+                if self.outcome.not_judged.last() != Some(&entry) {
+                    self.outcome.not_judged.push(entry);
+                }
+            }
+            Judgement::Fail { at, field, message } => {
+                let finding = self.finding(documents, target, rule, planned, &at, field, message);
+                for document in documents {
+                    self.mask(document);
+                }
+                self.outcome.findings.push(finding);
+            }
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)] // the parts of one finding
+    fn finding(
+        &mut self,
+        documents: &[&Document],
+        target: &Target<'_>,
+        rule: &Rule,
+        planned: &Planned,
+        at: &[At],
+        field: &str,
+        message: String,
+    ) -> Finding {
+        let place = |at: At| {
+            let document = documents.get(at.document as usize).copied().unwrap_or(documents[0]);
+            Place::of(document.cursor(at.node))
+        };
+        let primary = place(at.first().copied().unwrap_or(target.at));
+        let mut related: Vec<Related> = at
+            .iter()
+            .skip(1)
+            .map(|&at| {
+                let place = place(at);
+                let path = self.source.name().to_string();
+                Related { message: "belongs to it".into(), path, region: place.region, pointer: place.pointer }
+            })
+            .collect();
+        if rule.logic.at.is_empty() && target.kind == TargetKind::Document {
+            related.extend(at.first().and_then(|at| self.earlier(documents[0], at.node)));
+        }
+        let profile = &self.plan.book.profiles[planned.profile];
+        let ordinal = self.ordinals.entry((planned.profile, format!("{} {field}", rule.id))).or_default();
+        *ordinal += 1;
+        let anchor = match target.identity.as_str() {
+            "" => format!("{}\0{}", self.source.name(), place(target.at).pointer),
+            identity => identity.to_string(),
+        };
+        let kind = target.kind.name();
+        let fingerprint = fingerprint(&[&rule.id, &profile.raw.family, kind, &anchor, field, &ordinal.to_string()]);
+        Finding {
+            rule: rule.id.clone(),
+            profile: profile.id.clone(),
+            severity: planned.severity,
+            default_severity: planned.default_severity,
+            message,
+            path: self.source.name().to_string(),
+            region: primary.region,
+            pointer: primary.pointer,
+            inner_pointer: primary.inner_pointer,
+            target: TargetRef { kind: kind.to_string(), name: message::quote(&target.name) },
+            requirements: rule.applications[planned.application].requirements.clone(),
+            related,
+            help: rule.prose().help.trim().to_string(),
+            fingerprint,
+            suppressed: None,
+        }
+    }
+
+    /// For a duplicate key, the place of its first occurrence.
+    fn earlier(&self, document: &Document, node: NodeId) -> Option<Related> {
+        let note = document.tree.notes.iter().find(|note| note.node == node)?;
+        let place = Place::of(document.cursor(note.other?));
+        let path = self.source.name().to_string();
+        Some(Related { message: "first stands here".into(), path, region: place.region, pointer: place.pointer })
+    }
+
+    /// Notes the spans of a document's secrets, once per document.
+    fn mask(&mut self, document: &Document) {
+        if document.decoded.is_none() && self.masked.insert(document.prefix.clone()) {
+            self.outcome.secrets.extend(secret_spans(document));
+        }
+    }
+
+    fn finish(mut self) -> Outcome {
+        let outcome = &mut self.outcome;
+        sort(&mut outcome.findings);
+        outcome.secrets.sort();
+        outcome.secrets.dedup();
+        outcome
+            .not_judged
+            .sort_by(|a, b| (&a.target.name, &a.rule, &a.field, &a.why).cmp(&(&b.target.name, &b.rule, &b.field, &b.why)));
+        outcome.not_judged.dedup();
+        outcome.defects.sort();
+        outcome.defects.dedup();
+        self.outcome
+    }
+}
+
+/// Puts findings into the order of every report.
+pub fn sort(findings: &mut [Finding]) {
+    findings.sort_by(|a, b| {
+        let key = |f: &Finding| (f.region.byte_offset, f.region.byte_length);
+        (&a.path, key(a), &a.rule, &a.profile, &a.pointer, &a.inner_pointer, &a.fingerprint).cmp(&(
+            &b.path,
+            key(b),
+            &b.rule,
+            &b.profile,
+            &b.pointer,
+            &b.inner_pointer,
+            &b.fingerprint,
+        ))
+    });
+}
+
+impl Sink for Run<'_> {
+    fn target(&mut self, documents: &[&Document], target: Target<'_>) {
+        self.targets += 1;
+        for (index, document) in documents.iter().enumerate() {
+            let nested = !document.prefix.is_empty() || document.decoded.is_some();
+            if nested && !document.tree.notes.is_empty() && self.noted.insert(place_of_root(document)) {
+                let facts = notes(document, index as u8);
+                let at = At::ROOT.of_document(index as u8);
+                let whole = Target { at, ..Target::new(TargetKind::Document, target.name.clone(), facts) };
+                self.judge(documents, &whole);
+            }
+        }
+        match self.judge(documents, &target) {
+            true => self.outcome.judged += 1,
+            false => self.outcome.not_judged_targets += 1,
+        }
+    }
+
+    fn secret(&mut self, document: &Document, node: NodeId) {
+        let cursor = document.cursor(node);
+        if document.decoded.is_none() {
+            self.outcome.secrets.push(cursor.span());
+        }
+        let own = document.prefix.is_empty() && document.decoded.is_none();
+        self.secrets.push((cursor.key().unwrap_or("value").to_string(), own.then_some(node)));
+    }
+
+    fn error(&mut self, document: &Document, node: NodeId, message: String) {
+        let region = Some(Place::of(document.cursor(node)).region);
+        self.outcome.errors.push(FileError { path: self.source.name().to_string(), message, region });
+    }
+
+    fn paging(&mut self, shown: NodeId, shown_count: i64, total: (NodeId, i64)) {
+        self.paging = Some((shown, shown_count, total.0, total.1));
+    }
+
+    fn secrets_expected(&mut self) {
+        self.secrets_expected = true;
+    }
+}
+
+/// What a document's reader noticed, as facts.
+fn notes(document: &Document, index: u8) -> DocumentFacts<'static> {
+    let of = |kind: NoteKind| -> Field<'static> {
+        let noted = document.tree.notes.iter().filter(|note| note.kind == kind);
+        let items: Vec<Field<'static>> = noted
+            .map(|note| {
+                let cursor = document.cursor(note.node);
+                let text = match kind {
+                    NoteKind::DuplicateKey => cursor.key().unwrap_or_default(),
+                    NoteKind::AmbiguousScalar | NoteKind::LoneSurrogate => cursor.scalar_text().unwrap_or_default(),
+                };
+                Field::text(text.to_string(), At::node(note.node).of_document(index))
+            })
+            .collect();
+        if items.is_empty() { Field::default() } else { Field::list(items, None) }
+    };
+    DocumentFacts {
+        duplicate_keys: of(NoteKind::DuplicateKey),
+        ambiguous_scalars: of(NoteKind::AmbiguousScalar),
+        ..DocumentFacts::default()
+    }
+}
+
+fn place_of_root(document: &Document) -> String {
+    let outer = document.decoded.as_ref().map(|decoded| (&decoded.outer_pointer, decoded.span));
+    format!("{outer:?}{}", document.prefix)
+}
+
+/// Where a node stands in the file the user has.
+struct Place {
+    region: Region,
+    pointer: String,
+    inner_pointer: Option<String>,
+}
+
+impl Place {
+    fn of(cursor: Cursor<'_>) -> Self {
+        let document = cursor.document;
+        let span = visible(cursor);
+        let pointer = document.pointer(cursor.id);
+        match &document.decoded {
+            None => Place { region: region(&document.source, span), pointer, inner_pointer: None },
+            Some(decoded) => Place {
+                region: region(&decoded.outer, decoded.outer_span(span)),
+                pointer: decoded.outer_pointer.clone(),
+                inner_pointer: Some(pointer),
+            },
+        }
+    }
+}
+
+/// The bytes to point at: the value, or the opening bracket of a container over several lines.
+fn visible(cursor: Cursor<'_>) -> Span {
+    let span = cursor.span();
+    let container = matches!(cursor.data(), Data::Map | Data::Seq | Data::Skipped);
+    let text = cursor.document.source.slice(span);
+    match text.find('\n') {
+        Some(_) if container && matches!(cursor.document.syntax, Syntax::Json | Syntax::Jwt) => {
+            Span { start: span.start, end: span.start + 1 }
+        }
+        Some(end) if container => Span { start: span.start, end: span.start + end as u32 },
+        _ => span,
+    }
+}
+
+fn region(source: &Source, span: Span) -> Region {
+    let start = source.position(span.start as usize);
+    Region::new(start, source.position(span.end as usize), span.start as usize, span.len())
+}
+
+/// Values that must never be shown: what stands under a secret's name, and private members of keys.
+fn secret_spans(document: &Document) -> Vec<Span> {
+    let mut found = Vec::new();
+    for id in document.tree.ids() {
+        let cursor = document.cursor(id);
+        let (Some(key), Some(text)) = (cursor.key(), cursor.scalar_text()) else { continue };
+        let private = mask::is_private_jwk_member(key)
+            && document.tree.parent(id).is_some_and(|parent| document.cursor(parent).has("kty"));
+        // Of a JWT only the signature is secret, and the masked view knows its shape; a refresh token is all secret.
+        let jwt = crate::parse::jwt::looks_like_jwt(text) && !key.to_ascii_lowercase().contains("refresh");
+        if private || (mask::is_secret_key(key) && !jwt && cursor.as_str().is_some()) {
+            found.push(cursor.span());
+        }
+    }
+    found
+}
+
+/// Stable identity of a finding: never message, offsets, checked value or a secret.
+fn fingerprint(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    hash.update(b"1");
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,95 @@
+//! Finding inputs and recognising what they are, by content.
+
+#[cfg(feature = "cli")]
+pub mod walk;
+
+use crate::adapt::{self, Adapter};
+use crate::parse::{Document, ParseError, Syntax, jwt, parse};
+use crate::source::Source;
+use std::sync::Arc;
+
+/// Files above this size are only read when they are JSON, whose large lists are read element by element.
+const MAX_WHOLE: usize = 16 << 20;
+
+/// What a source turned out to be.
+pub struct Recognised {
+    /// Its documents, each with the adapter and kind that recognised it, in order.
+    pub documents: Vec<(Document, Option<(&'static dyn Adapter, &'static str)>)>,
+    /// Where its syntax is broken.
+    pub errors: Vec<ParseError>,
+    /// The syntax it was read in.
+    pub syntax: Syntax,
+}
+
+impl Recognised {
+    /// True when some document is of a known kind.
+    pub fn is_known(&self) -> bool {
+        self.documents.iter().any(|(_, kind)| kind.is_some())
+    }
+}
+
+/// Parses a source in the syntax its content shows and asks the adapters what it is.
+pub fn recognise(source: &Arc<Source>) -> Recognised {
+    let syntax = syntax_of(source.text());
+    if source.text().trim().is_empty() {
+        let error = ParseError::at(0, "the file is empty");
+        return Recognised { documents: vec![], errors: vec![error], syntax };
+    }
+    if source.text().len() > MAX_WHOLE && syntax != Syntax::Json {
+        let message = format!("larger than {} MiB; only JSON lists are read beyond that", MAX_WHOLE >> 20);
+        return Recognised { documents: vec![], errors: vec![ParseError::at(0, message)], syntax };
+    }
+    let (documents, errors) = parse(source, syntax);
+    let documents = documents.into_iter().map(|document| {
+        let kind = adapt::recognise(&document);
+        (document, kind)
+    });
+    Recognised { documents: documents.collect(), errors, syntax }
+}
+
+/// The syntax a text is written in, judged by its first characters and lines.
+pub fn syntax_of(text: &str) -> Syntax {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let start = text.trim_start();
+    let first_line = start.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#')).unwrap_or_default();
+    match start.as_bytes() {
+        [b'{', b'{' | b'%', ..] => Syntax::Yaml, // an unrendered template; its reader says so
+        [b'{' | b'[', ..] => Syntax::Json,
+        [b'<', ..] => Syntax::Xml,
+        _ if jwt::looks_like_jwt(first_line) => Syntax::Jwt,
+        _ if is_env(start) => Syntax::Env,
+        _ => Syntax::Yaml,
+    }
+}
+
+/// True when the lines are assignments to upper-case names, as in env files.
+fn is_env(text: &str) -> bool {
+    let assignment = |line: &str| {
+        let line = line.strip_prefix("export ").unwrap_or(line);
+        line.split_once('=').is_some_and(|(name, _)| {
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+        })
+    };
+    let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with(['#', ';'])).take(20);
+    let (yes, no): (Vec<&str>, Vec<&str>) = lines.partition(|line| assignment(line));
+    yes.len() > no.len()
+}
+
+/// Words that only files of this field hold: a broken file with one of them is worth an error even when nobody
+/// named it, since skipping it would look like a pass.
+pub fn is_telltale(text: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "\"client_id\"",
+        "\"clientId\"",
+        "\"redirect_uris\"",
+        "\"redirectUris\"",
+        "_validity_seconds",
+        "\"jwks_uri\"",
+        "\"access_token\"",
+        "\"wlcg.ver\"",
+        "\"kty\"",
+        "token_endpoint",
+    ];
+    let head = &text.as_bytes()[..text.len().min(64 << 10)];
+    WORDS.iter().any(|word| memchr::memmem::find(head, word.as_bytes()).is_some())
+}

@@ -1,0 +1,151 @@
+//! Walking the file system: named paths, trees, and reading files that may be anything.
+
+use crate::source::{DecodeError, MAX_SOURCE_BYTES, Source};
+use std::fs::{self, File, OpenOptions};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// One input to check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    /// Where to open it; `-` is standard input.
+    pub path: PathBuf,
+    /// Name for reports, with `/` separators.
+    pub name: String,
+    /// True when the user named it (as opposed to finding it in a tree).
+    pub named: bool,
+}
+
+/// A path that could not be walked or read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Name for reports.
+    pub name: String,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+/// What a set of paths holds, sorted by name.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Files to check.
+    pub inputs: Vec<Input>,
+    /// Paths that could not be walked.
+    pub unreadable: Vec<Unreadable>,
+    /// Links, sockets, pipes and devices met in trees and left alone.
+    pub skipped: u64,
+}
+
+/// The name of a path in reports.
+pub fn name_of(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let text = text.strip_prefix("./").unwrap_or(&text);
+    text.replace('\\', "/")
+}
+
+/// Expands paths: files are taken as they are, folders are walked. `.gitignore` counts and `.git` is left out; hidden
+/// files are read, since `.well-known` is one. Links inside a tree are not followed.
+pub fn walk(paths: &[PathBuf], ignored: &dyn Fn(&Path, bool) -> bool) -> Found {
+    let mut found = Found::default();
+    for path in paths {
+        if path.as_os_str() == "-" {
+            found.inputs.push(Input { path: path.clone(), name: "<stdin>".into(), named: true });
+            continue;
+        }
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => walk_tree(path, ignored, &mut found),
+            // Anything else is opened, and refused there with the reason when it is no regular file.
+            Ok(_) => found.inputs.push(Input { path: path.clone(), name: name_of(path), named: true }),
+            Err(error) => {
+                let message = describe(&error, path);
+                found.unreadable.push(Unreadable { name: name_of(path), message });
+            }
+        }
+    }
+    found.inputs.sort_by(|a, b| (&a.name, b.named).cmp(&(&b.name, a.named)));
+    found.inputs.dedup_by(|a, b| a.path == b.path);
+    found
+}
+
+fn walk_tree(root: &Path, ignored: &dyn Fn(&Path, bool) -> bool, found: &mut Found) {
+    let mut builder = ignore::WalkBuilder::new(root);
+    builder.hidden(false).follow_links(false).require_git(false).sort_by_file_name(Ord::cmp);
+    builder.filter_entry(|entry| entry.file_name() != ".git");
+    for entry in builder.build() {
+        match entry {
+            Ok(entry) => {
+                let Some(kind) = entry.file_type() else { continue };
+                if ignored(entry.path(), kind.is_dir()) || kind.is_dir() {
+                    continue;
+                }
+                if kind.is_file() {
+                    let path = entry.into_path();
+                    found.inputs.push(Input { name: name_of(&path), path, named: false });
+                } else {
+                    found.skipped += 1;
+                }
+            }
+            Err(error) => {
+                let name = match &error {
+                    ignore::Error::WithPath { path, .. } => name_of(path),
+                    _ => name_of(root),
+                };
+                let message = match error.io_error() {
+                    Some(error) => describe(error, root),
+                    None => "cannot be walked: a loop of links, or a broken ignore file".to_string(),
+                };
+                found.unreadable.push(Unreadable { name, message });
+            }
+        }
+    }
+}
+
+/// Reads an input. Only regular files are opened, so that a pipe or device never blocks; the descriptor that was
+/// examined is the one that is read.
+pub fn read(input: &Input) -> Result<Source, Unreadable> {
+    let fail = |message: String| Unreadable { name: input.name.clone(), message };
+    let mut bytes = Vec::new();
+    let limit = MAX_SOURCE_BYTES;
+    if input.path.as_os_str() == "-" {
+        let read = std::io::stdin().lock().take(limit + 1).read_to_end(&mut bytes);
+        read.map_err(|error| fail(format!("standard input: {error}")))?;
+    } else {
+        let mut file = open(&input.path).map_err(|error| fail(describe(&error, &input.path)))?;
+        let metadata = file.metadata().map_err(|error| fail(describe(&error, &input.path)))?;
+        if !metadata.is_file() {
+            return Err(fail("not a regular file (a folder, pipe, socket or device); use `-` to read a pipe".into()));
+        }
+        bytes.reserve(usize::try_from(metadata.len().min(limit)).unwrap_or(0) + 1);
+        let read = Read::by_ref(&mut file).take(limit + 1).read_to_end(&mut bytes);
+        read.map_err(|error| fail(describe(&error, &input.path)))?;
+    }
+    if bytes.len() as u64 > limit {
+        return Err(fail(format!("larger than {} GiB; split it", limit >> 30)));
+    }
+    Source::from_bytes(input.name.clone(), bytes).map_err(|DecodeError { message, position, .. }| {
+        fail(format!("line {}, column {}: {message}", position.line, position.column))
+    })
+}
+
+fn open(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        // A FIFO without a writer, or a terminal, must not block the run.
+        options.custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+    }
+    options.open(path)
+}
+
+fn describe(error: &std::io::Error, path: &Path) -> String {
+    use std::io::ErrorKind;
+    match error.kind() {
+        ErrorKind::NotFound if fs::symlink_metadata(path).is_ok() => "a link that leads nowhere".into(),
+        ErrorKind::NotFound => "there is no such file; check the path".into(),
+        ErrorKind::PermissionDenied => "no permission to read it; run as a user who may, or leave it out".into(),
+        _ if error.raw_os_error() == Some(libc::ELOOP) => "a loop of links".into(),
+        _ => format!("cannot be read: {error}"),
+    }
+}
