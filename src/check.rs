@@ -33,6 +33,8 @@ pub struct Outcome {
     pub judged: u64,
     /// Targets that some applicable rule could not judge.
     pub not_judged_targets: u64,
+    /// Judgements that found nothing wrong.
+    pub passed: u64,
     /// True when some document was recognised.
     pub recognised: bool,
     /// Set when a rule itself is defective: `rule: why`.
@@ -167,7 +169,8 @@ impl<'r> Run<'r> {
     ) {
         let target_ref = || TargetRef { kind: target.kind.name().to_string(), name: message::quote(&target.name) };
         match judgement {
-            Judgement::Pass | Judgement::NotApplicable => {}
+            Judgement::Pass => self.outcome.passed += 1,
+            Judgement::NotApplicable => {}
             Judgement::Error(defect) => self.outcome.defects.push(format!("{}: {defect}", rule.id)),
             Judgement::NotJudged { field, why } => {
                 let path = self.source.name().to_string();

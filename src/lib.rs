@@ -14,3 +14,7 @@ pub mod profile;
 pub mod report;
 pub mod rule;
 pub mod source;
+pub mod trial;
+
+#[cfg(feature = "cli")]
+pub mod cli;

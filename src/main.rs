@@ -1,1 +1,7 @@
-fn main() {}
+//! The `tokenvet` command; everything is in the library's `cli` module.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tokenvet::cli::main()
+}

@@ -134,7 +134,8 @@ fn open(path: &Path) -> std::io::Result<File> {
     {
         use std::os::unix::fs::OpenOptionsExt;
         // A FIFO without a writer, or a terminal, must not block the run.
-        options.custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+        options.custom_flags(flags.bits() as i32);
     }
     options.open(path)
 }
@@ -145,7 +146,7 @@ fn describe(error: &std::io::Error, path: &Path) -> String {
         ErrorKind::NotFound if fs::symlink_metadata(path).is_ok() => "a link that leads nowhere".into(),
         ErrorKind::NotFound => "there is no such file; check the path".into(),
         ErrorKind::PermissionDenied => "no permission to read it; run as a user who may, or leave it out".into(),
-        _ if error.raw_os_error() == Some(libc::ELOOP) => "a loop of links".into(),
+        _ if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => "a loop of links".into(),
         _ => format!("cannot be read: {error}"),
     }
 }

@@ -1,0 +1,217 @@
+//! Arguments of every subcommand.
+
+use crate::report::Format;
+use crate::rule::Severity;
+use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Vets a token trust fabric: tokens, clients, issuers and the services that accept them.
+#[derive(Debug, Parser)]
+#[command(name = "tokenvet", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Only paths? Then `check` is meant: tokenvet clients.json")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Check files and trees (the default when only paths are given)
+    Check(CheckArgs),
+    /// Explain a rule or a requirement
+    Explain(ExplainArgs),
+    /// List rules and document kinds
+    Rules(RulesArgs),
+    /// List and show profiles
+    Profile(ProfileArgs),
+    /// Run the examples of rule files
+    Test(TestArgs),
+    /// Print a JSON Schema for editors
+    Schema(SchemaArgs),
+    /// Print shell completions
+    Completions(CompletionsArgs),
+}
+
+impl Args {
+    /// Inserts `check` when the first argument is neither a subcommand nor a request for help or version.
+    pub(super) fn with_default_command(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = arguments.collect();
+        let command = Args::command();
+        let known = |text: &str| text == "help" || command.get_subcommands().any(|sub| sub.get_name() == text);
+        let asks = |text: &str| matches!(text, "-h" | "--help" | "-V" | "--version");
+        if let Some(first) = arguments.get(1)
+            && !first.to_str().is_some_and(|text| known(text) || asks(text))
+        {
+            arguments.insert(1, "check".into());
+        }
+        arguments
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct CheckArgs {
+    /// Files and folders; `-` is standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+
+    /// Judge by this profile (`wlcg@1.3`, `wlcg@^1`); repeats. Default: what each target shows
+    #[arg(long, short, value_name = "PROFILE", help_heading = "What to judge by")]
+    pub(super) profile: Vec<String>,
+    /// Additional rule files or folders
+    #[arg(long, value_name = "PATH", help_heading = "What to judge by")]
+    pub(super) rules: Vec<PathBuf>,
+    /// Run only this rule; repeats
+    #[arg(long, value_name = "RULE", help_heading = "What to judge by")]
+    pub(super) only: Vec<String>,
+    /// Leave this rule out; repeats
+    #[arg(long, value_name = "RULE", help_heading = "What to judge by")]
+    pub(super) ignore: Vec<String>,
+    /// Judge as if this were now (RFC 3339), for repeatable runs
+    #[arg(long, value_name = "RFC3339", help_heading = "What to judge by")]
+    pub(super) now: Option<String>,
+
+    /// Output format on standard output
+    #[arg(long, short, value_name = "FORMAT", help_heading = "Output", value_parser = parse_format)]
+    pub(super) format: Vec<Format>,
+    /// Also write a report to a file (`sarif=out.sarif`); repeats
+    #[arg(long, short, value_name = "FORMAT=PATH", help_heading = "Output")]
+    pub(super) output: Vec<String>,
+    /// Show every finding with its snippet
+    #[arg(long, help_heading = "Output")]
+    pub(super) all: bool,
+    /// Colours
+    #[arg(long, value_enum, default_value_t = Color::Auto, help_heading = "Output")]
+    pub(super) color: Color,
+
+    /// Exit 1 when a finding is at least this bad
+    #[arg(long, value_enum, default_value_t = FailOn::Error, help_heading = "Exit code")]
+    pub(super) fail_on: FailOn,
+    /// Exit 1 also when something could not be judged
+    #[arg(long, help_heading = "Exit code")]
+    pub(super) fail_on_unknown: bool,
+    /// What a named file is that nothing recognises
+    #[arg(long, value_enum, default_value_t = Unrecognised::Error, help_heading = "Exit code")]
+    pub(super) unrecognised: Unrecognised,
+
+    /// Worker threads; 0 takes one per core
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(super) threads: usize,
+}
+
+fn parse_format(text: &str) -> Result<Format, String> {
+    text.parse().map_err(|error: crate::report::UnknownFormat| error.to_string())
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    /// When standard output is a terminal and NO_COLOR is not set
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FailOn {
+    Error,
+    Warning,
+    Note,
+    Never,
+}
+
+impl FailOn {
+    /// True when this severity makes the run fail.
+    pub(super) fn includes(self, severity: Severity) -> bool {
+        match self {
+            FailOn::Error => severity >= Severity::Error,
+            FailOn::Warning => severity >= Severity::Warning,
+            FailOn::Note => true,
+            FailOn::Never => false,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Unrecognised {
+    /// An error (exit code 2)
+    Error,
+    /// Counted as skipped
+    Skip,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ExplainArgs {
+    /// A rule (`token-without-kid`) or requirement (`WLCG-TOK-006`)
+    pub(super) id: String,
+    /// Additional rule files or folders
+    #[arg(long, value_name = "PATH")]
+    pub(super) rules: Vec<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct RulesArgs {
+    #[command(subcommand)]
+    pub(super) what: Option<RulesCommand>,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(super) enum RulesCommand {
+    /// Every rule with its targets, profiles and severity
+    List,
+    /// Every document kind that is recognised, and what it yields
+    Kinds,
+    /// Every target kind with its fields
+    Fields,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ProfileArgs {
+    #[command(subcommand)]
+    pub(super) what: Option<ProfileCommand>,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(super) enum ProfileCommand {
+    /// Every profile
+    List,
+    /// One profile: limits, rules, requirements
+    Show {
+        /// `wlcg@1.3`, a range, or a family for its newest version
+        profile: String,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct TestArgs {
+    /// Rule files or folders
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct SchemaArgs {
+    /// Which file the schema describes
+    #[arg(value_enum)]
+    pub(super) what: SchemaKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaKind {
+    /// Rule files
+    Rule,
+    /// `tokenvet.yaml`
+    Policy,
+    /// `--format json`
+    Report,
+    /// Profiles
+    Profile,
+    /// Requirement ledgers
+    Ledger,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub(super) shell: clap_complete::Shell,
+}
