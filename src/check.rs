@@ -9,7 +9,7 @@ use crate::report::{DocumentRef, FileError, Finding, NotJudged, ProfileRef, Regi
 use crate::rule::{Rule, message};
 use crate::source::{Source, Span, mask};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// What was found in one source.
@@ -17,6 +17,8 @@ use std::sync::Arc;
 pub struct Outcome {
     /// Recognised documents.
     pub documents: Vec<DocumentRef>,
+    /// Number of targets by kind.
+    pub targets: BTreeMap<String, u64>,
     /// Findings, sorted by offset, length, rule, profile, pointer.
     pub findings: Vec<Finding>,
     /// Rules that could not judge a target.
@@ -256,8 +258,8 @@ impl<'r> Run<'r> {
 
     /// Notes the spans of a document's secrets, once per document.
     fn mask(&mut self, document: &Document) {
-        if document.decoded.is_none() && self.masked.insert(document.prefix.clone()) {
-            self.outcome.secrets.extend(secret_spans(document));
+        if self.masked.insert(place_of_root(document)) {
+            self.outcome.secrets.extend(secret_spans(document).into_iter().map(|span| outer_span(document, span)));
         }
     }
 
@@ -266,9 +268,9 @@ impl<'r> Run<'r> {
         sort(&mut outcome.findings);
         outcome.secrets.sort();
         outcome.secrets.dedup();
-        outcome
-            .not_judged
-            .sort_by(|a, b| (&a.target.name, &a.rule, &a.field, &a.why).cmp(&(&b.target.name, &b.rule, &b.field, &b.why)));
+        outcome.not_judged.sort_by(|a, b| {
+            (&a.target.name, &a.rule, &a.field, &a.why).cmp(&(&b.target.name, &b.rule, &b.field, &b.why))
+        });
         outcome.not_judged.dedup();
         outcome.defects.sort();
         outcome.defects.dedup();
@@ -295,6 +297,7 @@ pub fn sort(findings: &mut [Finding]) {
 impl Sink for Run<'_> {
     fn target(&mut self, documents: &[&Document], target: Target<'_>) {
         self.targets += 1;
+        *self.outcome.targets.entry(target.kind.name().to_string()).or_default() += 1;
         for (index, document) in documents.iter().enumerate() {
             let nested = !document.prefix.is_empty() || document.decoded.is_some();
             if nested && !document.tree.notes.is_empty() && self.noted.insert(place_of_root(document)) {
@@ -312,9 +315,7 @@ impl Sink for Run<'_> {
 
     fn secret(&mut self, document: &Document, node: NodeId) {
         let cursor = document.cursor(node);
-        if document.decoded.is_none() {
-            self.outcome.secrets.push(cursor.span());
-        }
+        self.outcome.secrets.push(outer_span(document, cursor.span()));
         let own = document.prefix.is_empty() && document.decoded.is_none();
         self.secrets.push((cursor.key().unwrap_or("value").to_string(), own.then_some(node)));
     }
@@ -376,7 +377,7 @@ impl Place {
         match &document.decoded {
             None => Place { region: region(&document.source, span), pointer, inner_pointer: None },
             Some(decoded) => Place {
-                region: region(&decoded.outer, decoded.outer_span(span)),
+                region: region(&decoded.outer, outer_span(document, span)),
                 pointer: decoded.outer_pointer.clone(),
                 inner_pointer: Some(pointer),
             },
@@ -396,6 +397,11 @@ fn visible(cursor: Cursor<'_>) -> Span {
         Some(end) if container => Span { start: span.start, end: span.start + end as u32 },
         _ => span,
     }
+}
+
+/// The bytes of the user's file that hold a span of a document.
+fn outer_span(document: &Document, span: Span) -> Span {
+    document.decoded.as_ref().map_or(span, |decoded| decoded.outer_span(span))
 }
 
 fn region(source: &Source, span: Span) -> Region {

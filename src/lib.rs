@@ -13,6 +13,7 @@ pub mod parse;
 pub mod profile;
 pub mod report;
 pub mod rule;
+pub mod schema;
 pub mod source;
 pub mod trial;
 

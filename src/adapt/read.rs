@@ -193,7 +193,7 @@ impl<'d> Reader<'d> {
 }
 
 /// How a JSON type is called in messages.
-pub fn type_name(cursor: Cursor<'_>) -> &'static str {
+pub(super) fn type_name(cursor: Cursor<'_>) -> &'static str {
     match cursor.data() {
         Data::Null => "null",
         Data::Bool(_) => "a boolean",

@@ -199,8 +199,6 @@ pub(super) struct SchemaArgs {
 pub(super) enum SchemaKind {
     /// Rule files
     Rule,
-    /// `tokenvet.yaml`
-    Policy,
     /// `--format json`
     Report,
     /// Profiles

@@ -19,6 +19,8 @@ pub(super) enum Exit {
 pub(super) enum Failure {
     /// Exit 2 with this message.
     Usage(String),
+    /// Exit 2; the text is complete as it stands.
+    Reported(String),
     /// The reader of our output went away, which is its right; the exit code known so far stands.
     BrokenPipe(Exit),
 }

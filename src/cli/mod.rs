@@ -6,6 +6,8 @@ mod exit;
 mod explain;
 mod list;
 mod output;
+mod problem;
+mod rules;
 mod schema;
 mod test;
 
@@ -40,11 +42,38 @@ pub fn main() -> ExitCode {
     match result {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(exit::Failure::BrokenPipe(exit)) => ExitCode::from(exit as u8),
+        Err(exit::Failure::Reported(text)) => {
+            let _ = write!(std::io::stderr(), "{text}");
+            ExitCode::from(Exit::Usage as u8)
+        }
         Err(exit::Failure::Usage(message)) => {
             let _ = writeln!(std::io::stderr(), "tokenvet: {}", crate::report::text::visible(&message));
             ExitCode::from(Exit::Usage as u8)
         }
     }
+}
+
+/// The clock of the run: `--now`, else the system's.
+fn clock(now: Option<&str>) -> Result<jiff::Timestamp, exit::Failure> {
+    match now {
+        None => Ok(jiff::Timestamp::now()),
+        Some(text) => text.parse().map_err(|_| {
+            exit::Failure::Usage(format!("--now {text}: write RFC 3339 with a zone, for example 2026-01-31T12:00:00Z"))
+        }),
+    }
+}
+
+/// How text formats look on this terminal.
+fn look(color: args::Color, all: bool) -> crate::report::Options {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
+    let terminal = check::stdout_is_terminal();
+    let color = match color {
+        args::Color::Always => true,
+        args::Color::Never => false,
+        args::Color::Auto => set("CLICOLOR_FORCE") || (terminal && !set("NO_COLOR")),
+    };
+    let width = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(100);
+    crate::report::Options { color, width: width.clamp(40, 120), all, ..Default::default() }
 }
 
 /// A panic names its place in our sources and nothing else: its message might quote input.

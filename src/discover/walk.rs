@@ -23,6 +23,8 @@ pub struct Unreadable {
     pub name: String,
     /// What is wrong and what to do.
     pub message: String,
+    /// True when the file could be opened but its content is no text (binary, another encoding).
+    pub content: bool,
 }
 
 /// What a set of paths holds, sorted by name.
@@ -58,7 +60,7 @@ pub fn walk(paths: &[PathBuf], ignored: &dyn Fn(&Path, bool) -> bool) -> Found {
             Ok(_) => found.inputs.push(Input { path: path.clone(), name: name_of(path), named: true }),
             Err(error) => {
                 let message = describe(&error, path);
-                found.unreadable.push(Unreadable { name: name_of(path), message });
+                found.unreadable.push(Unreadable { name: name_of(path), message, content: false });
             }
         }
     }
@@ -94,7 +96,7 @@ fn walk_tree(root: &Path, ignored: &dyn Fn(&Path, bool) -> bool, found: &mut Fou
                     Some(error) => describe(error, root),
                     None => "cannot be walked: a loop of links, or a broken ignore file".to_string(),
                 };
-                found.unreadable.push(Unreadable { name, message });
+                found.unreadable.push(Unreadable { name, message, content: false });
             }
         }
     }
@@ -103,7 +105,7 @@ fn walk_tree(root: &Path, ignored: &dyn Fn(&Path, bool) -> bool, found: &mut Fou
 /// Reads an input. Only regular files are opened, so that a pipe or device never blocks; the descriptor that was
 /// examined is the one that is read.
 pub fn read(input: &Input) -> Result<Source, Unreadable> {
-    let fail = |message: String| Unreadable { name: input.name.clone(), message };
+    let fail = |message: String| Unreadable { name: input.name.clone(), message, content: false };
     let mut bytes = Vec::new();
     let limit = MAX_SOURCE_BYTES;
     if input.path.as_os_str() == "-" {
@@ -123,7 +125,8 @@ pub fn read(input: &Input) -> Result<Source, Unreadable> {
         return Err(fail(format!("larger than {} GiB; split it", limit >> 30)));
     }
     Source::from_bytes(input.name.clone(), bytes).map_err(|DecodeError { message, position, .. }| {
-        fail(format!("line {}, column {}: {message}", position.line, position.column))
+        let message = format!("line {}, column {}: {message}", position.line, position.column);
+        Unreadable { content: true, ..fail(message) }
     })
 }
 

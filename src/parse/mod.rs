@@ -9,6 +9,7 @@ pub mod json;
 pub mod jwt;
 mod nested;
 mod tree;
+pub mod typed;
 pub mod xml;
 pub mod yaml;
 

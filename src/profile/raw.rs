@@ -145,6 +145,20 @@ pub enum Level {
     Informative,
 }
 
+impl Level {
+    /// The RFC 2119 words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Must => "MUST",
+            Level::MustNot => "MUST NOT",
+            Level::Should => "SHOULD",
+            Level::ShouldNot => "SHOULD NOT",
+            Level::May => "MAY",
+            Level::Informative => "INFORMATIVE",
+        }
+    }
+}
+
 /// What a level rests on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -1,7 +1,8 @@
 //! `human`: for a person at a terminal. Snippets come from miette; what stands around them is ours.
 
 use super::excerpt::Excerpt;
-use super::{Checked, FileError, Finding, Options, Reporter, RuleBook, Run, View, text};
+use super::text::wrapped;
+use super::{Checked, FileError, Finding, Options, Region, Reporter, RuleBook, Run, TargetRef, View, text};
 use crate::rule::Severity;
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, SourceSpan, SpanContents};
 use miette::{ThemeCharacters, ThemeStyles};
@@ -234,6 +235,37 @@ fn snippet(finding: &Finding, excerpt: Option<Excerpt>, options: Options) -> Str
     }
 }
 
+/// A problem in one of the user's own tokenvet files, drawn like a finding: the first line of `message` is the
+/// heading, further lines follow the snippet.
+pub fn problem(view: &View<'_>, region: &Region, message: &str, options: Options) -> String {
+    let (heading, rest) = message.split_once('\n').unwrap_or((message, ""));
+    let finding = Finding {
+        rule: String::new(),
+        profile: String::new(),
+        severity: Severity::Error,
+        default_severity: Severity::Error,
+        message: heading.to_owned(),
+        path: view.name().to_owned(),
+        region: *region,
+        pointer: String::new(),
+        inner_pointer: None,
+        target: TargetRef { kind: String::new(), name: String::new() },
+        requirements: vec![],
+        related: vec![],
+        help: String::new(),
+        fingerprint: String::new(),
+        suppressed: None,
+    };
+    let excerpt = Excerpt::new(view, region, 1, options.width.saturating_sub(12));
+    let mut out = snippet(&finding, excerpt, options);
+    for line in rest.lines() {
+        out.push_str("  ");
+        out.push_str(&text::visible(line));
+        out.push('\n');
+    }
+    out
+}
+
 /// A finding as miette sees it.
 #[derive(Debug)]
 struct Shown {
@@ -324,35 +356,6 @@ impl miette::SourceCode for Snippet {
             lines,
         )))
     }
-}
-
-/// Words filled into lines of at most `width` characters; longer words are broken.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let width = width.max(16);
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    let mut used = 0;
-    for word in text.split_whitespace() {
-        let length = word.chars().count();
-        if used > 0 && used + 1 + length > width {
-            lines.push(std::mem::take(&mut line));
-            used = 0;
-        }
-        if used > 0 {
-            line.push(' ');
-            used += 1;
-        }
-        for c in word.chars() {
-            if used == width {
-                lines.push(std::mem::take(&mut line));
-                used = 0;
-            }
-            line.push(c);
-            used += 1;
-        }
-    }
-    lines.push(line);
-    lines
 }
 
 impl<W: io::Write> Reporter for Human<'_, W> {

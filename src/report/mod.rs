@@ -23,7 +23,7 @@ pub use format::{Format, Options, UnknownFormat, reporter};
 pub use github::Github;
 pub use gitlab::Gitlab;
 #[cfg(feature = "cli")]
-pub use human::Human;
+pub use human::{Human, problem};
 pub use json::{Json, JsonReport, SCHEMA_VERSION, Tool};
 pub use jsonl::Jsonl;
 pub use junit::Junit;

@@ -102,10 +102,12 @@ static RULES: &str = include_str!(concat!(env!("OUT_DIR"), "/rules.json"));
 static PROFILES: &str = include_str!(concat!(env!("OUT_DIR"), "/profiles.json"));
 static LEDGERS: &str = include_str!(concat!(env!("OUT_DIR"), "/ledgers.json"));
 static PROSE: LazyLock<HashMap<String, Prose>> = LazyLock::new(|| {
-    serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/prose.json"))).expect("checked by the test of the rule book")
+    serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/prose.json")))
+        .expect("checked by the test of the rule book")
 });
 static EXAMPLES: LazyLock<HashMap<String, Vec<RawExample>>> = LazyLock::new(|| {
-    serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/examples.json"))).expect("checked by the test of the rule book")
+    serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/examples.json")))
+        .expect("checked by the test of the rule book")
 });
 static PATHS: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
     serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/paths.json"))).expect("written by the build script")
@@ -114,7 +116,8 @@ static PATHS: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
 impl RuleBook {
     /// The built-in rule book.
     pub fn builtin() -> Result<Self, Defect> {
-        let ledgers: Vec<RawLedger> = serde_json::from_str(LEDGERS).map_err(|error| format!("requirements: {error}"))?;
+        let ledgers: Vec<RawLedger> =
+            serde_json::from_str(LEDGERS).map_err(|error| format!("requirements: {error}"))?;
         let profiles: Vec<RawProfile> = serde_json::from_str(PROFILES).map_err(|error| format!("profiles: {error}"))?;
         let rules: Vec<RawLogic> = serde_json::from_str(RULES).map_err(|error| format!("rules: {error}"))?;
         let mut book = RuleBook { profiles: vec![], requirements: requirements(ledgers), rules: vec![] };
@@ -149,6 +152,11 @@ impl RuleBook {
         Ok(())
     }
 
+    /// Takes a rule out, so that its file can be loaded as the user's own and be tested.
+    pub fn remove_builtin(&mut self, id: &str) {
+        self.rules.retain(|rule| rule.id != id);
+    }
+
     /// Adds a rule that a user wrote. Everything wrong with it is said, prose and examples included.
     pub fn add_custom(&mut self, raw: &RawRule, path: &str) -> Result<(), Defect> {
         for (name, text) in [("title", &raw.title), ("message", &raw.message), ("help", &raw.help)] {
@@ -178,7 +186,8 @@ impl RuleBook {
         match (&logic.target, &logic.kind) {
             (Some(kinds), None) => {
                 for &kind in kinds.as_slice() {
-                    compiled.push((kind, compile(&logic, kind.fields(), applications.iter().all(|a| a.limit.is_some()))?));
+                    compiled
+                        .push((kind, compile(&logic, kind.fields(), applications.iter().all(|a| a.limit.is_some()))?));
                 }
             }
             (None, Some(kinds)) => native = Some(compile_native(&logic, kinds.as_slice())?),

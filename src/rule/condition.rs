@@ -290,7 +290,9 @@ pub(crate) fn check_patterns(check: &Check) -> Result<(), Defect> {
     for (name, operators) in &check.fields {
         for pattern in [&operators.pattern, &operators.not_pattern].into_iter().flatten() {
             if Pattern::new(pattern).get().is_none() {
-                return Err(format!("the pattern of `{name}` is no valid regular expression (no look-around, 1 MiB at most)"));
+                return Err(format!(
+                    "the pattern of `{name}` is no valid regular expression (no look-around, 1 MiB at most)"
+                ));
             }
         }
     }
@@ -299,11 +301,14 @@ pub(crate) fn check_patterns(check: &Check) -> Result<(), Defect> {
 
 impl Op {
     fn judge(&self, name: &'static str, field: &Field<'_>, scope: &Scope<'_, '_>, subject: Subject) -> Verdict {
-        let broken = |reason: String| Verdict::Broken(vec![Violation { at: field.at, field: name, item: None, reason }]);
+        let broken =
+            |reason: String| Verdict::Broken(vec![Violation { at: field.at, field: name, item: None, reason }]);
         let unknown = |why: &str| Verdict::Unknown { field: name.to_string(), why: why.to_string() };
         // The operators that look at the state come first.
         match (self, &field.state) {
-            (Op::Present(wanted), State::Absent) => return if *wanted { broken(String::new()) } else { Verdict::Holds },
+            (Op::Present(wanted), State::Absent) => {
+                return if *wanted { broken(String::new()) } else { Verdict::Holds };
+            }
             (Op::Present(_), State::Unknown(why)) => return unknown(why),
             (Op::Present(wanted), _) => return if *wanted { Verdict::Holds } else { broken(String::new()) },
             (Op::Malformed(wanted), state) => {
@@ -323,7 +328,9 @@ impl Op {
             (Op::Unlimited(wanted), State::Unlimited) => {
                 return if *wanted { Verdict::Holds } else { broken("without limit".into()) };
             }
-            (Op::Unlimited(wanted), State::Value(_)) => return if *wanted { broken(String::new()) } else { Verdict::Holds },
+            (Op::Unlimited(wanted), State::Value(_)) => {
+                return if *wanted { broken(String::new()) } else { Verdict::Holds };
+            }
             (Op::Max(_), State::Unlimited) => return broken("without limit".into()),
             (Op::Min(_), State::Unlimited) => return Verdict::Holds,
             (_, State::Unlimited) => return Verdict::Absent,
@@ -492,9 +499,7 @@ fn malformed_items(name: &'static str, items: &[Field<'_>]) -> Verdict {
     let broken: Vec<Violation> = items
         .iter()
         .filter_map(|item| match &item.state {
-            State::Malformed(why) => {
-                Some(Violation { at: item.at, field: name, item: None, reason: why.to_string() })
-            }
+            State::Malformed(why) => Some(Violation { at: item.at, field: name, item: None, reason: why.to_string() }),
             State::Absent | State::Unknown(_) | State::Unlimited | State::Value(_) => None,
         })
         .collect();

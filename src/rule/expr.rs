@@ -56,8 +56,7 @@ impl Expression {
 
     /// True when the source mentions `limit`.
     pub(crate) fn uses_limit(&self) -> bool {
-        static WORD: LazyLock<Regex> =
-            LazyLock::new(|| Regex::new(r"(^|[^.\w])limit\b").expect("constant pattern"));
+        static WORD: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(^|[^.\w])limit\b").expect("constant pattern"));
         WORD.is_match(&self.source)
     }
 

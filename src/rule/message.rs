@@ -108,9 +108,12 @@ pub(crate) fn show(field: &Field<'_>, ty: FieldType) -> String {
         State::Value(Value::Int(number)) => match ty {
             FieldType::Seconds => duration(*number),
             FieldType::Time => time(*number),
-            FieldType::Text | FieldType::Url | FieldType::Int | FieldType::Bool | FieldType::Texts | FieldType::Urls => {
-                number.to_string()
-            }
+            FieldType::Text
+            | FieldType::Url
+            | FieldType::Int
+            | FieldType::Bool
+            | FieldType::Texts
+            | FieldType::Urls => number.to_string(),
         },
         State::Value(Value::Bool(value)) => value.to_string(),
         State::Value(Value::Text(text)) => quote(text),

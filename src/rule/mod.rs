@@ -3,6 +3,7 @@
 mod book;
 pub(crate) mod condition;
 mod expr;
+mod load;
 pub(crate) mod message;
 mod raw;
 pub(crate) mod shapes;
@@ -10,4 +11,5 @@ pub(crate) mod shapes;
 pub(crate) use book::Compiled;
 pub use book::{Application, Profile, Requirement, Rule, RuleBook};
 pub use condition::Limit;
+pub use load::RuleFile;
 pub use raw::*;

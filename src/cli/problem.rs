@@ -1,0 +1,22 @@
+//! Problems in the user's own tokenvet files, shown where they are.
+
+use crate::discover::walk::{self, Input};
+use crate::parse::ParseError;
+use crate::report::{self, Options, Region, View};
+use crate::source::Source;
+use std::path::Path;
+
+/// Reads a file of ours; the error is a line for standard error.
+pub(super) fn read(path: &Path) -> Result<Source, String> {
+    let input = Input { path: path.to_path_buf(), name: walk::name_of(path), named: true };
+    walk::read(&input).map_err(|error| format!("{}: {}\n", error.name, error.message))
+}
+
+/// A problem with a snippet of the file.
+pub(super) fn render(source: &Source, error: &ParseError) -> String {
+    let start = source.position(error.span.start as usize);
+    let end = source.position(error.span.end as usize);
+    let region = Region::new(start, end, error.span.start as usize, error.span.len());
+    let options: Options = super::look(super::args::Color::Auto, false);
+    report::problem(&View::new(source, &[]), &region, &error.message, options)
+}

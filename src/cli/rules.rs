@@ -1,0 +1,73 @@
+//! The rule book as the command line sees it: built-in rules, the user's rule files, prose for reports.
+
+use super::exit::Failure;
+use super::problem;
+use crate::report::{self, RuleInfo};
+use crate::rule::condition::distance;
+use crate::rule::{RuleBook, RuleFile};
+use crate::source::Source;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The built-in book plus rule files; every broken file is reported with a snippet.
+pub(super) fn book(paths: &[PathBuf]) -> Result<RuleBook, Failure> {
+    let mut book = RuleBook::builtin().map_err(|defect| Failure::Usage(format!("the built-in rule book: {defect}")))?;
+    let mut problems = String::new();
+    for path in rule_files(paths)? {
+        if let Err(problem) = load(&mut book, &path) {
+            problems.push_str(&problem);
+        }
+    }
+    if problems.is_empty() { Ok(book) } else { Err(Failure::Reported(problems)) }
+}
+
+/// Adds one rule file; the error is the rendered problem.
+pub(super) fn load(book: &mut RuleBook, path: &Path) -> Result<(String, Arc<Source>, RuleFile), String> {
+    let source = Arc::new(problem::read(path)?);
+    let file = RuleFile::read(&source).map_err(|error| problem::render(&source, &error))?;
+    book.add_custom(&file.raw, source.name()).map_err(|defect| problem::render(&source, &file.locate(defect)))?;
+    Ok((file.raw.id.clone(), source, file))
+}
+
+/// Rule files below paths, sorted. Ignore files do not count here: a rule that is named is meant.
+pub(super) fn rule_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        for entry in ignore::WalkBuilder::new(path).standard_filters(false).follow_links(false).build() {
+            let entry = entry.map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
+            let yaml = entry.path().extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+            // Profiles and the requirement ledger lie beside rules but are none.
+            let data = entry
+                .path()
+                .components()
+                .any(|part| matches!(part.as_os_str().to_str(), Some("profiles" | "requirements" | "tables")));
+            if yaml && !data && entry.file_type().is_some_and(|kind| kind.is_file()) {
+                files.push(entry.into_path());
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Checks that a rule id exists.
+pub(super) fn known(book: &RuleBook, id: &str) -> Result<(), Failure> {
+    if book.rule(id).is_some() {
+        return Ok(());
+    }
+    let near = book.rules.iter().map(|rule| rule.id.as_str()).min_by_key(|known| distance(known, id));
+    Err(Failure::Usage(format!("there is no rule `{id}`; did you mean `{}`?", near.unwrap_or_default())))
+}
+
+/// Prose for renderers.
+pub(super) struct Lookup<'b>(pub(super) &'b RuleBook);
+
+impl report::RuleBook for Lookup<'_> {
+    fn info(&self, id: &str) -> Option<RuleInfo> {
+        self.0.rule(id).map(|rule| RuleInfo::new(id, rule.prose()))
+    }
+}

@@ -1,0 +1,75 @@
+//! `tokenvet test`: runs the examples of rule files.
+
+use super::args::TestArgs;
+use super::exit::{Exit, Failure};
+use super::{output, problem, rules};
+use crate::parse::ParseError;
+use crate::rule::{RuleBook, RuleFile};
+use crate::source::Source;
+use crate::trial;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// Runs the command: exit 1 when an example fails, 2 when a file is broken, 3 without any rule file.
+pub(super) fn run(args: &TestArgs) -> Result<Exit, Failure> {
+    let paths = rules::rule_files(&args.paths)?;
+    let mut book = RuleBook::builtin().map_err(Failure::Usage)?;
+    let (mut out, mut broken, mut failed, mut examples) = (String::new(), 0usize, 0usize, 0usize);
+    let mut loaded: Vec<(String, Arc<Source>, RuleFile)> = Vec::new();
+    for path in &paths {
+        match replace(&mut book, path) {
+            Ok(rule) => loaded.push(rule),
+            Err(text) => {
+                broken += 1;
+                out.push_str(&text);
+            }
+        }
+    }
+    let book = Arc::new(book);
+    for (id, source, file) in &loaded {
+        let Some(rule) = book.rule(id) else { continue };
+        examples += file.raw.examples.len();
+        for failure in trial::run(&book, rule) {
+            failed += 1;
+            let index = file.raw.examples.iter().position(|example| example.name == failure.example).unwrap_or(0);
+            let message = format!("{id}: example `{}`\n{}", failure.example, failure.diff.trim_end());
+            out.push_str(&problem::render(source, &ParseError { message, span: file.example_span(index) }));
+        }
+        for missing in missing(file) {
+            failed += 1;
+            let _ = writeln!(out, "{}: {id}: {missing}", source.name());
+        }
+    }
+    let _ = writeln!(out, "{} rules, {examples} examples: {failed} failed, {broken} files broken", loaded.len());
+    output::print(&out)?;
+    Ok(match (paths.is_empty(), broken, failed) {
+        (true, ..) => Exit::Nothing,
+        (false, 1.., _) => Exit::Usage,
+        (false, 0, 1..) => Exit::Findings,
+        (false, 0, 0) => Exit::Clean,
+    })
+}
+
+/// Loads a rule file in place of a built-in rule of the same id, so that the project's own rules can be tested.
+fn replace(book: &mut RuleBook, path: &std::path::Path) -> Result<(String, Arc<Source>, RuleFile), String> {
+    let source = Arc::new(problem::read(path)?);
+    let file = RuleFile::read(&source).map_err(|error| problem::render(&source, &error))?;
+    book.remove_builtin(&file.raw.id);
+    rules::load(book, path)
+}
+
+/// A rule without a pass, a fail and a skip example does not say what it means.
+fn missing(file: &RuleFile) -> Vec<&'static str> {
+    let examples = &file.raw.examples;
+    let mut missing = Vec::new();
+    if !examples.iter().any(|example| example.pass.is_some()) {
+        missing.push("no `pass` example");
+    }
+    if !examples.iter().any(|example| example.fail.is_some()) {
+        missing.push("no `fail` example");
+    }
+    if !examples.iter().any(|example| example.skip.is_some()) {
+        missing.push("no `skip` example");
+    }
+    missing
+}

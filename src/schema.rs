@@ -1,0 +1,48 @@
+//! JSON Schemas of the files people write and the report machines read; `schemas/` holds them as committed files.
+
+use schemars::Schema;
+
+/// What a schema describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A rule file.
+    Rule,
+    /// A profile file.
+    Profile,
+    /// A requirement ledger.
+    Ledger,
+    /// The JSON report.
+    Report,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 4] = [Kind::Rule, Kind::Profile, Kind::Ledger, Kind::Report];
+
+    /// File name below `schemas/`.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Kind::Rule => "rule.schema.json",
+            Kind::Profile => "profile.schema.json",
+            Kind::Ledger => "ledger.schema.json",
+            Kind::Report => "report.schema.json",
+        }
+    }
+}
+
+/// The schema.
+pub fn schema(kind: Kind) -> Schema {
+    match kind {
+        Kind::Rule => schemars::schema_for!(crate::rule::RawRule),
+        Kind::Profile => schemars::schema_for!(crate::profile::RawProfile),
+        Kind::Ledger => schemars::schema_for!(crate::profile::RawLedger),
+        Kind::Report => schemars::schema_for!(crate::report::JsonReport<'static>),
+    }
+}
+
+/// The schema as text, with a final newline.
+pub fn text(kind: Kind) -> String {
+    let mut text = serde_json::to_string_pretty(&schema(kind)).unwrap_or_default();
+    text.push('\n');
+    text
+}
