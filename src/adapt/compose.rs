@@ -129,7 +129,10 @@ mod tests {
             ("jwks_cache", "21600"),
             ("scope_in_token", "false"),
             // The switch came with 1.13.
-            ("exchange_upscoping", "unknown: it is not set here, and its default depends on the INDIGO IAM version"),
+            (
+                "exchange_upscoping",
+                "unknown: this INDIGO IAM version is older than the setting or the default that is known",
+            ),
             (
                 "keystore_is_default",
                 "unknown: IAM_KEY_STORE_LOCATION is not set, and the official image ships no key store",

@@ -263,6 +263,8 @@ const TEST_PROFILES: &[&str] =
 const OPEN: &str = "a variable without a known value stands in its place";
 const DEPENDS_ON_VERSION: &str = "it is not set here, and its default depends on the INDIGO IAM version";
 
+const OLDER_VERSION: &str = "this INDIGO IAM version is older than the setting or the default that is known";
+
 /// Where an assignment stands in Spring's order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Origin {
@@ -463,7 +465,8 @@ impl<'d> Given<'d> {
             (Unset::Default, Initial::From(..), None) => "",
         };
         if default.is_empty() {
-            return Field::unknown(DEPENDS_ON_VERSION, None);
+            let why = if self.version.is_some() { OLDER_VERSION } else { DEPENDS_ON_VERSION };
+            return Field::unknown(why, None);
         }
         match resolve(default, Dialect::Spring, &|name| self.lookup(name)) {
             Some(text) => read(setting.read, text, None),

@@ -5,6 +5,7 @@ use super::{Adapter, Kind, Sink};
 use crate::model::{At, Field, Settings, Target, TargetKind};
 use crate::parse::yaml::{Scalar11, scalar_1_1};
 use crate::parse::{Cursor, Data, Document, Syntax, Text};
+use crate::source::mask::is_secret_key;
 use std::borrow::Cow;
 
 /// Adapter for INDIGO IAM's Spring configuration files.
@@ -79,8 +80,8 @@ impl Adapter for IndigoIamApplication {
     fn adapt(&self, document: &Document, kind: &'static str, sink: &mut dyn Sink) {
         let mut given = Given::new(None);
         flatten(document.root(), "", "", &mut |name, id, value| {
-            // The masking by names knows whole words only.
-            if names_secret(&id) {
+            // Masking by names takes care of the usual ones.
+            if names_secret(&id) && !value.key().is_some_and(is_secret_key) {
                 sink.secret(document, value.id);
             }
             given.file(Cow::Owned(name), id, text(value), At::node(value.id));

@@ -6,12 +6,10 @@ use super::placeholder::Dialect;
 use super::workload::{Variable, Workload, is_iam_environment};
 use super::{Adapter, Kind, Sink};
 use crate::model::{At, Target, TargetKind};
-use crate::parse::{Cursor, Data, Decoded, Document, Encoding, Syntax, Text, parse};
-use crate::source::Source;
+use crate::parse::{Cursor, Document, ParseError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
-use std::sync::Arc;
 
 /// Adapter for Kubernetes manifests. Stands last in the table: other formats are Kubernetes objects as well.
 pub(super) struct Kubernetes;
@@ -73,8 +71,9 @@ impl Adapter for Kubernetes {
                 let target = Target::new(TargetKind::Settings, name_of(object), settings);
                 sink.target(&[document], Target { identity, at: At::node(object.id), ..target });
             }
-            for (inner, kind) in embedded(document, object) {
-                IndigoIamApplication.adapt(&inner, kind, sink);
+            for file in embedded(document, object) {
+                file.documents.iter().for_each(|(inner, kind)| IndigoIamApplication.adapt(inner, kind, sink));
+                file.errors.into_iter().for_each(|error| sink.error(document, file.member.id, error.message));
             }
         }
     }
@@ -157,34 +156,29 @@ fn decode(text: &str) -> Option<String> {
     String::from_utf8(STANDARD.decode(compact).ok()?).ok()
 }
 
-/// Spring configuration files of IAM that a ConfigMap holds as text.
-fn embedded<'d>(document: &'d Document, object: Cursor<'d>) -> impl Iterator<Item = (Document, &'static str)> {
-    let files = data(object).filter(|(name, member, value)| {
-        let yaml = name.ends_with(".yml") || name.ends_with(".yaml");
+/// Spring configuration files of IAM that a ConfigMap (or a Secret's `stringData`) holds as text, and what could not
+/// be read of them.
+fn embedded<'d>(document: &'d Document, object: Cursor<'d>) -> impl Iterator<Item = Embedded<'d>> {
+    let files = data(object).filter(|(name, _, value)| {
         // Only text that stands in the file can be pointed at.
-        yaml && value.is_some() && member.as_str().is_some() && matches!(value, Some(Cow::Borrowed(_)))
+        (name.ends_with(".yml") || name.ends_with(".yaml")) && matches!(value, Some(Cow::Borrowed(_)))
     });
-    files.flat_map(|(name, member, value)| {
-        let source = Arc::new(Source::from_text(name, value.unwrap_or_default().into_owned()));
-        let encoding = match member.data() {
-            Data::Text(Text::Raw(_)) => Encoding::Literal,
-            _ => Encoding::Escaped,
-        };
-        let decoded = Decoded {
-            outer_pointer: document.pointer(member.id),
-            outer: Arc::clone(&document.source),
-            span: match member.data() {
-                Data::Text(Text::Raw(span)) => *span,
-                _ => member.span(),
-            },
-            encoding,
-        };
-        let (documents, _) = parse(&source, Syntax::Yaml);
-        documents.into_iter().filter_map(move |inner| {
-            let inner = Document { decoded: Some(decoded.clone()), ..inner };
-            IndigoIamApplication.recognise(&inner).map(|kind| (inner, kind))
-        })
+    files.filter_map(|(_, member, _)| {
+        let (documents, errors) = document.nested_yaml(member.id);
+        let ours = documents.into_iter().filter_map(|inner| {
+            let kind = IndigoIamApplication.recognise(&inner)?;
+            Some((inner, kind))
+        });
+        let documents: Vec<_> = ours.collect();
+        (!documents.is_empty()).then_some(Embedded { member, documents, errors })
     })
+}
+
+/// A file inside a ConfigMap.
+struct Embedded<'d> {
+    member: Cursor<'d>,
+    documents: Vec<(Document, &'static str)>,
+    errors: Vec<ParseError>,
 }
 
 #[cfg(test)]
