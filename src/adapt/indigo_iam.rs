@@ -313,7 +313,7 @@ pub(super) fn uniform(key: &str) -> String {
 
 /// The environment variable that Spring derives from a key.
 fn spring_env(key: &str) -> String {
-    uniform(key).replace('.', "_").replace('[', "_").replace(']', "").to_ascii_uppercase()
+    uniform(key).replace(['.', '['], "_").replace(']', "").to_ascii_uppercase()
 }
 
 /// True for a variable that IAM servers read (its renamed predecessors included).
