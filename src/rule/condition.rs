@@ -40,6 +40,7 @@ enum Op {
     ContainsAny(Vec<String>),
     ContainsNone(Vec<String>),
     Pattern(Arc<Pattern>, bool),
+    AnyPattern(Arc<Pattern>),
     Max(Bound),
     Min(Bound),
     Unique,
@@ -244,11 +245,11 @@ impl Subject {
 }
 
 fn compile_operators(name: &str, raw: &Operators) -> Result<Vec<Op>, Defect> {
-    let regex = |text: &String, wanted: bool| -> Result<Op, Defect> {
-        if text.len() > 1000 {
-            return Err(format!("the pattern of `{name}` is longer than 1000 characters"));
+    let regex = |text: &String| -> Result<Arc<Pattern>, Defect> {
+        match text.len() {
+            0..=1000 => Ok(Arc::new(Pattern::new(text))),
+            _ => Err(format!("the pattern of `{name}` is longer than 1000 characters")),
         }
-        Ok(Op::Pattern(Arc::new(Pattern::new(text)), wanted))
     };
     let mut ops = Vec::new();
     ops.extend(raw.present.map(Op::Present));
@@ -263,10 +264,13 @@ fn compile_operators(name: &str, raw: &Operators) -> Result<Vec<Op>, Defect> {
     ops.extend(raw.contains_any.clone().map(Op::ContainsAny));
     ops.extend(raw.contains_none.clone().map(Op::ContainsNone));
     if let Some(pattern) = &raw.pattern {
-        ops.push(regex(pattern, true)?);
+        ops.push(Op::Pattern(regex(pattern)?, true));
     }
     if let Some(pattern) = &raw.not_pattern {
-        ops.push(regex(pattern, false)?);
+        ops.push(Op::Pattern(regex(pattern)?, false));
+    }
+    if let Some(pattern) = &raw.any_pattern {
+        ops.push(Op::AnyPattern(regex(pattern)?));
     }
     ops.extend(raw.max.clone().map(Op::Max));
     ops.extend(raw.min.clone().map(Op::Min));
@@ -288,7 +292,7 @@ fn compile_operators(name: &str, raw: &Operators) -> Result<Vec<Op>, Defect> {
 /// Checks every pattern of a rule; called for rules that users write and in tests, not at start-up.
 pub(crate) fn check_patterns(check: &Check) -> Result<(), Defect> {
     for (name, operators) in &check.fields {
-        for pattern in [&operators.pattern, &operators.not_pattern].into_iter().flatten() {
+        for pattern in [&operators.pattern, &operators.not_pattern, &operators.any_pattern].into_iter().flatten() {
             if Pattern::new(pattern).get().is_none() {
                 return Err(format!(
                     "the pattern of `{name}` is no valid regular expression (no look-around, 1 MiB at most)"
@@ -338,7 +342,10 @@ impl Op {
         }
         let State::Value(value) = &field.state else { return Verdict::Absent };
         match (self, value) {
-            (Op::Contains(_) | Op::ContainsAny(_) | Op::ContainsNone(_) | Op::Unique, Value::List(items)) => {
+            (
+                Op::Contains(_) | Op::ContainsAny(_) | Op::ContainsNone(_) | Op::AnyPattern(_) | Op::Unique,
+                Value::List(items),
+            ) => {
                 self.judge_list(name, field, items)
             }
             (Op::Max(bound), value) => self.judge_bound(name, field, value, bound, scope, true),
@@ -380,6 +387,7 @@ impl Op {
 
     fn judge_list(&self, name: &'static str, field: &Field<'_>, items: &[Field<'_>]) -> Verdict {
         let holds = |text: &str| items.iter().any(|item| item.as_text() == Some(text));
+        let matching = |regex: &Regex| items.iter().any(|item| item.as_text().is_some_and(|text| regex.is_match(text)));
         let offend = |item: &Field<'_>| Violation {
             at: item.at,
             field: name,
@@ -395,7 +403,8 @@ impl Op {
         let broken: Vec<Violation> = match self {
             Op::Contains(text) if holds(text) => vec![],
             Op::ContainsAny(texts) if texts.iter().any(|text| holds(text)) => vec![],
-            Op::Contains(_) | Op::ContainsAny(_) => {
+            Op::AnyPattern(pattern) if pattern.get().is_none_or(|regex| matching(regex)) => vec![],
+            Op::Contains(_) | Op::ContainsAny(_) | Op::AnyPattern(_) => {
                 if let Some(why) = open() {
                     return Verdict::Unknown { field: name.to_string(), why };
                 }
@@ -464,6 +473,7 @@ impl Op {
             (Op::Contains(text), Value::Text(value)) => ok(value == text),
             (Op::ContainsAny(texts), Value::Text(value)) => ok(texts.iter().any(|text| text == value)),
             (Op::ContainsNone(texts), Value::Text(value)) => ok(!texts.iter().any(|text| text == value)),
+            (Op::AnyPattern(pattern), Value::Text(text)) => ok(pattern.get().is_none_or(|regex| regex.is_match(text))),
             (Op::Pattern(pattern, wanted), Value::Text(text)) => {
                 ok(pattern.get().is_none_or(|regex| regex.is_match(text) == *wanted))
             }

@@ -20,6 +20,8 @@ const MAX_NESTING: usize = 2;
 const MAX_NESTED_ELEMENTS: usize = 200;
 /// Elements any expression may meet in one list.
 const MAX_ELEMENTS: usize = 20_000;
+/// What `matches` is called after parsing, see [`rename_matches`].
+const MATCHES: &str = "matches_kept";
 /// Stands for "unlimited": larger than every limit, with room for arithmetic.
 const UNLIMITED: i64 = i64::MAX / 4;
 
@@ -33,7 +35,7 @@ pub(crate) struct Expression {
 }
 
 struct Compiled {
-    program: Program,
+    expression: IdedExpr,
     /// Fields read: index, and whether `has()` guards the name somewhere.
     fields: Vec<(usize, bool)>,
     nesting: usize,
@@ -107,7 +109,9 @@ impl Expression {
                 None => return Err(format!("`cel`: {}", field_index(self.specs, &path).err().unwrap_or_default())),
             }
         }
-        Ok(Compiled { program, fields, nesting: walk.nesting })
+        let mut expression = program.expression().clone();
+        rename_matches(&mut expression);
+        Ok(Compiled { expression, fields, nesting: walk.nesting })
     }
 
     /// Evaluates to holds / broken / absent / unknown.
@@ -145,7 +149,7 @@ impl Expression {
                 Err(why) => return Verdict::Unknown { field: "item".into(), why },
             }
         }
-        match compiled.program.execute(&context) {
+        match context.resolve(&compiled.expression) {
             Ok(Cel::Bool(true)) => Verdict::Holds,
             Ok(Cel::Bool(false)) => Verdict::Broken(vec![Violation {
                 at: scope.item.and_then(|item| item.at),
@@ -165,7 +169,7 @@ fn base_context() -> &'static Context<'static, 'static> {
     thread_local! {
         static BASE: &'static Context<'static, 'static> = Box::leak(Box::new({
             let mut context = Context::default();
-            context.add_function("matches", matches).expect("a constant name and a supported signature");
+            context.add_function(MATCHES, matches).expect("the standard library has no such name");
             context
         }));
     }
@@ -184,6 +188,35 @@ fn matches(cel::extractors::This(text): cel::extractors::This<Arc<String>>, patt
         .or_insert_with(|| regex::RegexBuilder::new(&pattern).size_limit(1 << 20).build().ok())
         .as_ref()
         .is_some_and(|regex| regex.is_match(&text))
+}
+
+/// Calls our `matches` instead of the library's, which may not be replaced under its own name.
+fn rename_matches(expression: &mut IdedExpr) {
+    match &mut expression.expr {
+        Expr::Call(call) => {
+            if call.func_name == "matches" {
+                call.func_name = MATCHES.into();
+            }
+            call.target.iter_mut().for_each(|target| rename_matches(target));
+            call.args.iter_mut().for_each(rename_matches);
+        }
+        Expr::Comprehension(inner) => {
+            let inner = inner.as_mut();
+            let parts = [&mut inner.iter_range, &mut inner.accu_init, &mut inner.loop_cond];
+            parts.into_iter().chain([&mut inner.loop_step, &mut inner.result]).for_each(rename_matches);
+        }
+        Expr::Select(select) => rename_matches(&mut select.operand),
+        Expr::List(list) => list.elements.iter_mut().for_each(rename_matches),
+        Expr::Map(map) => {
+            for entry in &mut map.entries {
+                if let EntryExpr::MapEntry(entry) = &mut entry.expr {
+                    rename_matches(&mut entry.key);
+                    rename_matches(&mut entry.value);
+                }
+            }
+        }
+        Expr::Struct(_) | Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => {}
+    }
 }
 
 fn kind_of(error: &cel::ExecutionError) -> &'static str {

@@ -286,6 +286,9 @@ pub struct Operators {
     /// Must match this regular expression (Rust `regex` syntax, unanchored, linear time).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
+    /// The list must hold at least one element that matches this regular expression.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub any_pattern: Option<String>,
     /// Must not match this regular expression.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_pattern: Option<String>,
