@@ -3,25 +3,35 @@
 //! An adapter knows one product's spelling: what `null`, 0, −1 and a missing member mean there, in which unit a
 //! lifetime stands, which members are secrets. It recognises its format by content, never by file name.
 
+mod client_form;
 mod compose;
 mod dex;
 mod discovery;
+mod egi_registry;
 mod env_file;
 mod helm_values;
 mod htvault;
 mod hydra;
+mod hydra_client;
 mod indigo_iam;
 mod indigo_iam_application;
+mod indigo_iam_client;
 mod indigo_iam_other;
 mod indigo_iam_policies;
 mod jwks;
 mod jwt_token;
+mod keycloak;
 mod kubernetes;
+mod list;
+mod mitreid;
 mod mytoken;
+mod oa4mp;
 mod oa4mp_cfg;
 mod oidc_agent;
 mod placeholder;
 mod read;
+mod rfc7591;
+mod rucio;
 mod secret;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -90,9 +100,18 @@ pub static ADAPTERS: &[&dyn Adapter] = &[
     &mytoken::Mytoken,
     &htvault::Htvault,
     &dex::Dex,
+    &egi_registry::EgiRegistry,
+    &hydra_client::HydraClient,
+    &oa4mp::Oa4mp,
+    &keycloak::Keycloak,
+    &mitreid::Mitreid,
+    &indigo_iam_client::IndigoIamClient,
+    &rucio::Rucio,
     // Kubernetes objects that no format above claims.
     &kubernetes::Kubernetes,
     &discovery::Discovery,
+    // Every product's client form looks a little like RFC 7591.
+    &rfc7591::Rfc7591,
     // Last, because a set of claims has few members that other formats do not have.
     &jwt_token::Tokens,
 ];

@@ -16,7 +16,7 @@ const TEMPLATE: &str = "a template placeholder stands in its place";
 
 /// True for text that a template engine fills in later: `${VAR}`, `$(env:X)`, `{{ … }}`, `<% … %>`, `%(x)s`,
 /// `@VAR@`, `$VAR` as a whole, `REDACTED`, `**********`.
-pub fn is_placeholder(text: &str) -> bool {
+pub(super) fn is_placeholder(text: &str) -> bool {
     let whole_variable = text.strip_prefix('$').is_some_and(|name| {
         !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
     });
@@ -190,6 +190,81 @@ impl<'d> Reader<'d> {
             _ => self.words(name),
         }
     }
+
+    /// The first of several spellings that is there, else the first: products that name one thing in two ways.
+    pub fn which(&self, names: &[&'static str]) -> &'static str {
+        names.iter().find(|name| self.has(name)).or(names.first()).copied().unwrap_or_default()
+    }
+
+    /// A string member whose empty form means "not set".
+    pub fn filled(&self, name: &str) -> Field<'d> {
+        let field = self.text(name);
+        if field.as_text() == Some("") { Field { at: field.at, ..Field::default() } } else { field }
+    }
+
+    /// A boolean that may be written as 0 or 1 (database rows) or as text.
+    pub fn flag(&self, name: &str) -> Field<'d> {
+        match self.at.get(name).map(|member| (member.as_i64(), self.place(member))) {
+            Some((Some(number @ (0 | 1)), at)) => Field::bool(number == 1, at),
+            _ => self.bool_or_text(name),
+        }
+    }
+
+    /// A point in time given in milliseconds since 1970, as whole seconds.
+    pub fn epoch_millis(&self, name: &str) -> Field<'d> {
+        let field = self.int(name);
+        match field.as_int() {
+            Some(millis) => Field::int(millis.div_euclid(1000), field.at),
+            None => field,
+        }
+    }
+
+    /// A point in time given as text: a date, a date with time, with or without offset. Without an offset it is
+    /// read as UTC; a date alone means its midnight.
+    pub fn date_time(&self, name: &str) -> Field<'d> {
+        self.member(name, |member, at| match member.as_str().map(str::trim) {
+            Some("") => Field { at: Some(at), ..Field::default() },
+            Some(text) => match epoch_seconds(text) {
+                Some(seconds) => Field::int(seconds, at),
+                None => Field::malformed("a date such as 2026-01-31 or 2026-01-31T12:00:00Z is expected", at),
+            },
+            None => {
+                Field::malformed(format!("a date in text form is expected, {} stands there", type_name(member)), at)
+            }
+        })
+    }
+
+    /// A secret: masked everywhere; true when it stands there in clear, false for a placeholder, absent when empty.
+    pub fn secret(&self, name: &str, sink: &mut dyn super::Sink) -> Field<'d> {
+        let Some(member) = self.at.get(name) else { return Field::default() };
+        let place = self.place(member);
+        match member.scalar_text() {
+            None | Some("") => Field { at: Some(place), ..Field::default() },
+            Some(text) if is_placeholder(text) => Field::bool(false, place),
+            Some(_) => {
+                sink.secret(member.document, member.id);
+                Field::bool(true, place)
+            }
+        }
+    }
+}
+
+/// Seconds since 1970 of a date or date with time; `None` when it is neither or lies outside the years 0 to 9999.
+pub(super) fn epoch_seconds(text: &str) -> Option<i64> {
+    use jiff::{Timestamp, civil};
+    if let Ok(stamp) = text.parse::<Timestamp>() {
+        return Some(stamp.as_second());
+    }
+    let utc = |time: civil::DateTime| time.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|t| t.timestamp().as_second());
+    if text.len() == "2026-01-31".len() {
+        return text.parse::<civil::Date>().ok().and_then(|date| utc(date.at(0, 0, 0, 0)));
+    }
+    // Java's `Z` pattern writes offsets without a colon.
+    ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S%.f%z"]
+        .iter()
+        .find_map(|format| Timestamp::strptime(format, text).ok())
+        .map(|stamp| stamp.as_second())
+        .or_else(|| text.parse::<civil::DateTime>().ok().and_then(utc))
 }
 
 /// How a JSON type is called in messages.
@@ -202,5 +277,27 @@ pub(super) fn type_name(cursor: Cursor<'_>) -> &'static str {
         Data::Seq => "a list",
         Data::Map => "a mapping",
         Data::Skipped => "an unread element",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::epoch_seconds;
+
+    #[test]
+    fn dates_of_the_products_are_read() {
+        for (text, expected, remark) in [
+            ("1970-01-02", Some(86_400), "INDIGO IAM last_used"),
+            ("1970-01-01 00:01:00", Some(60), "database row"),
+            ("1970-01-01T00:01:00Z", Some(60), "RFC 3339"),
+            ("1970-01-01T01:01:00+01:00", Some(60), "with offset"),
+            ("1970-01-01T01:01:00+0100", Some(60), "MITREid: offset without colon"),
+            ("2022-01-19T19:55:55.172Z", Some(1_642_622_155), "OA4MP, with milliseconds"),
+            ("last week", None, "no date"),
+            ("1970-13-01", None, "no such month"),
+            ("", None, "empty"),
+        ] {
+            assert_eq!(epoch_seconds(text), expected, "{remark}");
+        }
     }
 }

@@ -116,3 +116,15 @@ pub(crate) fn collect(text: &str, syntax: Syntax) -> Collected {
     }
     collected
 }
+
+/// A file of the shared corpus; `None`, with a note, where the corpus is not at hand.
+#[allow(clippy::print_stderr)]
+pub(crate) fn corpus(path: &str) -> Option<String> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared");
+    let shared = std::env::var("TOKENVET_SHARED").unwrap_or_else(|_| beside.into());
+    let text = std::fs::read_to_string(std::path::Path::new(&shared).join("corpus").join(path)).ok();
+    if text.is_none() {
+        eprintln!("note: corpus file {path} is not at hand, this check is skipped");
+    }
+    text
+}

@@ -199,6 +199,22 @@ impl<'d> Field<'d> {
         self.items().iter().any(|item| item.as_text() == Some(text))
     }
 
+    /// Replaces a number by what the product means by it; every other state stays.
+    pub fn map_int(self, read: impl FnOnce(i64, Option<At>) -> Field<'d>) -> Self {
+        match self.as_int() {
+            Some(number) => read(number, self.at),
+            None => self,
+        }
+    }
+
+    /// Replaces a yes or no by what it means here; every other state stays.
+    pub fn map_bool(self, read: impl FnOnce(bool) -> bool) -> Self {
+        match self.as_bool() {
+            Some(value) => Field::bool(read(value), self.at),
+            None => self,
+        }
+    }
+
     /// This field when it is present in any form, else `default`.
     pub fn or(self, default: Field<'d>) -> Self {
         if self.is_absent() { default } else { self }

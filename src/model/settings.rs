@@ -17,6 +17,9 @@ super::record! {
         lifetime_refresh_token "lifetimes.refresh_token": Seconds,
         /// Longest time a refresh token may stay unused, in seconds.
         lifetime_refresh_idle "lifetimes.refresh_idle": Seconds,
+        /// Longest lifetime of refresh tokens that outlive the session (Keycloak's offline tokens), in seconds;
+        /// unlimited where they never expire. Absent where the product has no such kind.
+        lifetime_offline_token "lifetimes.offline_token": Seconds,
         /// Lifetime of ID tokens in seconds.
         lifetime_id_token "lifetimes.id_token": Seconds,
         /// Lifetime of device codes in seconds.

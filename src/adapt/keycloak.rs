@@ -1,0 +1,624 @@
+//! Keycloak: realm exports, partial imports, single clients, operator resources and Kubernetes workloads.
+//!
+//! Client attributes are strings; `""` means the realm's value and `"-1"` the session maximum. A value missing from a
+//! partial import stays whatever the server has, so it is unknown. Numbers are seconds. Checked against exports of
+//! Keycloak 18 to 26.
+
+use super::client_form::{absent, emit_with, grant, product};
+use super::list::{any_element, for_each_element, has_any, has_text};
+use super::read::is_placeholder;
+use super::{Adapter, Kind, Reader, Sink};
+use crate::model::{At, Client, Field, Settings, State, Target, TargetKind, Value};
+use crate::parse::{Cursor, Document};
+
+/// The adapter.
+pub(super) struct Keycloak;
+
+const REALM: &str = "keycloak-realm";
+const REALMS: &str = "keycloak-realms";
+const CLIENT: &str = "keycloak-client";
+const CLIENTS: &str = "keycloak-clients";
+const RESOURCE: &str = "keycloak-operator-resource";
+const WORKLOAD: &str = "keycloak-kubernetes";
+
+const BOTH: &[TargetKind] = &[TargetKind::Settings, TargetKind::Client];
+
+static KINDS: [Kind; 6] = [
+    Kind { name: REALM, doc: "Keycloak: a realm, exported, partial, or for keycloak-config-cli", targets: BOTH },
+    Kind { name: REALMS, doc: "Keycloak: several realms in one array", targets: BOTH },
+    Kind { name: CLIENT, doc: "Keycloak: one client of the admin API or console", targets: &[TargetKind::Client] },
+    Kind { name: CLIENTS, doc: "Keycloak: clients without their realm", targets: &[TargetKind::Client] },
+    Kind {
+        name: RESOURCE,
+        doc: "Keycloak operator: KeycloakRealmImport, KeycloakRealm, KeycloakClient",
+        targets: BOTH,
+    },
+    Kind { name: WORKLOAD, doc: "Kubernetes workload that runs Keycloak", targets: &[TargetKind::Settings] },
+];
+
+/// Clients every realm has; their settings are Keycloak's own.
+const BUILT_IN: [&str; 6] =
+    ["account", "account-console", "admin-cli", "broker", "realm-management", "security-admin-console"];
+
+/// Members that, beside `realm`, make a realm.
+const REALM_MEMBERS: &[&str] = &[
+    "clients",
+    "keycloakVersion",
+    "accessTokenLifespan",
+    "ssoSessionMaxLifespan",
+    "ssoSessionIdleTimeout",
+    "sslRequired",
+    "clientScopes",
+    "identityProviders",
+    "authenticationFlows",
+    "revokeRefreshToken",
+    "users",
+    "roles",
+];
+
+/// Members that set something for the whole realm.
+const REALM_SETTINGS: &[&str] = &[
+    "accessTokenLifespan",
+    "accessCodeLifespan",
+    "ssoSessionIdleTimeout",
+    "ssoSessionMaxLifespan",
+    "offlineSessionMaxLifespanEnabled",
+    "oauth2DeviceCodeLifespan",
+    "revokeRefreshToken",
+    "defaultSignatureAlgorithm",
+    "sslRequired",
+];
+
+/// Members that, beside `clientId`, make a Keycloak client.
+const CLIENT_MEMBERS: &[&str] = &[
+    "publicClient",
+    "bearerOnly",
+    "standardFlowEnabled",
+    "implicitFlowEnabled",
+    "directAccessGrantsEnabled",
+    "serviceAccountsEnabled",
+    "clientAuthenticatorType",
+    "fullScopeAllowed",
+    "optionalClientScopes",
+    "webOrigins",
+];
+
+const PARTIAL: &str = "the file leaves the server's value as it is";
+const NO_REALM: &str = "the realm decides, and it is not in this file";
+
+fn is_realm(at: Cursor<'_>) -> bool {
+    let name = at.get("realm").or_else(|| at.get("id")).is_some_and(|name| name.as_str().is_some());
+    // A realm goes without its name only where keycloakVersion or lifespans tell it from other objects with clients.
+    (has_text(at, "realm") && has_any(at, REALM_MEMBERS)) || (name && at.has("keycloakVersion"))
+}
+
+fn is_client(at: Cursor<'_>) -> bool {
+    has_text(at, "clientId") && has_any(at, CLIENT_MEMBERS)
+}
+
+fn resource(root: Cursor<'_>) -> Option<(&str, Cursor<'_>)> {
+    let api = root.get("apiVersion")?.as_str()?;
+    let kind = root.get("kind")?.as_str()?;
+    let member = match kind {
+        "KeycloakRealmImport" | "KeycloakRealm" => "realm",
+        "KeycloakClient" => "client",
+        _ => return None,
+    };
+    let body = root.path(&["spec", member]).filter(|body| body.is_map())?;
+    api.contains("keycloak").then_some((member, body))
+}
+
+/// The containers of a Kubernetes workload whose image is Keycloak.
+fn containers(root: Cursor<'_>) -> impl Iterator<Item = (Cursor<'_>, &str)> {
+    let pod = match root.get("kind").and_then(Cursor::as_str) {
+        Some("Deployment" | "StatefulSet") => root.path(&["spec", "template", "spec"]),
+        Some("Pod") => root.get("spec"),
+        _ => None,
+    };
+    let list = pod.and_then(|pod| pod.get("containers"));
+    list.into_iter().flat_map(Cursor::items).filter_map(|container| {
+        let image = container.get("image")?.as_str()?;
+        let path = image.split('@').next().unwrap_or(image);
+        let name = path.rsplit('/').next().unwrap_or(path);
+        (name.split(':').next() == Some("keycloak")).then_some((container, image))
+    })
+}
+
+impl Adapter for Keycloak {
+    fn kinds(&self) -> &'static [Kind] {
+        &KINDS
+    }
+
+    fn recognise(&self, document: &Document) -> Option<&'static str> {
+        let root = document.root();
+        if root.is_seq() {
+            return match () {
+                () if any_element(root, is_realm) => Some(REALMS),
+                () if any_element(root, is_client) => Some(CLIENTS),
+                () => None,
+            };
+        }
+        match () {
+            () if resource(root).is_some() => Some(RESOURCE),
+            () if containers(root).next().is_some() => Some(WORKLOAD),
+            () if is_realm(root) => Some(REALM),
+            () if is_client(root) => Some(CLIENT),
+            () if root.get("clients").is_some_and(|list| any_element(list, is_client)) => Some(CLIENTS),
+            () => None,
+        }
+    }
+
+    fn adapt(&self, document: &Document, kind: &'static str, sink: &mut dyn Sink) {
+        let root = document.root();
+        match kind {
+            REALMS => for_each_element(root, sink, adapt_realm),
+            REALM => adapt_realm(root, sink),
+            CLIENTS => for_each_element(root.get("clients").unwrap_or(root), sink, |client, sink| {
+                adapt_client(client, &Realm::default(), &[], sink);
+            }),
+            WORKLOAD => {
+                for (container, image) in containers(root) {
+                    adapt_container(container, image, sink);
+                }
+            }
+            RESOURCE => match resource(root) {
+                Some(("realm", realm)) => adapt_realm(realm, sink),
+                Some((_, client)) => adapt_client(client, &Realm::default(), &[], sink),
+                None => {}
+            },
+            _ => adapt_client(root, &Realm::default(), &[], sink),
+        }
+    }
+}
+
+/// What clients inherit from their realm; unknown where the file has no realm.
+struct Realm<'d> {
+    access_token: Field<'d>,
+    implicit_access_token: Field<'d>,
+    session_max: Field<'d>,
+    client_session_max: Field<'d>,
+    device_code: Field<'d>,
+    reuse_refresh_tokens: Field<'d>,
+    policies: bool,
+}
+
+impl Default for Realm<'_> {
+    fn default() -> Self {
+        let unknown = || Field::unknown(NO_REALM, None);
+        Realm {
+            access_token: unknown(),
+            implicit_access_token: unknown(),
+            session_max: unknown(),
+            client_session_max: unknown(),
+            device_code: unknown(),
+            reuse_refresh_tokens: unknown(),
+            policies: false,
+        }
+    }
+}
+
+/// The smaller of two lifetimes. An unknown bound does not hide the number that was set.
+fn bounded<'d>(lifetime: Field<'d>, maximum: &Field<'d>) -> Field<'d> {
+    match (lifetime.as_int(), maximum.as_int()) {
+        (Some(lifetime), Some(maximum)) if maximum < lifetime => {}
+        (None, _) if lifetime.state == State::Unlimited => {}
+        _ => return lifetime,
+    }
+    maximum.clone()
+}
+
+impl<'d> Realm<'d> {
+    fn read(reader: Reader<'d>) -> Self {
+        let number = |name: &str| {
+            let field = reader.int(name);
+            let at = field.at;
+            field.or(Field::unknown(PARTIAL, at))
+        };
+        let session_max = session_max(reader);
+        let reuse = match (reader.bool("revokeRefreshToken"), reader.int("refreshTokenMaxReuse")) {
+            (revoke, reuse) if revoke.as_bool() == Some(true) && reuse.as_int().is_some() => {
+                reuse.map_int(|times, at| Field::bool(times > 0, at))
+            }
+            (revoke, _) if revoke.as_bool() == Some(false) => Field::bool(true, revoke.at),
+            (revoke, _) => Field::unknown(PARTIAL, revoke.at),
+        };
+        let enabled_policy = |policy: Cursor<'d>| policy.get("enabled").and_then(Cursor::as_bool) != Some(false);
+        let policies = reader.cursor().path(&["clientPolicies", "policies"]);
+        Realm {
+            access_token: access_lifespan(number("accessTokenLifespan"), &session_max),
+            implicit_access_token: access_lifespan(number("accessTokenLifespanForImplicitFlow"), &session_max),
+            client_session_max: number("clientSessionMaxLifespan"),
+            device_code: number("oauth2DeviceCodeLifespan"),
+            reuse_refresh_tokens: reuse,
+            policies: policies.is_some_and(|list| list.items().any(enabled_policy)),
+            session_max,
+        }
+    }
+}
+
+/// The longest an SSO session lasts; the "remember me" maximum counts where it is longer and in use.
+fn session_max<'d>(reader: Reader<'d>) -> Field<'d> {
+    let normal = reader.int("ssoSessionMaxLifespan");
+    let remembered = reader.int("ssoSessionMaxLifespanRememberMe");
+    let at = normal.at;
+    match (normal.as_int(), remembered.as_int()) {
+        (Some(seconds), Some(longer)) if longer > seconds && reader.bool("rememberMe").as_bool() == Some(true) => {
+            remembered
+        }
+        _ => normal.or(Field::unknown(PARTIAL, at)),
+    }
+}
+
+/// An access token lifespan: −1 lasts as long as the session, and no token outlives the session.
+fn access_lifespan<'d>(lifespan: Field<'d>, session_max: &Field<'d>) -> Field<'d> {
+    let lifespan = lifespan.map_int(|seconds, at| match seconds {
+        -1 => match session_max.as_int() {
+            Some(maximum) => Field::int(maximum, at),
+            None => Field::unknown("-1 means the session maximum, which is not in this file", at),
+        },
+        1.. => Field::int(seconds, at),
+        _ => Field::malformed("a number of seconds above 0, or -1 for the session maximum, is expected", at),
+    });
+    bounded(lifespan, session_max)
+}
+
+fn adapt_realm(at: Cursor<'_>, sink: &mut dyn Sink) {
+    if !at.is_map() {
+        return sink.error(at.document, at.id, "a realm object is expected in this list".into());
+    }
+    let reader = Reader::new(at);
+    let realm = Realm::read(reader);
+    mark_secrets(reader, sink);
+    if at.has("keycloakVersion") {
+        // Only an export, which an administrator made, names the version; secrets are part of it.
+        sink.secrets_expected();
+    }
+    // A file that only adds clients or users says nothing about the realm itself.
+    if has_any(at, REALM_SETTINGS) {
+        let settings = realm_settings(reader, &realm);
+        let name = at.get("realm").and_then(Cursor::as_str).unwrap_or("realm").to_string();
+        let mut target = Target::new(TargetKind::Settings, format!("realm {name}"), settings);
+        target.identity = name;
+        target.at = At::node(at.id);
+        sink.target(&[at.document], target);
+    }
+    if let Some(clients) = at.get("clients") {
+        // Elements read on their own are documents of their own; what they inherit stands in the realm's.
+        let inherited = Realm::read(Reader::of_document(at, 1));
+        for_each_element(clients, sink, |client, sink| match std::ptr::eq(client.document, at.document) {
+            true => adapt_client(client, &realm, &[], sink),
+            false => adapt_client(client, &inherited, &[at.document], sink),
+        });
+    }
+}
+
+fn realm_settings<'d>(reader: Reader<'d>, realm: &Realm<'d>) -> Settings<'d> {
+    let number = |name: &str| {
+        let field = reader.int(name);
+        let at = field.at;
+        field.or(Field::unknown(PARTIAL, at))
+    };
+    let offline_maximum = match reader.bool("offlineSessionMaxLifespanEnabled") {
+        // Without a maximum, offline tokens carry no `exp`; the number beside the switch is ignored.
+        enabled if enabled.as_bool() == Some(false) => Field::unlimited(enabled.at),
+        enabled if enabled.as_bool() == Some(true) => number("offlineSessionMaxLifespan"),
+        enabled => Field::unknown(PARTIAL, enabled.at),
+    };
+    let text = |name: &str| {
+        let field = reader.filled(name);
+        let at = field.at;
+        field.or(Field::unknown(PARTIAL, at))
+    };
+    Settings {
+        product: product("keycloak"),
+        version: reader.filled("keycloakVersion"),
+        base_url: reader.map("attributes").map(|attributes| attributes.filled("frontendUrl")).unwrap_or_default(),
+        lifetime_access_token: realm.access_token.clone(),
+        lifetime_refresh_token: realm.session_max.clone(),
+        lifetime_refresh_idle: number("ssoSessionIdleTimeout"),
+        lifetime_offline_token: offline_maximum,
+        lifetime_device_code: realm.device_code.clone(),
+        lifetime_authorization_code: number("accessCodeLifespan"),
+        reuse_refresh_tokens: realm.reuse_refresh_tokens.clone(),
+        signing_alg: text("defaultSignatureAlgorithm"),
+        tls_required: text("sslRequired"),
+        ..Settings::default()
+    }
+}
+
+/// Marks the secrets whose member names do not tell: passwords of users and keys of key providers.
+fn mark_secrets(reader: Reader<'_>, sink: &mut dyn Sink) {
+    let root = reader.cursor();
+    for credential in root
+        .get("users")
+        .into_iter()
+        .flat_map(Cursor::items)
+        .filter_map(|user| user.get("credentials"))
+        .flat_map(Cursor::items)
+    {
+        for name in ["value", "secretData", "hashedSaltedValue"] {
+            Reader::new(credential).secret(name, sink);
+        }
+    }
+    let providers = root.path(&["components", "org.keycloak.keys.KeyProvider"]);
+    for config in providers.into_iter().flat_map(Cursor::items).filter_map(|provider| provider.get("config")) {
+        for list in
+            ["privateKey", "secret", "keystorePassword", "keyPassword"].iter().filter_map(|name| config.get(name))
+        {
+            let in_clear =
+                |value: &Cursor<'_>| value.as_str().is_some_and(|text| !text.is_empty() && !is_placeholder(text));
+            for value in list.items().filter(in_clear) {
+                sink.secret(value.document, value.id);
+            }
+        }
+    }
+}
+
+fn is_built_in(reader: Reader<'_>) -> bool {
+    let id = reader.text("clientId");
+    let id = id.as_text().unwrap_or_default();
+    // The master realm has one bearer-only client for every realm.
+    BUILT_IN.contains(&id) || (id.ends_with("-realm") && reader.bool("bearerOnly").as_bool() == Some(true))
+}
+
+/// The switches of a client, with Keycloak's defaults for a new one.
+struct Flows<'d> {
+    standard: Field<'d>,
+    implicit: Field<'d>,
+    password: Field<'d>,
+    service: Field<'d>,
+    device: Field<'d>,
+    exchange: Field<'d>,
+    jwt_bearer: Field<'d>,
+}
+
+fn on(field: &Field<'_>) -> bool {
+    field.as_bool() == Some(true)
+}
+
+impl<'d> Flows<'d> {
+    fn read(reader: Reader<'d>, attributes: Option<Reader<'d>>) -> Self {
+        let switch = |name: &str, default: bool| reader.bool(name).or(Field::bool(default, None));
+        let attribute = |name: &str| attributes.map(|map| map.bool_or_text(name)).unwrap_or_default();
+        Flows {
+            standard: switch("standardFlowEnabled", true),
+            implicit: switch("implicitFlowEnabled", false),
+            password: switch("directAccessGrantsEnabled", false),
+            service: switch("serviceAccountsEnabled", false),
+            device: attribute("oauth2.device.authorization.grant.enabled"),
+            exchange: attribute("standard.token.exchange.enabled"),
+            jwt_bearer: attribute("oauth2.jwt.authorization.grant.enabled"),
+        }
+    }
+
+    /// Grant types, each at its switch. A bearer-only client gets no tokens.
+    fn grants(&self, refresh: &Field<'d>, at: At) -> Field<'d> {
+        let switches = [
+            (grant::AUTHORIZATION_CODE, &self.standard),
+            (grant::IMPLICIT, &self.implicit),
+            (grant::PASSWORD, &self.password),
+            (grant::CLIENT_CREDENTIALS, &self.service),
+            (grant::DEVICE_CODE, &self.device),
+            (grant::TOKEN_EXCHANGE, &self.exchange),
+            (grant::JWT_BEARER, &self.jwt_bearer),
+            (grant::REFRESH_TOKEN, refresh),
+        ];
+        let items = switches.iter().filter_map(|(grant, switch)| match switch.state {
+            State::Value(Value::Bool(true)) => Some(Field::text(*grant, switch.at)),
+            State::Unknown(_) | State::Malformed(_) => Some(Field { state: switch.state.clone(), at: switch.at }),
+            State::Value(_) | State::Absent | State::Unlimited => None,
+        });
+        Field::list(items.collect(), at)
+    }
+}
+
+fn adapt_client(at: Cursor<'_>, realm: &Realm<'_>, more: &[&Document], sink: &mut dyn Sink) {
+    let reader = Reader::new(at);
+    let protocol = reader.text("protocol");
+    if !at.is_map() {
+        return sink.error(at.document, at.id, "a client object is expected in this list".into());
+    }
+    if protocol.as_text().is_some_and(|protocol| protocol != "openid-connect") || is_built_in(reader) {
+        return;
+    }
+    let has_secret = reader.secret("secret", sink);
+    let client = client(reader, realm, has_secret);
+    emit_with(sink, at, more, client, "");
+}
+
+fn client<'d>(reader: Reader<'d>, realm: &Realm<'d>, has_secret: Field<'d>) -> Client<'d> {
+    let place = reader.place(reader.cursor());
+    let attributes = reader.map("attributes");
+    let attribute = |name: &str| attributes.map(|map| map.filled(name)).unwrap_or_default();
+    let bearer_only = on(&reader.bool("bearerOnly"));
+    let flows = Flows::read(reader, attributes);
+    let refresh =
+        if bearer_only { Field::bool(false, reader.at("bearerOnly")) } else { refresh_tokens(&flows, attributes) };
+    let public = reader.bool("publicClient").or(Field::bool(false, None));
+    let pkce = attribute("pkce.code.challenge.method");
+    Client {
+        client_id: reader.filled("clientId"),
+        name: reader.filled("name"),
+        description: reader.filled("description"),
+        product: product("keycloak"),
+        redirect_uris: redirect_uris(reader),
+        web_origins: reader.texts("webOrigins"),
+        grant_types: if bearer_only {
+            Field::list(vec![], reader.at("bearerOnly"))
+        } else {
+            flows.grants(&refresh, place)
+        },
+        scopes: scopes(reader),
+        auth_method: auth_method(reader, &public),
+        client_uri: absolute(reader.filled("baseUrl")),
+        policy_uri: attribute("policyUri"),
+        tos_uri: attribute("tosUri"),
+        jwks_uri: attribute("jwks.url"),
+        pkce_method: match pkce.is_absent() && realm.policies {
+            true => Field::unknown("client policies of the realm may demand PKCE", pkce.at),
+            false => pkce,
+        },
+        lifetime_access_token: match bearer_only {
+            true => Field::default(),
+            false => access_token(&flows, attributes, realm),
+        },
+        lifetime_refresh_token: refresh_lifetime(&refresh, attributes, realm),
+        lifetime_device_code: device_code(&flows, attributes, realm),
+        reuse_refresh_tokens: realm.reuse_refresh_tokens.clone(),
+        refresh_tokens: refresh,
+        active: reader.bool("enabled").or(Field::bool(true, None)),
+        full_scope: reader.bool("fullScopeAllowed"),
+        skips_consent: reader.bool("consentRequired").map_bool(|asked| !asked),
+        id_token_alg: attribute("id.token.signed.response.alg"),
+        public,
+        has_secret,
+        ..Client::default()
+    }
+}
+
+/// Refresh tokens come with every flow of a user unless `use.refresh.tokens` is off; a service account gets them only
+/// when asked for.
+fn refresh_tokens<'d>(flows: &Flows<'d>, attributes: Option<Reader<'d>>) -> Field<'d> {
+    let attribute = |name: &str| attributes.map(|map| map.bool_or_text(name)).unwrap_or_default();
+    let used = attribute("use.refresh.tokens").or(Field::bool(true, None));
+    let service = attribute("client_credentials.use_refresh_token");
+    let user_flow = [&flows.standard, &flows.password, &flows.device].into_iter().any(on);
+    match (used.as_bool(), user_flow, on(&flows.service) && on(&service)) {
+        (_, _, true) => Field::bool(true, service.at),
+        (Some(used_by_users), true, false) => Field::bool(used_by_users, used.at),
+        (Some(_), false, false) => Field::bool(false, used.at),
+        (None, _, false) => Field::unknown("it does not show whether the client can get refresh tokens", used.at),
+    }
+}
+
+fn auth_method<'d>(reader: Reader<'d>, public: &Field<'d>) -> Field<'d> {
+    if on(public) {
+        return Field::text("none", public.at);
+    }
+    let field = reader.filled("clientAuthenticatorType");
+    let name = match field.as_text() {
+        Some("client-secret") => "client_secret_basic",
+        Some("client-jwt") => "private_key_jwt",
+        Some("client-secret-jwt") => "client_secret_jwt",
+        Some("client-x509") => "tls_client_auth",
+        Some(_) => return Field::unknown("it is an authenticator of the server's own making", field.at),
+        None if field.is_absent() => "client_secret_basic",
+        None => return field,
+    };
+    Field::text(name, field.at)
+}
+
+/// Default and optional client scopes; a client that names neither gets the realm's.
+fn scopes<'d>(reader: Reader<'d>) -> Field<'d> {
+    let (default, optional) = (reader.texts("defaultClientScopes"), reader.texts("optionalClientScopes"));
+    match (default.is_absent(), optional.is_absent()) {
+        (false, false) => {
+            let items = default.items().iter().chain(optional.items()).cloned().collect();
+            Field::list(items, default.at)
+        }
+        (true, true) => Field::unknown("the realm's default client scopes apply", None),
+        _ => Field::unknown(
+            "the realm's default client scopes apply to the list that is not named",
+            default.at.or(optional.at),
+        ),
+    }
+}
+
+fn absolute(url: Field<'_>) -> Field<'_> {
+    match url.as_text() {
+        Some(text) if text.starts_with('/') => absent(url.at),
+        _ => url,
+    }
+}
+
+/// Redirect URIs, relative ones put behind the client's root URL.
+fn redirect_uris<'d>(reader: Reader<'d>) -> Field<'d> {
+    let uris = reader.texts("redirectUris");
+    let root = reader.filled("rootUrl");
+    let items = uris.items().iter().map(|uri| match (uri.as_text(), root.as_text()) {
+        (Some(text), Some(root)) if text.starts_with('/') => {
+            Field::text(format!("{}{text}", root.trim_end_matches('/')), uri.at)
+        }
+        (Some(text), None) if text.starts_with('/') => {
+            Field::unknown("a redirect URI without a host is put behind the server's own address", uri.at)
+        }
+        _ => uri.clone(),
+    });
+    match &uris.state {
+        State::Value(_) => Field::list(items.collect(), uris.at),
+        State::Absent | State::Unknown(_) | State::Malformed(_) | State::Unlimited => uris.clone(),
+    }
+}
+
+/// A number in an attribute; absent for `""`, which stands for the realm's value.
+fn attribute_seconds<'d>(attributes: Option<Reader<'d>>, name: &str) -> Field<'d> {
+    attributes.map(|map| map.int_or_digits(name)).unwrap_or_default()
+}
+
+/// The implicit flow does not look at the client's own lifespan.
+fn access_token<'d>(flows: &Flows<'d>, attributes: Option<Reader<'d>>, realm: &Realm<'d>) -> Field<'d> {
+    let others = [&flows.standard, &flows.password, &flows.service, &flows.device];
+    if on(&flows.implicit) && !others.into_iter().any(on) {
+        return realm.implicit_access_token.clone();
+    }
+    let own = attribute_seconds(attributes, "access.token.lifespan");
+    if own.is_absent() { realm.access_token.clone() } else { access_lifespan(own, &realm.session_max) }
+}
+
+/// Refresh tokens end with the session at the latest. Offline tokens are a matter of the realm and judged there.
+fn refresh_lifetime<'d>(refresh: &Field<'d>, attributes: Option<Reader<'d>>, realm: &Realm<'d>) -> Field<'d> {
+    if refresh.as_bool() == Some(false) {
+        return absent(refresh.at);
+    }
+    let own = attribute_seconds(attributes, "client.session.max.lifespan");
+    let own = if matches!(own.as_int(), Some(1..)) { own } else { realm.client_session_max.clone() };
+    match own.as_int() {
+        Some(1..) => bounded(own, &realm.session_max),
+        _ => realm.session_max.clone(),
+    }
+}
+
+fn device_code<'d>(flows: &Flows<'d>, attributes: Option<Reader<'d>>, realm: &Realm<'d>) -> Field<'d> {
+    if !on(&flows.device) {
+        return absent(flows.device.at);
+    }
+    let own = attribute_seconds(attributes, "oauth2.device.code.lifespan");
+    if own.is_absent() { realm.device_code.clone() } else { own }
+}
+
+/// Passwords of the documentation's examples, which nobody should keep.
+const EXAMPLE_PASSWORDS: [(&str, &str); 3] =
+    [("KC_BOOTSTRAP_ADMIN_PASSWORD", "admin"), ("KEYCLOAK_ADMIN_PASSWORD", "admin"), ("KEYCLOAK_PASSWORD", "admin")];
+
+fn adapt_container(container: Cursor<'_>, image: &str, sink: &mut dyn Sink) {
+    let reader = Reader::new(container);
+    let tag = image.split('@').next().and_then(|path| path.rsplit_once(':')).map(|(_, tag)| tag);
+    let tag = tag.filter(|tag| !tag.contains('/') && tag.starts_with(|c: char| c.is_ascii_digit()));
+    let mut settings = Settings {
+        product: product("keycloak"),
+        version: tag.map(|tag| Field::text(tag.to_string(), reader.at("image"))).unwrap_or_default(),
+        ..Settings::default()
+    };
+    let mut defaults = Vec::new();
+    for entry in reader.cursor().get("env").into_iter().flat_map(Cursor::items) {
+        let (Some(name), Some(value)) = (entry.get("name").and_then(Cursor::as_str), entry.get("value")) else {
+            continue;
+        };
+        if name.ends_with("PASSWORD") {
+            Reader::new(entry).secret("value", sink);
+            let text = value.as_str().unwrap_or_default();
+            if EXAMPLE_PASSWORDS.contains(&(name, text)) {
+                defaults.push(Field::text(name.to_string(), At::node(value.id)));
+            }
+        }
+        if name == "KC_HOSTNAME" {
+            settings.base_url = Reader::new(entry).filled("value");
+        }
+    }
+    if !defaults.is_empty() {
+        settings.default_secrets = Field::list(defaults, reader.at("env"));
+    }
+    let mut target = Target::new(TargetKind::Settings, "keycloak", settings);
+    target.at = At::node(container.id);
+    sink.target(&[container.document], target);
+}
