@@ -54,11 +54,14 @@ impl Adapter for EgiRegistry {
 
     fn recognise(&self, document: &Document) -> Option<&'static str> {
         let root = document.root();
-        match () {
-            () if is_tenant(root) => Some(TENANT),
-            () if is_client(root) => Some(CLIENT),
-            () if any_element(root, is_client) => Some(CLIENTS),
-            () => None,
+        if is_tenant(root) {
+            Some(TENANT)
+        } else if is_client(root) {
+            Some(CLIENT)
+        } else if any_element(root, is_client) {
+            Some(CLIENTS)
+        } else {
+            None
         }
     }
 

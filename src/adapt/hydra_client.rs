@@ -52,10 +52,12 @@ impl Adapter for HydraClient {
 
     fn recognise(&self, document: &Document) -> Option<&'static str> {
         let root = document.root();
-        match () {
-            () if is_client(root) => Some(CLIENT),
-            () if any_element(root.get("items").unwrap_or(root), is_client) => Some(CLIENTS),
-            () => None,
+        if is_client(root) {
+            Some(CLIENT)
+        } else if any_element(root.get("items").unwrap_or(root), is_client) {
+            Some(CLIENTS)
+        } else {
+            None
         }
     }
 

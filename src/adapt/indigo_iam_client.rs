@@ -180,20 +180,28 @@ impl Adapter for IndigoIamClient {
         let root = document.root();
         if root.is_map() {
             let audited = root.get("client").is_some_and(is_audit);
-            return match () {
-                () if is_page(root) => Some(CLIENTS),
-                () if is_row(root) => Some(ROWS),
-                () if is_client(root) => Some(CLIENT),
-                () if is_audit(root) || audited => Some(AUDIT),
-                () if is_request(root) => Some(REQUEST),
-                () => None,
+            return if is_page(root) {
+                Some(CLIENTS)
+            } else if is_row(root) {
+                Some(ROWS)
+            } else if is_client(root) {
+                Some(CLIENT)
+            } else if is_audit(root) || audited {
+                Some(AUDIT)
+            } else if is_request(root) {
+                Some(REQUEST)
+            } else {
+                None
             };
         }
-        match () {
-            () if any_element(root, is_row) => Some(ROWS),
-            () if any_element(root, |item| is_client(item) || is_page(item)) => Some(CLIENTS),
-            () if any_element(root, |item| is_audit(item) || item.get("client").is_some_and(is_audit)) => Some(AUDIT),
-            () => None,
+        if any_element(root, is_row) {
+            Some(ROWS)
+        } else if any_element(root, |item| is_client(item) || is_page(item)) {
+            Some(CLIENTS)
+        } else if any_element(root, |item| is_audit(item) || item.get("client").is_some_and(is_audit)) {
+            Some(AUDIT)
+        } else {
+            None
         }
     }
 

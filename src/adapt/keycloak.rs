@@ -1,4 +1,4 @@
-//! Keycloak: realm exports, partial imports, single clients, operator resources and Kubernetes workloads.
+//! Keycloak: realm exports, partial imports, single clients and operator resources.
 //!
 //! Client attributes are strings; `""` means the realm's value and `"-1"` the session maximum. A value missing from a
 //! partial import stays whatever the server has, so it is unknown. Numbers are seconds. Checked against exports of
@@ -19,11 +19,10 @@ const REALMS: &str = "keycloak-realms";
 const CLIENT: &str = "keycloak-client";
 const CLIENTS: &str = "keycloak-clients";
 const RESOURCE: &str = "keycloak-operator-resource";
-const WORKLOAD: &str = "keycloak-kubernetes";
 
 const BOTH: &[TargetKind] = &[TargetKind::Settings, TargetKind::Client];
 
-static KINDS: [Kind; 6] = [
+static KINDS: [Kind; 5] = [
     Kind { name: REALM, doc: "Keycloak: a realm, exported, partial, or for keycloak-config-cli", targets: BOTH },
     Kind { name: REALMS, doc: "Keycloak: several realms in one array", targets: BOTH },
     Kind { name: CLIENT, doc: "Keycloak: one client of the admin API or console", targets: &[TargetKind::Client] },
@@ -33,7 +32,6 @@ static KINDS: [Kind; 6] = [
         doc: "Keycloak operator: KeycloakRealmImport, KeycloakRealm, KeycloakClient",
         targets: BOTH,
     },
-    Kind { name: WORKLOAD, doc: "Kubernetes workload that runs Keycloak", targets: &[TargetKind::Settings] },
 ];
 
 /// Clients every realm has; their settings are Keycloak's own.
@@ -42,7 +40,6 @@ const BUILT_IN: [&str; 6] =
 
 /// Members that, beside `realm`, make a realm.
 const REALM_MEMBERS: &[&str] = &[
-    "clients",
     "keycloakVersion",
     "accessTokenLifespan",
     "ssoSessionMaxLifespan",
@@ -52,8 +49,6 @@ const REALM_MEMBERS: &[&str] = &[
     "identityProviders",
     "authenticationFlows",
     "revokeRefreshToken",
-    "users",
-    "roles",
 ];
 
 /// Members that set something for the whole realm.
@@ -87,9 +82,13 @@ const PARTIAL: &str = "the file leaves the server's value as it is";
 const NO_REALM: &str = "the realm decides, and it is not in this file";
 
 fn is_realm(at: Cursor<'_>) -> bool {
-    let name = at.get("realm").or_else(|| at.get("id")).is_some_and(|name| name.as_str().is_some());
-    // A realm goes without its name only where keycloakVersion or lifespans tell it from other objects with clients.
-    (has_text(at, "realm") && has_any(at, REALM_MEMBERS)) || (name && at.has("keycloakVersion"))
+    // Other products name a realm, too, and have users in it.
+    let loose = || at.has("enabled") && has_any(at, &["clients", "users", "roles"]);
+    has_text(at, "realm") && (has_any(at, REALM_MEMBERS) || loose() || at.get("clients").is_some_and(is_client_list))
+}
+
+fn is_client_list(at: Cursor<'_>) -> bool {
+    any_element(at, is_client)
 }
 
 fn is_client(at: Cursor<'_>) -> bool {
@@ -108,22 +107,6 @@ fn resource(root: Cursor<'_>) -> Option<(&str, Cursor<'_>)> {
     api.contains("keycloak").then_some((member, body))
 }
 
-/// The containers of a Kubernetes workload whose image is Keycloak.
-fn containers(root: Cursor<'_>) -> impl Iterator<Item = (Cursor<'_>, &str)> {
-    let pod = match root.get("kind").and_then(Cursor::as_str) {
-        Some("Deployment" | "StatefulSet") => root.path(&["spec", "template", "spec"]),
-        Some("Pod") => root.get("spec"),
-        _ => None,
-    };
-    let list = pod.and_then(|pod| pod.get("containers"));
-    list.into_iter().flat_map(Cursor::items).filter_map(|container| {
-        let image = container.get("image")?.as_str()?;
-        let path = image.split('@').next().unwrap_or(image);
-        let name = path.rsplit('/').next().unwrap_or(path);
-        (name.split(':').next() == Some("keycloak")).then_some((container, image))
-    })
-}
-
 impl Adapter for Keycloak {
     fn kinds(&self) -> &'static [Kind] {
         &KINDS
@@ -132,19 +115,24 @@ impl Adapter for Keycloak {
     fn recognise(&self, document: &Document) -> Option<&'static str> {
         let root = document.root();
         if root.is_seq() {
-            return match () {
-                () if any_element(root, is_realm) => Some(REALMS),
-                () if any_element(root, is_client) => Some(CLIENTS),
-                () => None,
+            return if any_element(root, is_realm) {
+                Some(REALMS)
+            } else if is_client_list(root) {
+                Some(CLIENTS)
+            } else {
+                None
             };
         }
-        match () {
-            () if resource(root).is_some() => Some(RESOURCE),
-            () if containers(root).next().is_some() => Some(WORKLOAD),
-            () if is_realm(root) => Some(REALM),
-            () if is_client(root) => Some(CLIENT),
-            () if root.get("clients").is_some_and(|list| any_element(list, is_client)) => Some(CLIENTS),
-            () => None,
+        if resource(root).is_some() {
+            Some(RESOURCE)
+        } else if is_realm(root) {
+            Some(REALM)
+        } else if is_client(root) {
+            Some(CLIENT)
+        } else if root.get("clients").is_some_and(is_client_list) {
+            Some(CLIENTS)
+        } else {
+            None
         }
     }
 
@@ -156,11 +144,6 @@ impl Adapter for Keycloak {
             CLIENTS => for_each_element(root.get("clients").unwrap_or(root), sink, |client, sink| {
                 adapt_client(client, &Realm::default(), &[], sink);
             }),
-            WORKLOAD => {
-                for (container, image) in containers(root) {
-                    adapt_container(container, image, sink);
-                }
-            }
             RESOURCE => match resource(root) {
                 Some(("realm", realm)) => adapt_realm(realm, sink),
                 Some((_, client)) => adapt_client(client, &Realm::default(), &[], sink),
@@ -584,41 +567,4 @@ fn device_code<'d>(flows: &Flows<'d>, attributes: Option<Reader<'d>>, realm: &Re
     }
     let own = attribute_seconds(attributes, "oauth2.device.code.lifespan");
     if own.is_absent() { realm.device_code.clone() } else { own }
-}
-
-/// Passwords of the documentation's examples, which nobody should keep.
-const EXAMPLE_PASSWORDS: [(&str, &str); 3] =
-    [("KC_BOOTSTRAP_ADMIN_PASSWORD", "admin"), ("KEYCLOAK_ADMIN_PASSWORD", "admin"), ("KEYCLOAK_PASSWORD", "admin")];
-
-fn adapt_container(container: Cursor<'_>, image: &str, sink: &mut dyn Sink) {
-    let reader = Reader::new(container);
-    let tag = image.split('@').next().and_then(|path| path.rsplit_once(':')).map(|(_, tag)| tag);
-    let tag = tag.filter(|tag| !tag.contains('/') && tag.starts_with(|c: char| c.is_ascii_digit()));
-    let mut settings = Settings {
-        product: product("keycloak"),
-        version: tag.map(|tag| Field::text(tag.to_string(), reader.at("image"))).unwrap_or_default(),
-        ..Settings::default()
-    };
-    let mut defaults = Vec::new();
-    for entry in reader.cursor().get("env").into_iter().flat_map(Cursor::items) {
-        let (Some(name), Some(value)) = (entry.get("name").and_then(Cursor::as_str), entry.get("value")) else {
-            continue;
-        };
-        if name.ends_with("PASSWORD") {
-            Reader::new(entry).secret("value", sink);
-            let text = value.as_str().unwrap_or_default();
-            if EXAMPLE_PASSWORDS.contains(&(name, text)) {
-                defaults.push(Field::text(name.to_string(), At::node(value.id)));
-            }
-        }
-        if name == "KC_HOSTNAME" {
-            settings.base_url = Reader::new(entry).filled("value");
-        }
-    }
-    if !defaults.is_empty() {
-        settings.default_secrets = Field::list(defaults, reader.at("env"));
-    }
-    let mut target = Target::new(TargetKind::Settings, "keycloak", settings);
-    target.at = At::node(container.id);
-    sink.target(&[container.document], target);
 }

@@ -68,11 +68,14 @@ impl Adapter for Mitreid {
 
     fn recognise(&self, document: &Document) -> Option<&'static str> {
         let root = document.root();
-        match () {
-            () if data(root).is_some() => Some(DATA),
-            () if is_client(root) => Some(CLIENT),
-            () if any_element(root, is_client) => Some(CLIENTS),
-            () => None,
+        if data(root).is_some() {
+            Some(DATA)
+        } else if is_client(root) {
+            Some(CLIENT)
+        } else if any_element(root, is_client) {
+            Some(CLIENTS)
+        } else {
+            None
         }
     }
 

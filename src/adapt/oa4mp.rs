@@ -86,14 +86,21 @@ impl Adapter for Oa4mp {
         let root = document.root();
         match document.syntax {
             Syntax::Xml => properties(document).map(|_| PROPERTIES),
-            Syntax::Json | Syntax::Yaml | Syntax::Env | Syntax::Jwt => match () {
-                () if is_registration(root) && root.has("client_id") => Some(RESPONSE),
-                () if is_registration(root) => Some(REQUEST),
-                () if api_content(root).is_some() => Some(API),
-                () if is_stored(root) => Some(STORED),
-                () if is_cfg(root) => Some(CFG),
-                () => None,
-            },
+            Syntax::Json | Syntax::Yaml | Syntax::Env | Syntax::Jwt => {
+                if is_registration(root) && root.has("client_id") {
+                    Some(RESPONSE)
+                } else if is_registration(root) {
+                    Some(REQUEST)
+                } else if api_content(root).is_some() {
+                    Some(API)
+                } else if is_stored(root) {
+                    Some(STORED)
+                } else if is_cfg(root) {
+                    Some(CFG)
+                } else {
+                    None
+                }
+            }
         }
     }
 

@@ -46,11 +46,14 @@ impl Adapter for Rfc7591 {
 
     fn recognise(&self, document: &Document) -> Option<&'static str> {
         let root = document.root();
-        match () {
-            () if is_client(root) && root.get("client_id").is_some_and(|id| !id.is_null()) => Some(CLIENT),
-            () if is_client(root) => Some(REQUEST),
-            () if any_element(root, is_client) => Some(CLIENTS),
-            () => None,
+        if is_client(root) && root.get("client_id").is_some_and(|id| !id.is_null()) {
+            Some(CLIENT)
+        } else if is_client(root) {
+            Some(REQUEST)
+        } else if any_element(root, is_client) {
+            Some(CLIENTS)
+        } else {
+            None
         }
     }
 
