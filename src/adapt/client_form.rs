@@ -1,8 +1,9 @@
 //! What the client registration forms of all products share.
 
-use super::{Reader, Sink};
+use super::read::is_placeholder;
+use super::{Reader, Sink, jwks};
 use crate::model::{At, Client, Field, State, Target, TargetKind, Value};
-use crate::parse::{Cursor, Document};
+use crate::parse::{Cursor, Document, NodeId};
 
 /// Grant type names (RFC 6749, RFC 8628, RFC 8693).
 pub(super) mod grant {
@@ -88,15 +89,28 @@ pub(super) fn pkce(field: Field<'_>) -> Field<'_> {
     }
 }
 
-/// True when a `jwks` member holds at least one key: a key set object, or its JSON text.
-pub(super) fn inline_keys<'d>(reader: Reader<'d>, name: &str) -> Field<'d> {
+/// True when a member holds at least one key: a key set object, or its JSON text. The keys are targets of their own.
+pub(super) fn inline_keys<'d>(reader: Reader<'d>, name: &str, sink: &mut dyn Sink) -> Field<'d> {
     let Some(member) = reader.cursor().get(name) else { return Field::default() };
     let at = Some(reader.place(member));
-    match (member.as_str(), member.is_map()) {
-        (Some(text), _) if text.trim().is_empty() => absent(at),
-        (Some(_), _) => Field::bool(true, at),
-        (None, true) => Field::bool(member.get("keys").is_some_and(|keys| keys.items().next().is_some()), at),
-        (None, false) => absent(at),
+    match member.as_str() {
+        Some(text) if text.trim().is_empty() => absent(at),
+        Some(text) if is_placeholder(text) => reader.text(name),
+        Some(_) => {
+            match member.document.nested_json(member.id) {
+                Ok(keys) => jwks::key_targets(&keys, NodeId::ROOT, sink),
+                Err(error) => sink.error(member.document, member.id, format!("not readable as a key set: {error}")),
+            }
+            Field::bool(true, at)
+        }
+        None if !member.is_map() => absent(at),
+        None => {
+            let any = member.get("keys").is_some_and(|keys| keys.items().next().is_some());
+            if any {
+                jwks::key_targets(member.document, member.id, sink);
+            }
+            Field::bool(any, at)
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::client_form::{OFFLINE_ACCESS, absent, emit, holds, inline_keys, pkce, product, public_from, tristate};
 use super::list::{any_element, for_each_element, has_any};
-use super::{Adapter, Kind, Reader, Sink};
+use super::{Adapter, Kind, Reader, Sink, secret};
 use crate::model::{Client, Field, State, TargetKind};
 use crate::parse::{Cursor, Document};
 
@@ -99,7 +99,7 @@ fn adapt_client(at: Cursor<'_>, sink: &mut dyn Sink) {
         policy_uri: reader.filled("policy_uri"),
         tos_uri: reader.filled("aup_uri"),
         jwks_uri: reader.filled("jwks_uri"),
-        has_inline_keys: inline_keys(reader, "jwks"),
+        has_inline_keys: inline_keys(reader, "jwks", sink),
         pkce_method: pkce(reader.text("code_challenge_method")),
         lifetime_access_token: positive(reader.int_or_digits("access_token_validity_seconds")),
         lifetime_refresh_token: match refresh {
@@ -111,7 +111,7 @@ fn adapt_client(at: Cursor<'_>, sink: &mut dyn Sink) {
         refresh_tokens: tristate(refresh, scopes.at, "the scopes do not show"),
         reuse_refresh_tokens: reader.bool("reuse_refresh_token"),
         allow_introspection: reader.bool("allow_introspection"),
-        has_secret: reader.secret("client_secret", sink),
+        has_secret: secret::look(&reader, "client_secret", &[], sink).present,
         active: Field::bool(true, None),
         validation_model: validation_model(reader),
         environment: reader.filled("integration_environment"),
@@ -171,4 +171,80 @@ fn contacts<'d>(reader: Reader<'d>) -> Field<'d> {
         },
     });
     Field::list(items.collect(), reader.place(list))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::adapt::testing::{Collected, collect, corpus};
+    use crate::parse::Syntax;
+
+    fn read(text: &str) -> Collected {
+        collect(text, Syntax::Json)
+    }
+
+    #[test]
+    fn lifetimes_are_strings_of_digits() {
+        for (value, expected, remark) in [
+            (r#""3600""#, "3600", "as the form writes it"),
+            ("3600", "3600", "as a number"),
+            (r#""""#, "unknown: the form leaves it to the issuer", "empty"),
+            ("null", "unknown: the form leaves it to the issuer", "null"),
+            (r#""1h""#, "malformed: a whole number is expected", "a unit"),
+        ] {
+            let got = read(&format!(
+                r#"{{"client_id": "c", "integration_environment": "production", "access_token_validity_seconds": {value}}}"#
+            ));
+            assert_eq!(got.kinds, ["egi-registry-client"], "{remark}");
+            assert_eq!(got.targets[0].get("lifetimes.access_token"), expected, "{remark}");
+        }
+    }
+
+    #[test]
+    fn refresh_tokens_need_offline_access() {
+        for (scope, expected) in [(r#"["openid"]"#, ""), (r#"["openid", "offline_access"]"#, "2592000")] {
+            let got = read(&format!(
+                r#"{{"service_name": "s", "id_token_timeout_seconds": "600", "scope": {scope}, "refresh_token_validity_seconds": "2592000"}}"#
+            ));
+            assert_eq!(got.targets[0].get("lifetimes.refresh_token"), expected, "{scope}");
+        }
+    }
+
+    #[test]
+    fn the_form_says_how_tokens_are_validated_and_where_it_runs() {
+        for (model, expected) in [
+            ("", "offline"),
+            (r#", "access_token_validation_model": "ONLINE_VALIDATION_REQUIRED""#, "online"),
+            (r#", "access_token_validation_model": "OFFLINE_VERIFIABLE""#, "offline"),
+        ] {
+            let got = read(&format!(
+                r#"{{"client_id": "c", "integration_environment": "demo", "application_type": "NATIVE",
+                    "contacts": [{{"email": "a@example.org", "type": "security"}}, "b@example.org"]{model}}}"#
+            ));
+            let client = &got.targets[0];
+            assert_eq!(client.get("validation_model"), expected);
+            assert_eq!(client.get("environment"), "demo");
+            assert_eq!(client.get("application_type"), "native");
+            assert_eq!(client.get("contacts"), "a@example.org b@example.org");
+        }
+    }
+
+    #[test]
+    fn saml_services_hold_no_oauth_client() {
+        let got = read(r#"{"service_name": "s", "integration_environment": "demo", "protocol": "saml"}"#);
+        assert_eq!((got.kinds, got.targets.len()), (vec!["egi-registry-client"], 0));
+    }
+
+    #[test]
+    fn the_corpus_reads_as_a_person_reads_it() {
+        let Some(form) = corpus("issuer/90-egi-federation-registry-initial-values.json") else { return };
+        let got = read(&form);
+        assert_eq!(got.kinds, ["egi-registry-client"]);
+        assert_eq!(got.targets[0].get("lifetimes.access_token"), "3600");
+        assert_eq!(got.targets[0].get("lifetimes.refresh_token"), "", "no offline_access");
+        for file in ["88-egi-federation-registry-tenant.json", "89-egi-federation-registry-tenant1.json"] {
+            let Some(tenant) = corpus(&format!("issuer/{file}")) else { return };
+            let got = read(&tenant);
+            assert_eq!((got.kinds, got.targets.len()), (vec!["egi-registry-tenant"], 0), "{file}");
+        }
+    }
 }

@@ -15,7 +15,7 @@ pub(super) struct HydraClient;
 const CLIENT: &str = "hydra-client";
 const CLIENTS: &str = "hydra-clients";
 
-const TARGETS: &[TargetKind] = &[TargetKind::Client];
+const TARGETS: &[TargetKind] = &[TargetKind::Client, TargetKind::KeySet, TargetKind::Key];
 
 static KINDS: [Kind; 2] = [
     Kind { name: CLIENT, doc: "Ory Hydra: one OAuth client", targets: TARGETS },
@@ -153,7 +153,12 @@ mod tests {
         for (grants, members, expected, remark) in [
             (r#"["authorization_code"]"#, both, "5400", "the other grant is not in use"),
             (r#"["authorization_code", "client_credentials"]"#, both, "7200", "the longer one"),
-            (r#"["implicit"]"#, both, "unknown: the server's global ttl applies, which is not in this file", "none of them"),
+            (
+                r#"["implicit"]"#,
+                both,
+                "unknown: the server's global ttl applies, which is not in this file",
+                "none of them",
+            ),
             ("null", both, "5400", "null is authorization_code"),
             ("[]", both, "5400", "so is an empty list"),
             (

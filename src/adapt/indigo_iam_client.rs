@@ -10,7 +10,7 @@ use super::client_form::{
     tristate,
 };
 use super::list::{any_element, for_each_element, has_any, has_text};
-use super::{Adapter, Kind, Reader, Sink};
+use super::{Adapter, Kind, Reader, Sink, secret};
 use crate::model::{Client, Field, TargetKind};
 use crate::parse::{Cursor, Document};
 
@@ -23,7 +23,7 @@ const REQUEST: &str = "indigo-iam-client-request";
 const ROWS: &str = "indigo-iam-client-rows";
 const AUDIT: &str = "indigo-iam-client-audit";
 
-const TARGETS: &[TargetKind] = &[TargetKind::Client];
+const TARGETS: &[TargetKind] = &[TargetKind::Client, TargetKind::KeySet, TargetKind::Key];
 
 static KINDS: [Kind; 5] = [
     Kind {
@@ -323,7 +323,7 @@ fn adapt_client(at: Cursor<'_>, view: View, sink: &mut dyn Sink) {
         policy_uri: reader.filled("policy_uri"),
         tos_uri: reader.filled("tos_uri"),
         jwks_uri: reader.filled("jwks_uri"),
-        has_inline_keys: inline_keys(reader, "jwk"),
+        has_inline_keys: inline_keys(reader, "jwk", sink),
         pkce_method: hidden_when_limited(view, pkce(reader.text("code_challenge_method"))),
         reuse_refresh_tokens: reader.bool("reuse_refresh_token"),
         dynamically_registered: reader.bool("dynamically_registered"),
@@ -373,7 +373,7 @@ fn adapt_row(at: Cursor<'_>, sink: &mut dyn Sink) {
         policy_uri: reader.filled("policy_uri"),
         tos_uri: reader.filled("tos_uri"),
         jwks_uri: reader.filled("jwks_uri"),
-        has_inline_keys: inline_keys(reader, "jwks"),
+        has_inline_keys: inline_keys(reader, "jwks", sink),
         pkce_method: pkce(reader.text("code_challenge_method")),
         reuse_refresh_tokens: reader.flag("reuse_refresh_tokens"),
         dynamically_registered: reader.flag("dynamically_registered"),
@@ -390,8 +390,8 @@ fn adapt_row(at: Cursor<'_>, sink: &mut dyn Sink) {
 }
 
 fn secrets<'d>(reader: Reader<'d>, view: View, client: &mut Client<'d>, sink: &mut dyn Sink) {
-    client.has_secret = reader.secret("client_secret", sink);
-    reader.secret("registration_access_token", sink);
+    client.has_secret = secret::look(&reader, "client_secret", &[], sink).present;
+    secret::look(&reader, "registration_access_token", &[], sink);
     if client.has_secret.as_bool() != Some(true) {
         return;
     }
@@ -451,6 +451,7 @@ fn never_when_zero<'d>(seconds: i64, at: Option<crate::model::At>) -> Field<'d> 
 #[cfg(test)]
 mod tests {
     use crate::adapt::testing::{Collected, collect, corpus};
+    use crate::model::TargetKind;
     use crate::parse::Syntax;
 
     fn read(text: &str) -> Collected {
@@ -499,12 +500,18 @@ mod tests {
             (r#"["authorization_code"]"#, "offline_access", "false", "the grant is missing"),
             (r#"["refresh_token"]"#, "offline_access", "true", "both"),
         ] {
-            for lifetime in ["", r#", "refresh_token_validity_seconds": 0"#, r#", "refresh_token_validity_seconds": 999999999"#] {
+            for lifetime in
+                ["", r#", "refresh_token_validity_seconds": 0"#, r#", "refresh_token_validity_seconds": 999999999"#]
+            {
                 let got = read(&format!(
                     r#"{{"client_id": "c", "allow_introspection": true, "grant_types": {grants}, "scope": "{scope}"{lifetime}}}"#
                 ));
                 assert_eq!(got.targets[0].get("refresh_tokens"), refresh, "{remark}");
-                assert_eq!(got.targets[0].get("lifetimes.refresh_token").is_empty(), refresh == "false", "{remark}{lifetime}");
+                assert_eq!(
+                    got.targets[0].get("lifetimes.refresh_token").is_empty(),
+                    refresh == "false",
+                    "{remark}{lifetime}"
+                );
             }
         }
     }
@@ -526,7 +533,7 @@ mod tests {
             r#"{"totalResults": 25, "itemsPerPage": 3, "startIndex": 1, "Resources": [
                 {"client_id": "m", "access_token_validity_seconds": 60, "grant_types": ["client_credentials"], "scope": "a"},
                 {"client_id": "d", "grant_types": ["authorization_code", "refresh_token"], "scope": "offline_access"},
-                {"client_id": "l", "client_name": "Mine", "scope": "openid", "redirect_uris": ["https://a.example/"],
+                {"client_id": "l", "client_name": "Mine", "scope": "offline_access", "redirect_uris": ["https://a.example/"],
                  "created_at": 1649338971207, "active": true}]}"#,
         );
         assert_eq!(got.kinds, ["indigo-iam-clients"]);
@@ -565,7 +572,9 @@ mod tests {
     fn large_lists_are_read_element_by_element() {
         let filler = "x".repeat(2000);
         let client = |n: usize| {
-            format!(r#"{{"client_id": "c{n}", "allow_introspection": true, "client_description": "{filler}", "scope": "s"}}"#)
+            format!(
+                r#"{{"client_id": "c{n}", "allow_introspection": true, "client_description": "{filler}", "scope": "s"}}"#
+            )
         };
         let all: Vec<_> = (0..600).map(client).collect();
         let got = read(&format!(r#"{{"totalResults": 600, "Resources": [{}]}}"#, all.join(",")));
@@ -582,7 +591,9 @@ mod tests {
 
     #[test]
     fn pkce_none_and_empty_demand_nothing() {
-        for (method, expected) in [("\"S256\"", "S256"), ("\"none\"", ""), ("\"\"", ""), ("null", ""), ("\"plain\"", "plain")] {
+        for (method, expected) in
+            [("\"S256\"", "S256"), ("\"none\"", ""), ("\"\"", ""), ("null", ""), ("\"plain\"", "plain")]
+        {
             let got = read(&managed(&format!(r#", "code_challenge_method": {method}"#)));
             assert_eq!(got.targets[0].get("pkce_method"), expected, "{method}");
         }
@@ -598,12 +609,27 @@ mod tests {
         let own = read(r#"{"client_id": "other", "client_secret": "secret", "allow_introspection": true}"#);
         assert_eq!(own.targets[0].get("secret_is_default"), "false", "the seed is one client with one secret");
         let masked = read(r#"{"client_id": "client", "client_secret": "********", "allow_introspection": true}"#);
-        assert_eq!(masked.targets[0].get("has_secret"), "false");
+        assert!(masked.targets[0].get("has_secret").starts_with("unknown: "));
         assert_eq!(masked.targets[0].get("secret_is_default"), "");
         assert!(masked.secrets.is_empty() && !masked.secrets_expected);
-        let answer = read(r#"{"client_id": "c", "client_secret": "t", "registration_access_token": "t", "reuse_refresh_token": true}"#);
+        let answer = read(
+            r#"{"client_id": "c", "client_secret": "t", "registration_access_token": "t", "reuse_refresh_token": true}"#,
+        );
         assert_eq!(answer.secrets.len(), 2);
         assert!(!answer.secrets_expected, "a registration answer is no place to keep a secret in");
+    }
+
+    #[test]
+    fn the_jwk_string_is_read_as_keys() {
+        let got = read(&managed(r#", "jwk": "{\"keys\": [{\"kty\": \"EC\", \"kid\": \"k1\", \"crv\": \"P-256\"}]}""#));
+        let kinds: Vec<_> = got.targets.iter().map(|target| target.kind).collect();
+        assert_eq!(kinds, [TargetKind::KeySet, TargetKind::Key, TargetKind::Client]);
+        assert_eq!(got.targets[1].get("kid"), "k1");
+        assert_eq!(got.targets[2].get("has_inline_keys"), "true");
+        let broken = read(&managed(r#", "jwk": "{""#));
+        assert_eq!(broken.targets.len(), 1, "the client itself is read");
+        assert!(broken.errors[0].starts_with("/jwk: not readable as a key set"), "{:?}", broken.errors);
+        assert_eq!(read(&managed(r#", "jwk": """#)).targets[0].get("has_inline_keys"), "");
     }
 
     #[test]
@@ -633,9 +659,8 @@ mod tests {
         let row = r#"{"id": 2, "client_id": "r", "client_name": "Row", "access_token_validity_seconds": null,
             "refresh_token_validity_seconds": null, "id_token_validity_seconds": 600, "reuse_refresh_tokens": 1,
             "dynamically_registered": 0, "token_endpoint_auth_method": "PRIVATE_KEY", "created_at": "1970-01-01 00:01:00""#;
-        let joined = format!(
-            r#"[{row}, "client_scope": ["offline_access"], "client_grant_type": ["refresh_token"]}}]"#
-        );
+        let joined =
+            format!(r#"[{row}, "client_scope": ["offline_access"], "client_grant_type": ["refresh_token"]}}]"#);
         let got = read(&joined);
         assert_eq!(got.kinds, ["indigo-iam-client-rows"]);
         let client = &got.targets[0];
@@ -675,9 +700,15 @@ mod tests {
             (r#"{"keys": [{"kty": "RSA"}]}"#, "JWKS"),
             (r#"{"iss": "https://i.example/", "client_id": "c", "scope": "openid", "exp": 1}"#, "token claims"),
             (r#"{"active": true, "client_id": "c", "scope": "openid"}"#, "introspection response"),
-            (r#"{"totalResults": 1, "schemas": ["x"], "Resources": [{"userName": "u", "active": true}]}"#, "SCIM users"),
+            (
+                r#"{"totalResults": 1, "schemas": ["x"], "Resources": [{"userName": "u", "active": true}]}"#,
+                "SCIM users",
+            ),
             (r#"{"totalResults": 0, "schemas": ["x"], "itemsPerPage": 0, "Resources": []}"#, "empty SCIM list"),
-            (r#"{"client_id": "c", "integration_environment": "demo", "access_token_validity_seconds": "3600"}"#, "EGI"),
+            (
+                r#"{"client_id": "c", "integration_environment": "demo", "access_token_validity_seconds": "3600"}"#,
+                "EGI",
+            ),
             (r#"{"client_id": "c", "redirect_uris": ["https://a.example/"], "grant_types": []}"#, "RFC 7591"),
             ("[]", "an empty list is nobody's"),
             ("null", "no object"),
@@ -708,6 +739,6 @@ mod tests {
         let answer = read(&answer);
         assert_eq!(answer.kinds, ["indigo-iam-client"]);
         assert_eq!(answer.targets[0].evidence, "dynamic-registration view");
-        assert_eq!(answer.targets[0].get("has_secret"), "false");
+        assert!(answer.targets[0].get("has_secret").starts_with("unknown: "));
     }
 }

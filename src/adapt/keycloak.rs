@@ -7,7 +7,7 @@
 use super::client_form::{absent, emit_with, grant, product};
 use super::list::{any_element, for_each_element, has_any, has_text};
 use super::read::is_placeholder;
-use super::{Adapter, Kind, Reader, Sink};
+use super::{Adapter, Kind, Reader, Sink, secret};
 use crate::model::{At, Client, Field, Settings, State, Target, TargetKind, Value};
 use crate::parse::{Cursor, Document};
 
@@ -38,18 +38,9 @@ static KINDS: [Kind; 5] = [
 const BUILT_IN: [&str; 6] =
     ["account", "account-console", "admin-cli", "broker", "realm-management", "security-admin-console"];
 
-/// Members that, beside `realm`, make a realm.
-const REALM_MEMBERS: &[&str] = &[
-    "keycloakVersion",
-    "accessTokenLifespan",
-    "ssoSessionMaxLifespan",
-    "ssoSessionIdleTimeout",
-    "sslRequired",
-    "clientScopes",
-    "identityProviders",
-    "authenticationFlows",
-    "revokeRefreshToken",
-];
+/// Members that, beside `realm` and [`REALM_SETTINGS`], make a realm.
+const REALM_MEMBERS: &[&str] =
+    &["keycloakVersion", "clientScopes", "identityProviders", "authenticationFlows", "clientPolicies"];
 
 /// Members that set something for the whole realm.
 const REALM_SETTINGS: &[&str] = &[
@@ -84,7 +75,8 @@ const NO_REALM: &str = "the realm decides, and it is not in this file";
 fn is_realm(at: Cursor<'_>) -> bool {
     // Other products name a realm, too, and have users in it.
     let loose = || at.has("enabled") && has_any(at, &["clients", "users", "roles"]);
-    has_text(at, "realm") && (has_any(at, REALM_MEMBERS) || loose() || at.get("clients").is_some_and(is_client_list))
+    let own = has_any(at, REALM_SETTINGS) || has_any(at, REALM_MEMBERS);
+    has_text(at, "realm") && (own || loose() || at.get("clients").is_some_and(is_client_list))
 }
 
 fn is_client_list(at: Cursor<'_>) -> bool {
@@ -320,7 +312,7 @@ fn mark_secrets(reader: Reader<'_>, sink: &mut dyn Sink) {
         .flat_map(Cursor::items)
     {
         for name in ["value", "secretData", "hashedSaltedValue"] {
-            Reader::new(credential).secret(name, sink);
+            secret::look(&Reader::new(credential), name, &[], sink);
         }
     }
     let providers = root.path(&["components", "org.keycloak.keys.KeyProvider"]);
@@ -404,7 +396,7 @@ fn adapt_client(at: Cursor<'_>, realm: &Realm<'_>, more: &[&Document], sink: &mu
     if protocol.as_text().is_some_and(|protocol| protocol != "openid-connect") || is_built_in(reader) {
         return;
     }
-    let has_secret = reader.secret("secret", sink);
+    let has_secret = secret::look(&reader, "secret", &[], sink).present;
     let client = client(reader, realm, has_secret);
     emit_with(sink, at, more, client, "");
 }
@@ -567,4 +559,342 @@ fn device_code<'d>(flows: &Flows<'d>, attributes: Option<Reader<'d>>, realm: &Re
     }
     let own = attribute_seconds(attributes, "oauth2.device.code.lifespan");
     if own.is_absent() { realm.device_code.clone() } else { own }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::adapt::testing::{Collected, Got, collect, corpus};
+    use crate::model::TargetKind;
+    use crate::parse::Syntax;
+
+    fn read(text: &str) -> Collected {
+        collect(text, Syntax::Json)
+    }
+
+    /// The client of a realm with these members.
+    fn in_realm(realm: &str, client: &str) -> Got {
+        let text = format!(
+            r#"{{"realm": "r", "enabled": true, {realm} "clients": [{{"clientId": "c", "publicClient": false {client}}}]}}"#
+        );
+        let mut got = read(&text);
+        assert_eq!(got.kinds, ["keycloak-realm"], "{text}");
+        got.targets.pop().expect("a client")
+    }
+
+    #[test]
+    fn access_tokens_live_as_the_client_or_realm_says_but_no_longer_than_the_session() {
+        let realm =
+            r#""accessTokenLifespan": 300, "accessTokenLifespanForImplicitFlow": 900, "ssoSessionMaxLifespan": 36000,"#;
+        for (client, expected, at, remark) in [
+            ("", "300", "/accessTokenLifespan", "the realm's"),
+            (r#", "attributes": {"access.token.lifespan": ""}"#, "300", "/accessTokenLifespan", "empty is the realm's"),
+            (
+                r#", "attributes": {"access.token.lifespan": "7200"}"#,
+                "7200",
+                "/clients/0/attributes/access.token.lifespan",
+                "its own, as a string",
+            ),
+            (
+                r#", "attributes": {"access.token.lifespan": "-1"}"#,
+                "36000",
+                "/clients/0/attributes/access.token.lifespan",
+                "-1 is the session maximum",
+            ),
+            (
+                r#", "attributes": {"access.token.lifespan": "86400"}"#,
+                "36000",
+                "/ssoSessionMaxLifespan",
+                "the session ends first",
+            ),
+            (
+                r#", "implicitFlowEnabled": true, "standardFlowEnabled": false, "attributes": {"access.token.lifespan": "60"}"#,
+                "900",
+                "/accessTokenLifespanForImplicitFlow",
+                "the implicit flow does not look at the client's",
+            ),
+        ] {
+            let got = in_realm(realm, client);
+            assert_eq!(got.get("lifetimes.access_token"), expected, "{remark}");
+            assert_eq!(got.pointers["lifetimes.access_token"], at, "{remark}");
+        }
+        let partial = in_realm("", "");
+        assert!(partial.get("lifetimes.access_token").starts_with("unknown: the file leaves the server's value"));
+        let forever = in_realm(r#""accessTokenLifespan": -1,"#, "");
+        assert!(forever.get("lifetimes.access_token").starts_with("unknown: -1 means the session maximum"));
+    }
+
+    #[test]
+    fn grants_follow_the_switches() {
+        for (client, grants, refresh, remark) in [
+            ("", "authorization_code refresh_token", "true", "a new client has the standard flow"),
+            (r#", "standardFlowEnabled": false"#, "", "false", "nothing at all"),
+            (
+                r#", "standardFlowEnabled": false, "serviceAccountsEnabled": true"#,
+                "client_credentials",
+                "false",
+                "service account",
+            ),
+            (
+                r#", "standardFlowEnabled": false, "serviceAccountsEnabled": true,
+                   "attributes": {"client_credentials.use_refresh_token": "true"}"#,
+                "client_credentials refresh_token",
+                "true",
+                "service account that asks for refresh tokens",
+            ),
+            (r#", "attributes": {"use.refresh.tokens": "false"}"#, "authorization_code", "false", "switched off"),
+            (r#", "bearerOnly": true"#, "", "false", "bearer-only clients get no tokens"),
+            (
+                r#", "standardFlowEnabled": false, "directAccessGrantsEnabled": true, "implicitFlowEnabled": true"#,
+                "implicit password refresh_token",
+                "true",
+                "direct access is the password grant",
+            ),
+        ] {
+            let got = in_realm(r#""ssoSessionMaxLifespan": 36000,"#, client);
+            assert_eq!(got.get("grant_types"), grants, "{remark}");
+            assert_eq!(got.get("refresh_tokens"), refresh, "{remark}");
+            let lifetime = if refresh == "true" { "36000" } else { "" };
+            assert_eq!(got.get("lifetimes.refresh_token"), lifetime, "{remark}");
+        }
+    }
+
+    #[test]
+    fn refresh_tokens_end_with_the_shorter_of_session_and_client_session() {
+        let realm = r#""ssoSessionMaxLifespan": 36000, "clientSessionMaxLifespan": 0,"#;
+        for (client, expected, remark) in [
+            ("", "36000", "0 inherits the session"),
+            (r#", "attributes": {"client.session.max.lifespan": "600"}"#, "600", "its own"),
+            (r#", "attributes": {"client.session.max.lifespan": "99999"}"#, "36000", "the session ends first"),
+        ] {
+            assert_eq!(in_realm(realm, client).get("lifetimes.refresh_token"), expected, "{remark}");
+        }
+        let remembered =
+            r#""ssoSessionMaxLifespan": 36000, "ssoSessionMaxLifespanRememberMe": 864000, "rememberMe": true,"#;
+        assert_eq!(in_realm(remembered, "").get("lifetimes.refresh_token"), "864000");
+    }
+
+    #[test]
+    fn realm_settings() {
+        for (members, field, expected, remark) in [
+            (
+                r#""offlineSessionMaxLifespanEnabled": false, "offlineSessionMaxLifespan": 5184000"#,
+                "lifetimes.offline_token",
+                "unlimited",
+                "the number is ignored",
+            ),
+            (
+                r#""offlineSessionMaxLifespanEnabled": true, "offlineSessionMaxLifespan": 5184000"#,
+                "lifetimes.offline_token",
+                "5184000",
+                "the switch is on",
+            ),
+            (r#""revokeRefreshToken": true, "refreshTokenMaxReuse": 0"#, "reuse_refresh_tokens", "false", "rotation"),
+            (
+                r#""revokeRefreshToken": true, "refreshTokenMaxReuse": 3"#,
+                "reuse_refresh_tokens",
+                "true",
+                "three more uses",
+            ),
+            (
+                r#""revokeRefreshToken": false, "refreshTokenMaxReuse": 0"#,
+                "reuse_refresh_tokens",
+                "true",
+                "no rotation",
+            ),
+            (r#""sslRequired": "none""#, "tls_required", "none", "plain http"),
+            (
+                r#""sslRequired": "all""#,
+                "lifetimes.access_token",
+                "unknown: the file leaves the server's value as it is",
+                "partial",
+            ),
+            (
+                r#""accessTokenLifespan": "$(env:ATL)""#,
+                "lifetimes.access_token",
+                "unknown: a template placeholder stands in its place",
+                "config-cli variable",
+            ),
+            (
+                r#""accessTokenLifespan": -1, "ssoSessionMaxLifespan": 36000"#,
+                "lifetimes.access_token",
+                "36000",
+                "-1 is the session maximum",
+            ),
+        ] {
+            let got = read(&format!(r#"{{"realm": "r", {members}}}"#));
+            assert_eq!(got.kinds, ["keycloak-realm"], "{remark}");
+            assert_eq!(got.targets[0].kind, TargetKind::Settings);
+            assert_eq!(got.targets[0].get(field), expected, "{remark}");
+        }
+        let only_clients = read(r#"{"realm": "r", "enabled": true, "clients": [{"clientId": "c"}]}"#);
+        assert!(
+            only_clients.targets.iter().all(|target| target.kind == TargetKind::Client),
+            "nothing said of the realm"
+        );
+    }
+
+    #[test]
+    fn built_in_and_saml_clients_are_not_judged() {
+        let got = read(
+            r#"{"realm": "master", "enabled": true, "clients": [
+                {"clientId": "admin-cli", "directAccessGrantsEnabled": true}, {"clientId": "site-realm", "bearerOnly": true},
+                {"clientId": "https://sp.example", "protocol": "saml"}, {"clientId": "mine-realm", "publicClient": true},
+                {"clientId": "off", "enabled": false}]}"#,
+        );
+        let names: Vec<_> = got.targets.iter().map(|target| target.name.as_str()).collect();
+        assert_eq!(names, ["mine-realm", "off"]);
+        assert_eq!(got.targets[1].get("active"), "false");
+    }
+
+    #[test]
+    fn redirect_uris_are_put_behind_the_root_url() {
+        for (client, expected, remark) in [
+            (
+                r#", "rootUrl": "https://a.example/", "redirectUris": ["/*", "https://b.example/cb"]"#,
+                "https://a.example/* https://b.example/cb",
+                "relative",
+            ),
+            (r#", "redirectUris": ["*"]"#, "*", "a real wildcard"),
+            (
+                r#", "rootUrl": "", "redirectUris": ["/*"]"#,
+                "unknown: a redirect URI without a host is put behind the server's own address",
+                "no root",
+            ),
+            (
+                r#", "rootUrl": "${authBaseUrl}", "redirectUris": ["/x"]"#,
+                "unknown: a redirect URI without a host is put behind the server's own address",
+                "placeholder",
+            ),
+        ] {
+            assert_eq!(in_realm("", client).get("redirect_uris"), expected, "{remark}");
+        }
+    }
+
+    #[test]
+    fn authentication_scopes_and_pkce() {
+        for (client, field, expected) in [
+            (r#", "clientAuthenticatorType": "client-jwt""#, "token_endpoint_auth_method", "private_key_jwt"),
+            (r#", "clientAuthenticatorType": "client-x509""#, "token_endpoint_auth_method", "tls_client_auth"),
+            (
+                r#", "defaultClientScopes": ["profile"], "optionalClientScopes": ["offline_access"]"#,
+                "scopes",
+                "profile offline_access",
+            ),
+            ("", "scopes", "unknown: the realm's default client scopes apply"),
+            (r#", "attributes": {"pkce.code.challenge.method": ""}"#, "pkce_method", ""),
+            (r#", "attributes": {"pkce.code.challenge.method": "S256"}"#, "pkce_method", "S256"),
+            (r#", "secret": "**********""#, "has_secret", "unknown: a template placeholder stands in its place"),
+        ] {
+            assert_eq!(in_realm("", client).get(field), expected, "{client}");
+        }
+        let public = read(r#"{"clientId": "spa", "publicClient": true}"#);
+        assert_eq!(public.kinds, ["keycloak-client"]);
+        assert_eq!(public.targets[0].get("token_endpoint_auth_method"), "none");
+        let policies = in_realm(r#""clientPolicies": {"policies": [{"name": "pkce", "enabled": true}]},"#, "");
+        assert!(policies.get("pkce_method").starts_with("unknown: client policies of the realm"));
+    }
+
+    #[test]
+    fn secrets_without_telling_names_are_marked() {
+        let got = read(
+            r#"{"realm": "r", "keycloakVersion": "26.0.5", "users": [{"credentials": [{"type": "password", "value": "t-secret"}]}],
+                "components": {"org.keycloak.keys.KeyProvider": [{"config": {"privateKey": ["t-key"], "secret": ["REDACTED"]}}]},
+                "clients": [{"clientId": "c", "secret": "t-secret"}]}"#,
+        );
+        assert!(got.secrets_expected, "an export");
+        for pointer in [
+            "/users/0/credentials/0/value",
+            "/components/org.keycloak.keys.KeyProvider/0/config/privateKey/0",
+            "/clients/0/secret",
+        ] {
+            assert!(got.secrets.iter().any(|secret| secret == pointer), "{pointer}");
+        }
+        assert_eq!(got.secrets.len(), 3, "a redacted value is no secret");
+        let partial = read(r#"{"realm": "r", "enabled": true, "clients": [{"clientId": "c", "secret": "t-secret"}]}"#);
+        assert!(!partial.secrets_expected, "a file in a repository");
+    }
+
+    #[test]
+    fn containers_of_realms_and_clients() {
+        let client = r#"{"clientId": "c", "publicClient": true}"#;
+        for (text, syntax, kind, targets) in [
+            (format!(r#"[{{"realm": "a", "sslRequired": "all"}}, {{"realm": "b", "sslRequired": "all"}}]"#), Syntax::Json, "keycloak-realms", 2),
+            (format!("[{client}]"), Syntax::Json, "keycloak-clients", 1),
+            (format!(r#"{{"ifResourceExists": "SKIP", "clients": [{client}]}}"#), Syntax::Json, "keycloak-clients", 1),
+            (
+                "apiVersion: k8s.keycloak.org/v2alpha1\nkind: KeycloakRealmImport\nspec:\n  realm:\n    realm: r\n    accessTokenLifespan: 300\n    clients:\n      - clientId: c\n".into(),
+                Syntax::Yaml,
+                "keycloak-operator-resource",
+                2,
+            ),
+            (
+                "apiVersion: keycloak.org/v1alpha1\nkind: KeycloakClient\nspec:\n  client:\n    clientId: c\n    publicClient: true\n".into(),
+                Syntax::Yaml,
+                "keycloak-operator-resource",
+                1,
+            ),
+            ("realm: r\nenabled: true\nclients:\n  - clientId: c\n    attributes:\n      access.token.lifespan: $(env:X)\n".into(), Syntax::Yaml, "keycloak-realm", 1),
+        ] {
+            let got = collect(&text, syntax);
+            assert_eq!((got.kinds, got.targets.len()), (vec![kind], targets), "{text}");
+        }
+    }
+
+    #[test]
+    fn clients_of_a_large_realm_still_point_at_the_realm() {
+        let filler = "x".repeat(3000);
+        let clients: Vec<_> =
+            (0..400).map(|n| format!(r#"{{"clientId": "c{n}", "description": "{filler}"}}"#)).collect();
+        let got = read(&format!(
+            r#"{{"realm": "r", "accessTokenLifespan": 300, "keycloakVersion": "26.0.5", "clients": [{}]}}"#,
+            clients.join(",")
+        ));
+        assert_eq!(got.targets.len(), 401);
+        let last = &got.targets[400];
+        assert_eq!(last.get("lifetimes.access_token"), "300");
+        assert_eq!(last.pointers["lifetimes.access_token"], "(1)/accessTokenLifespan");
+        assert_eq!(last.pointers["client_id"], "/clients/399/clientId");
+    }
+
+    #[test]
+    fn near_misses_are_left_to_others() {
+        for (text, remark) in [
+            (r#"{"realm": "Restricted area", "users": [{"name": "u"}]}"#, "basic authentication"),
+            (r#"{"realm": "r", "public_key": "x", "token-service": "y"}"#, "Keycloak's public realm info"),
+            (r#"{"clientId": "c", "accessTokenValiditySeconds": null}"#, "MITREid"),
+            (r#"{"realm": "r", "auth-server-url": "https://k.example", "resource": "c"}"#, "adapter configuration"),
+            (r#"{"iss": "https://k.example/realms/r", "azp": "c", "realm_access": {}}"#, "token claims"),
+        ] {
+            let kinds = read(text).kinds;
+            assert!(kinds.iter().all(|kind| !kind.starts_with("keycloak")), "{remark}: {kinds:?}");
+        }
+    }
+
+    #[test]
+    fn the_corpus_reads_as_a_person_reads_it() {
+        let Some(text) = corpus("issuer/96-keycloak-26.0.5-baseline-realm.json") else { return };
+        let got = read(&text);
+        assert_eq!((got.kinds, got.targets.len()), (vec!["keycloak-realm"], 1), "all its clients are built in");
+        let realm = &got.targets[0];
+        for (field, expected) in [
+            ("version", "26.0.5"),
+            ("lifetimes.access_token", "300"),
+            ("lifetimes.refresh_token", "36000"),
+            ("lifetimes.offline_token", "unlimited"),
+            ("tls_required", "external"),
+            ("reuse_refresh_tokens", "true"),
+        ] {
+            assert_eq!(realm.get(field), expected, "{field}");
+        }
+        for (file, kind, targets) in [
+            ("91-keycloak-18.0.2-master-realm.json", "keycloak-realm", 1),
+            ("97-keycloak-26.0.5-baseline-client.json", "keycloak-client", 1),
+            ("98-keycloak-moped-partial.json", "keycloak-realm", 2),
+            ("103-keycloak-device-realm.json", "keycloak-realm", 1),
+        ] {
+            let Some(text) = corpus(&format!("issuer/{file}")) else { return };
+            let got = read(&text);
+            assert_eq!((got.kinds, got.targets.len()), (vec![kind], targets), "{file}");
+        }
+    }
 }

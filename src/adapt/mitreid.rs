@@ -8,7 +8,7 @@ use super::client_form::{
     tristate,
 };
 use super::list::{any_element, for_each_element, has_any, has_text};
-use super::{Adapter, Kind, Reader, Sink};
+use super::{Adapter, Kind, Reader, Sink, secret};
 use crate::model::{Client, Field, TargetKind};
 use crate::parse::{Cursor, Document};
 
@@ -19,7 +19,7 @@ const CLIENT: &str = "mitreid-client";
 const CLIENTS: &str = "mitreid-clients";
 const DATA: &str = "mitreid-data";
 
-const TARGETS: &[TargetKind] = &[TargetKind::Client];
+const TARGETS: &[TargetKind] = &[TargetKind::Client, TargetKind::KeySet, TargetKind::Key];
 
 static KINDS: [Kind; 3] = [
     Kind { name: CLIENT, doc: "MITREid Connect (INDIGO IAM before 1.8): one client of /api/clients", targets: TARGETS },
@@ -96,7 +96,7 @@ fn adapt_data(data: Cursor<'_>, sink: &mut dyn Sink) {
     }
     for list in ["accessTokens", "refreshTokens"].iter().filter_map(|name| data.get(name)) {
         for_each_element(list, sink, |token, sink| {
-            Reader::new(token).secret("value", sink);
+            secret::look(&Reader::new(token), "value", &[], sink);
         });
     }
 }
@@ -128,7 +128,7 @@ fn adapt_client(at: Cursor<'_>, sink: &mut dyn Sink) {
         policy_uri: reader.filled("policyUri"),
         tos_uri: reader.filled("tosUri"),
         jwks_uri: reader.filled("jwksUri"),
-        has_inline_keys: inline_keys(reader, "jwks"),
+        has_inline_keys: inline_keys(reader, "jwks", sink),
         pkce_method: given(pkce(reader.text("codeChallengeMethod"))),
         reuse_refresh_tokens: reader.bool("reuseRefreshToken"),
         dynamically_registered: reader.bool("dynamicallyRegistered"),
@@ -136,7 +136,7 @@ fn adapt_client(at: Cursor<'_>, sink: &mut dyn Sink) {
         active: Field::bool(true, None),
         created: reader.date_time(reader.which(&["createdAt", "creationDate"])),
         id_token_alg: reader.filled(reader.which(&["idTokenSignedResponseAlg", "idTokenSignedResponseAlgorithm"])),
-        has_secret: reader.secret(reader.which(&["clientSecret", "secret"]), sink),
+        has_secret: secret::look(&reader, reader.which(&["clientSecret", "secret"]), &[], sink).present,
         ..Client::default()
     };
     if client.has_secret.as_bool() == Some(true) {
@@ -246,9 +246,12 @@ mod tests {
 
     #[test]
     fn the_users_listing_shows_no_lifetimes() {
-        let got = read(r#"[{"id": 1, "clientId": "c", "clientName": "N", "clientDescription": null, "scope": ["openid"], "logoUri": null}]"#);
+        let got = read(
+            r#"[{"id": 1, "clientId": "c", "clientName": "N", "clientDescription": null, "scope": ["openid"], "logoUri": null}]"#,
+        );
         assert_eq!(got.kinds, ["mitreid-clients"]);
-        for field in ["lifetimes.access_token", "grant_types", "token_endpoint_auth_method", "public", "redirect_uris"] {
+        for field in ["lifetimes.access_token", "grant_types", "token_endpoint_auth_method", "public", "redirect_uris"]
+        {
             assert!(got.targets[0].get(field).starts_with("unknown: the listing for users"), "{field}");
         }
     }

@@ -7,8 +7,8 @@
 
 use super::client_form::{absent, emit, emit_with, grant, holds, product, public_from};
 use super::list::{has_any, has_text};
-use super::{Adapter, Kind, Reader, Sink, rfc7591};
-use crate::model::{Client, Field, TargetKind};
+use super::{Adapter, Kind, Reader, Sink, oa4mp_cfg, rfc7591};
+use crate::model::{At, Client, Field, TargetKind};
 use crate::parse::{Cursor, Document, Syntax};
 
 /// The adapter.
@@ -16,21 +16,15 @@ pub(super) struct Oa4mp;
 
 const REQUEST: &str = "oa4mp-client-request";
 const RESPONSE: &str = "oa4mp-client";
-const CFG: &str = "oa4mp-client-cfg";
 const API: &str = "oa4mp-client-api";
 const STORED: &str = "oa4mp-client-stored";
 const PROPERTIES: &str = "oa4mp-client-properties";
 
-const TARGETS: &[TargetKind] = &[TargetKind::Client];
+const TARGETS: &[TargetKind] = &[TargetKind::Client, TargetKind::KeySet, TargetKind::Key];
 
-static KINDS: [Kind; 6] = [
+static KINDS: [Kind; 5] = [
     Kind { name: REQUEST, doc: "OA4MP: registration request (RFC 7591), lifetimes in seconds", targets: TARGETS },
     Kind { name: RESPONSE, doc: "OA4MP: registered client as the server answers (RFC 7592)", targets: TARGETS },
-    Kind {
-        name: CFG,
-        doc: "OA4MP: a client's token configuration (`cfg`), lifetimes in milliseconds",
-        targets: TARGETS,
-    },
     Kind { name: API, doc: "OA4MP: command to the client management API", targets: TARGETS },
     Kind { name: STORED, doc: "OA4MP: stored client as JSON, lifetimes in milliseconds", targets: TARGETS },
     Kind {
@@ -43,8 +37,6 @@ static KINDS: [Kind; 6] = [
 const SERVER_DEFAULT: &str = "the server's default applies, which is not in this file";
 const SERVER_MAXIMUM: &str = "the server's maximum applies, which is not in this file";
 const UNRELIABLE: &str = "some OA4MP versions answer with the refresh token lifetime in its place";
-const SCRIPTED: &str = "a QDL script on the server decides";
-const CFG_ONLY: &str = "a token configuration does not show it; look at the client's registration";
 const NOT_SHOWN: &str = "the file does not show it";
 
 /// Members of the registration protocol that only OA4MP has.
@@ -95,8 +87,6 @@ impl Adapter for Oa4mp {
                     Some(API)
                 } else if is_stored(root) {
                     Some(STORED)
-                } else if is_cfg(root) {
-                    Some(CFG)
                 } else {
                     None
                 }
@@ -108,7 +98,6 @@ impl Adapter for Oa4mp {
         let root = document.root();
         match kind {
             REQUEST | RESPONSE => adapt_registration(root, kind == RESPONSE, sink),
-            CFG => adapt_cfg(root, sink),
             API => {
                 if let Some(content) = api_content(root) {
                     adapt_stored(Reader::new(content), true, sink);
@@ -168,7 +157,7 @@ fn refresh<'d>(client: &mut Client<'d>, lifetime: Field<'d>, grants_given: bool,
         None if lifetime.is_absent() => (Field::unknown(NOT_SHOWN, at), Field::unknown(NOT_SHOWN, at)),
         None => (Field::unknown(NOT_SHOWN, at), lifetime),
         Some(seconds) => {
-            let lifetime = if seconds > 0 { lifetime } else { Field::unknown(SERVER_MAXIMUM, at) };
+            let lifetime = or_server_maximum(seconds, at);
             match (granted, grants_given) {
                 (Some(true), _) | (_, false) => (Field::bool(true, at), lifetime),
                 // Whether the grant must be named, too, depends on the server's version and settings.
@@ -188,65 +177,36 @@ fn from_millis(field: Field<'_>) -> Field<'_> {
     field.map_int(|millis, at| Field::int(if millis > 0 { (millis / 1000).max(1) } else { millis }, at))
 }
 
-/// What a client's token configuration says over its registration.
+/// What a client's token configuration says over its registration. Scripts on the server decide over both.
 fn apply_cfg<'d>(client: &mut Client<'d>, cfg: Reader<'d>) {
     let tokens = cfg.map("tokens");
-    let token = |name: &str| tokens.and_then(|tokens| tokens.map(name));
-    let scripted = |token: Option<Reader<'d>>| {
-        let script = token.and_then(|token| token.at("qdl")).or_else(|| cfg.at("qdl"));
-        script.map(|at| Field::unknown(SCRIPTED, at))
-    };
-    let lifetime =
-        |token: Option<Reader<'d>>| token.map(|token| from_millis(token.int("lifetime"))).unwrap_or_default();
-
-    let access_token = token("access");
-    let given = access(lifetime(access_token));
-    match scripted(access_token) {
-        Some(scripted) => client.lifetime_access_token = scripted,
-        None if given.at.is_some() => client.lifetime_access_token = given,
-        None => {}
-    }
-    let refresh_token = token("refresh");
-    let given = lifetime(refresh_token);
-    if client.refresh_tokens.as_bool() != Some(false) {
-        match scripted(refresh_token) {
-            Some(scripted) => client.lifetime_refresh_token = scripted,
-            None if matches!(given.as_int(), Some(1..)) => client.lifetime_refresh_token = given,
-            None => {}
+    let set = |name: &str| {
+        let handler = tokens.and_then(|tokens| tokens.map(name));
+        match (handler, cfg.at("qdl")) {
+            (Some(handler), _) if handler.has("lifetime") || oa4mp_cfg::scripted(&handler).is_some() => {
+                Some(oa4mp_cfg::lifetime(&handler))
+            }
+            (_, Some(script)) => Some(Field::unknown("a QDL script decides it when the token is made", script)),
+            _ => None,
         }
+    };
+    if let Some(lifetime) = set("access") {
+        client.lifetime_access_token = access(lifetime);
     }
-    let given = lifetime(token("identity"));
-    if matches!(given.as_int(), Some(1..)) {
-        client.lifetime_id_token = given;
+    if let Some(lifetime) = set("refresh").filter(|_| client.refresh_tokens.as_bool() != Some(false)) {
+        client.lifetime_refresh_token = lifetime.map_int(or_server_maximum);
     }
-    if let Some(token) = access_token {
+    if let Some(lifetime) = set("identity") {
+        client.lifetime_id_token = access(lifetime);
+    }
+    if let Some(token) = tokens.and_then(|tokens| tokens.map("access")) {
         client.audience = token.text_or_texts("audience");
         client.issuer = token.filled("issuer");
     }
 }
 
-fn adapt_cfg(at: Cursor<'_>, sink: &mut dyn Sink) {
-    let reader = Reader::new(at);
-    let unknown = || Field::unknown(CFG_ONLY, None);
-    let mut client = Client {
-        name: Field::text("token configuration", None),
-        product: product("oa4mp"),
-        redirect_uris: unknown(),
-        grant_types: unknown(),
-        scopes: unknown(),
-        auth_method: unknown(),
-        public: unknown(),
-        contacts: unknown(),
-        pkce_method: unknown(),
-        refresh_tokens: unknown(),
-        lifetime_access_token: unknown(),
-        lifetime_refresh_token: unknown(),
-        lifetime_id_token: unknown(),
-        active: Field::bool(true, None),
-        ..Client::default()
-    };
-    apply_cfg(&mut client, reader);
-    emit(sink, at, client, "");
+fn or_server_maximum<'d>(seconds: i64, at: Option<At>) -> Field<'d> {
+    if seconds > 0 { Field::int(seconds, at) } else { Field::unknown(SERVER_MAXIMUM, at) }
 }
 
 /// The stored members, whether they stand in JSON or in a properties file.
@@ -359,4 +319,185 @@ fn adapt_properties(map: Cursor<'_>, sink: &mut dyn Sink) {
     }
     let documents: Vec<&Document> = nested.iter().map(|(_, document)| document).collect();
     emit_with(sink, map, &documents, client, "");
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::adapt::testing::{Collected, collect, corpus};
+    use crate::parse::Syntax;
+
+    fn read(text: &str) -> Collected {
+        collect(text, Syntax::Json)
+    }
+
+    #[test]
+    fn lifetimes_of_a_request_are_seconds_and_zero_disables_refresh_tokens() {
+        for (members, access, refresh, tokens, remark) in [
+            (r#""at_lifetime": 1009, "rt_lifetime": 1000000"#, "1009", "1000000", "true", "both set"),
+            (r#""at_lifetime": 1009, "rt_lifetime": 0"#, "1009", "", "false", "0: no refresh tokens"),
+            (r#""at_lifetime": 1009"#, "1009", "", "false", "absent: no refresh tokens"),
+            (
+                r#""at_lifetime": -1, "rt_lifetime": -1"#,
+                "unknown: the server's default",
+                "unknown: the server's maximum",
+                "true",
+                "-1",
+            ),
+            (r#""strict_scopes": false"#, "unknown: the server's default", "", "false", "neither"),
+        ] {
+            let got = read(&format!(r#"{{"redirect_uris": ["https://a.example/cb"], "client_name": "n", {members}}}"#));
+            assert_eq!(got.kinds, ["oa4mp-client-request"], "{remark}");
+            let client = &got.targets[0];
+            for (field, expected) in
+                [("lifetimes.access_token", access), ("lifetimes.refresh_token", refresh), ("refresh_tokens", tokens)]
+            {
+                let value = client.get(field);
+                assert!(
+                    value == expected
+                        || (!expected.is_empty() && value.starts_with(expected) && value.starts_with("unknown")),
+                    "{remark}: {field} = {value}"
+                );
+            }
+            let grants = if tokens == "true" { "authorization_code refresh_token" } else { "authorization_code" };
+            assert_eq!(client.get("grant_types"), grants, "{remark}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_not_trusted_for_access_tokens_nor_for_what_it_leaves_out() {
+        let got = read(r#"{"client_id": "c", "redirect_uris": [], "at_lifetime": 1000000, "rt_lifetime": 1000000}"#);
+        assert_eq!(got.kinds, ["oa4mp-client"]);
+        assert!(got.targets[0].get("lifetimes.access_token").starts_with("unknown: some OA4MP versions"));
+        assert_eq!(got.targets[0].get("lifetimes.refresh_token"), "1000000");
+        assert!(got.targets[0].get("public").starts_with("unknown: "));
+        let silent = read(r#"{"client_id": "c", "redirect_uris": [], "strict_scopes": true}"#);
+        assert!(silent.targets[0].get("lifetimes.refresh_token").starts_with("unknown: "));
+        assert!(silent.targets[0].get("refresh_tokens").starts_with("unknown: "));
+    }
+
+    #[test]
+    fn the_token_configuration_counts_milliseconds_and_scripts_decide() {
+        let with_cfg = |cfg: &str| {
+            read(&format!(r#"{{"redirect_uris": [], "at_lifetime": 900, "rt_lifetime": 86400, "cfg": {cfg}}}"#))
+                .targets
+                .remove(0)
+        };
+        let set = with_cfg(
+            r#"{"tokens": {"access": {"type": "wlcg", "lifetime": 7200000, "audience": "ANY"}, "refresh": {"lifetime": 3600000}}}"#,
+        );
+        assert_eq!(set.get("lifetimes.access_token"), "7200");
+        assert_eq!(set.pointers["lifetimes.access_token"], "/cfg/tokens/access/lifetime");
+        assert_eq!(set.get("lifetimes.refresh_token"), "3600");
+        assert_eq!(set.get("audience"), "ANY");
+        let silent = with_cfg(r#"{"tokens": {"access": {"type": "wlcg"}}}"#);
+        assert_eq!(silent.get("lifetimes.access_token"), "900", "the registration's");
+        for scripted in [r#"{"tokens": {"access": {"type": "wlcg", "qdl": {"load": "x"}}}}"#, r#"{"qdl": ["a"]}"#] {
+            assert!(
+                with_cfg(scripted).get("lifetimes.access_token").starts_with("unknown: a QDL script"),
+                "{scripted}"
+            );
+        }
+    }
+
+    #[test]
+    fn stored_clients_count_milliseconds() {
+        let got = collect(
+            r#"<?xml version="1.0"?>
+<properties>
+  <entry key="client_id">localhost:one</entry>
+  <entry key="name">One</entry>
+  <entry key="callback_uri">["https://a.example/ready", "https://b.example/ready"]</entry>
+  <entry key="scopes">["openid", "wlcg"]</entry>
+  <entry key="at_lifetime">900000</entry>
+  <entry key="rt_lifetime">1209600000</entry>
+  <entry key="public_client">true</entry>
+  <entry key="email">someone@example.org</entry>
+  <entry key="creation_ts">1970-01-01T00:01:00.500Z</entry>
+  <entry key="cfg">{"tokens": {"access": {"type": "sci_token", "audience": "ANY", "lifetime": 600000}}}</entry>
+</properties>"#,
+            Syntax::Xml,
+        );
+        assert_eq!(got.kinds, ["oa4mp-client-properties"]);
+        let client = &got.targets[0];
+        for (field, expected) in [
+            ("client_id", "localhost:one"),
+            ("redirect_uris", "https://a.example/ready https://b.example/ready"),
+            ("scopes", "openid wlcg"),
+            ("lifetimes.access_token", "600"),
+            ("lifetimes.refresh_token", "1209600"),
+            ("refresh_tokens", "true"),
+            ("public", "true"),
+            ("token_endpoint_auth_method", "none"),
+            ("contacts", "someone@example.org"),
+            ("created", "60"),
+            ("audience", "ANY"),
+        ] {
+            assert_eq!(client.get(field), expected, "{field}");
+        }
+        assert_eq!(client.pointers["lifetimes.access_token"], "(3)/tokens/access/lifetime");
+        let json =
+            read(r#"{"client_id": "c", "callback_uri": ["https://a.example/"], "rt_lifetime": 0, "at_lifetime": 250}"#);
+        assert_eq!(json.kinds, ["oa4mp-client-stored"]);
+        assert_eq!(json.targets[0].get("lifetimes.access_token"), "1", "a quarter of a second is not 0");
+        assert_eq!(json.targets[0].get("refresh_tokens"), "false");
+    }
+
+    #[test]
+    fn a_broken_cfg_is_reported_and_the_rest_is_read() {
+        let got = collect(
+            r#"<properties><entry key="client_id">c</entry><entry key="callback_uri">https://a.example/</entry>
+               <entry key="rt_lifetime">-1</entry><entry key="cfg">{"tokens": </entry></properties>"#,
+            Syntax::Xml,
+        );
+        assert_eq!(got.errors.len(), 1);
+        assert!(got.errors[0].starts_with("/properties/cfg: "), "{:?}", got.errors);
+        assert_eq!(got.targets[0].get("redirect_uris"), "https://a.example/");
+        assert!(got.targets[0].get("lifetimes.refresh_token").starts_with("unknown: the server's maximum"));
+    }
+
+    #[test]
+    fn near_misses_are_left_to_others() {
+        for (text, syntax) in [
+            (r#"{"redirect_uris": ["https://a.example/"], "client_name": "n"}"#, Syntax::Json),
+            (r#"{"tokens": ["a"]}"#, Syntax::Json),
+            (r#"{"client_id": "c", "callback_uri": "https://a.example/"}"#, Syntax::Json),
+            (r#"<properties><entry key="database.url">x</entry></properties>"#, Syntax::Xml),
+            (r#"<config><service name="x"/></config>"#, Syntax::Xml),
+        ] {
+            let kinds = collect(text, syntax).kinds;
+            assert!(kinds.iter().all(|kind| !kind.starts_with("oa4mp")), "{text}: {kinds:?}");
+        }
+    }
+
+    #[test]
+    fn the_corpus_reads_as_a_person_reads_it() {
+        for (file, syntax, kind, access, refresh) in [
+            ("76-oa4mp-oidc-cm-create.json", Syntax::Json, "oa4mp-client-request", "1009", "1000000"),
+            ("77-oa4mp-oidc-cm-create-public.json", Syntax::Json, "oa4mp-client-request", "900", "2592000"),
+            ("79-oa4mp-oidc-cm-create-extra.json", Syntax::Json, "oa4mp-client-request", "unknown", ""),
+            ("80-oa4mp-oidc-cm-output.json", Syntax::Json, "oa4mp-client", "unknown", "1000000"),
+            ("84-oa4mp-client-api-create.json", Syntax::Json, "oa4mp-client-api", "unknown", ""),
+            (
+                "86-lightweight-issuer-client-template.properties.xml",
+                Syntax::Xml,
+                "oa4mp-client-properties",
+                "unknown",
+                "1209600",
+            ),
+            (
+                "87-pelican-oa4mp-client-template.properties.xml",
+                Syntax::Xml,
+                "oa4mp-client-properties",
+                "unknown",
+                "unknown",
+            ),
+        ] {
+            let Some(text) = corpus(&format!("issuer/{file}")) else { return };
+            let got = collect(&text, syntax);
+            assert_eq!((got.kinds, got.errors.len()), (vec![kind], 0), "{file}");
+            let first = |field: &str| got.targets[0].get(field).split(':').next().unwrap_or_default().to_string();
+            assert_eq!(first("lifetimes.access_token"), access, "{file}");
+            assert_eq!(first("lifetimes.refresh_token"), refresh, "{file}");
+        }
+    }
 }

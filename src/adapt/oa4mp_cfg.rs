@@ -62,12 +62,13 @@ impl Adapter for Oa4mpCfg {
     }
 }
 
-fn scripted(handler: &Reader<'_>) -> Option<crate::model::At> {
+/// The scripts of a handler, which decide over whatever else it says.
+pub(super) fn scripted(handler: &Reader<'_>) -> Option<crate::model::At> {
     handler.at("qdl").or(handler.at("script"))
 }
 
-/// Milliseconds, as a number or (in newer versions) a text with a unit.
-fn lifetime<'d>(handler: &Reader<'d>) -> Field<'d> {
+/// The lifetime a handler sets: milliseconds, as a number or (in newer versions) a text with a unit.
+pub(super) fn lifetime<'d>(handler: &Reader<'d>) -> Field<'d> {
     if let Some(at) = scripted(handler) {
         return Field::unknown(SCRIPT, at);
     }

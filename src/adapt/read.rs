@@ -233,20 +233,6 @@ impl<'d> Reader<'d> {
             }
         })
     }
-
-    /// A secret: masked everywhere; true when it stands there in clear, false for a placeholder, absent when empty.
-    pub fn secret(&self, name: &str, sink: &mut dyn super::Sink) -> Field<'d> {
-        let Some(member) = self.at.get(name) else { return Field::default() };
-        let place = self.place(member);
-        match member.scalar_text() {
-            None | Some("") => Field { at: Some(place), ..Field::default() },
-            Some(text) if is_placeholder(text) => Field::bool(false, place),
-            Some(_) => {
-                sink.secret(member.document, member.id);
-                Field::bool(true, place)
-            }
-        }
-    }
 }
 
 /// Seconds since 1970 of a date or date with time; `None` when it is neither or lies outside the years 0 to 9999.

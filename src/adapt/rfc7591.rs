@@ -7,7 +7,7 @@ use super::client_form::{
     OFFLINE_ACCESS, absent, default_list, emit, grant, holds, inline_keys, public_from, tristate,
 };
 use super::list::{any_element, for_each_element};
-use super::{Adapter, Kind, Reader, Sink};
+use super::{Adapter, Kind, Reader, Sink, secret};
 use crate::model::{Client, Field, TargetKind};
 use crate::parse::{Cursor, Document};
 
@@ -18,7 +18,7 @@ const CLIENT: &str = "rfc7591-client";
 const CLIENTS: &str = "rfc7591-clients";
 const REQUEST: &str = "rfc7591-client-request";
 
-const TARGETS: &[TargetKind] = &[TargetKind::Client];
+const TARGETS: &[TargetKind] = &[TargetKind::Client, TargetKind::KeySet, TargetKind::Key];
 
 static KINDS: [Kind; 3] = [
     Kind {
@@ -81,7 +81,7 @@ pub(super) fn client<'d>(reader: Reader<'d>, sink: &mut dyn Sink) -> Client<'d> 
         }
         field => field,
     };
-    reader.secret("registration_access_token", sink);
+    secret::look(&reader, "registration_access_token", &[], sink);
     // Whether offline_access is needed besides the grant is the issuer's own matter.
     let refresh = holds(&grant_types, grant::REFRESH_TOKEN);
     let offline = holds(&scopes, OFFLINE_ACCESS) == Some(true);
@@ -100,7 +100,7 @@ pub(super) fn client<'d>(reader: Reader<'d>, sink: &mut dyn Sink) -> Client<'d> 
         policy_uri: reader.filled("policy_uri"),
         tos_uri: reader.filled("tos_uri"),
         jwks_uri: reader.filled("jwks_uri"),
-        has_inline_keys: inline_keys(reader, "jwks"),
+        has_inline_keys: inline_keys(reader, "jwks", sink),
         pkce_method: super::client_form::pkce(reader.text("code_challenge_method")),
         lifetime_access_token: Field::unknown(NO_LIFETIMES, None),
         lifetime_refresh_token: match refresh {
@@ -114,7 +114,7 @@ pub(super) fn client<'d>(reader: Reader<'d>, sink: &mut dyn Sink) -> Client<'d> 
             0 => absent(at),
             _ => Field::int(time, at),
         }),
-        has_secret: reader.secret("client_secret", sink),
+        has_secret: secret::look(&reader, "client_secret", &[], sink).present,
         id_token_alg: reader.filled("id_token_signed_response_alg"),
         grant_types,
         scopes,
@@ -125,6 +125,7 @@ pub(super) fn client<'d>(reader: Reader<'d>, sink: &mut dyn Sink) -> Client<'d> 
 #[cfg(test)]
 mod tests {
     use crate::adapt::testing::{Collected, collect, corpus};
+    use crate::model::TargetKind;
     use crate::parse::Syntax;
 
     fn read(text: &str) -> Collected {
@@ -133,7 +134,8 @@ mod tests {
 
     #[test]
     fn defaults_of_the_standard_are_filled_in() {
-        let got = read(r#"{"client_id": "c", "redirect_uris": ["https://a.example/cb"], "client_secret_expires_at": 0}"#);
+        let got =
+            read(r#"{"client_id": "c", "redirect_uris": ["https://a.example/cb"], "client_secret_expires_at": 0}"#);
         assert_eq!(got.kinds, ["rfc7591-client"]);
         let client = &got.targets[0];
         for (field, expected) in [
@@ -155,7 +157,8 @@ mod tests {
 
     #[test]
     fn requests_and_lists_have_their_own_kinds() {
-        let request = read(r#"{"redirect_uris": ["http://127.0.0.1/cb"], "grant_types": ["refresh_token"], "scope": "a b"}"#);
+        let request =
+            read(r#"{"redirect_uris": ["http://127.0.0.1/cb"], "grant_types": ["refresh_token"], "scope": "a b"}"#);
         assert_eq!(request.kinds, ["rfc7591-client-request"]);
         assert_eq!(request.targets[0].get("scopes"), "a b");
         assert!(request.targets[0].get("lifetimes.refresh_token").starts_with("unknown: "));
@@ -170,9 +173,11 @@ mod tests {
                 "registration_access_token": "t-token", "client_id_issued_at": 1622230466, "client_secret_expires_at": 1700000000}"#,
         );
         assert_eq!(got.secrets, ["/registration_access_token", "/client_secret"]);
-        assert_eq!(got.targets[0].get("has_inline_keys"), "true");
-        assert_eq!(got.targets[0].get("created"), "1622230466", "seconds, unlike INDIGO IAM");
-        assert_eq!(got.targets[0].get("secret_expires"), "1700000000");
+        let [set, key, client] = &got.targets[..] else { panic!("key set, key and client expected") };
+        assert_eq!((set.kind, key.kind), (TargetKind::KeySet, TargetKind::Key));
+        assert_eq!(client.get("has_inline_keys"), "true");
+        assert_eq!(client.get("created"), "1622230466", "seconds, unlike INDIGO IAM");
+        assert_eq!(client.get("secret_expires"), "1700000000");
         assert!(!got.secrets_expected);
     }
 

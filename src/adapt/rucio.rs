@@ -2,7 +2,7 @@
 
 use super::client_form::{emit, tristate};
 use super::list::has_text;
-use super::{Adapter, Kind, Reader, Sink};
+use super::{Adapter, Kind, Reader, Sink, secret};
 use crate::model::{Client, Field, TargetKind};
 use crate::parse::{Cursor, Document};
 
@@ -48,8 +48,8 @@ impl Adapter for Rucio {
 
 fn emit_client<'d>(at: Cursor<'d>, issuer: Field<'d>, evidence: &str, sink: &mut dyn Sink) {
     let reader = Reader::new(at);
-    reader.secret("registration_access_token", sink);
-    let has_secret = reader.secret("client_secret", sink);
+    secret::look(&reader, "registration_access_token", &[], sink);
+    let has_secret = secret::look(&reader, "client_secret", &[], sink).present;
     let client = Client {
         client_id: reader.filled("client_id"),
         issuer,
