@@ -818,7 +818,7 @@ mod tests {
     fn containers_of_realms_and_clients() {
         let client = r#"{"clientId": "c", "publicClient": true}"#;
         for (text, syntax, kind, targets) in [
-            (format!(r#"[{{"realm": "a", "sslRequired": "all"}}, {{"realm": "b", "sslRequired": "all"}}]"#), Syntax::Json, "keycloak-realms", 2),
+            (r#"[{"realm": "a", "sslRequired": "all"}, {"realm": "b", "sslRequired": "all"}]"#.into(), Syntax::Json, "keycloak-realms", 2),
             (format!("[{client}]"), Syntax::Json, "keycloak-clients", 1),
             (format!(r#"{{"ifResourceExists": "SKIP", "clients": [{client}]}}"#), Syntax::Json, "keycloak-clients", 1),
             (

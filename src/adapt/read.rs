@@ -84,7 +84,7 @@ impl<'d> Reader<'d> {
 
     /// A string member. Null counts as absent; another type is malformed.
     pub fn text(&self, name: &str) -> Field<'d> {
-        self.member(name, |member, at| Self::text_value(member, at))
+        self.member(name, Self::text_value)
     }
 
     fn text_value(member: Cursor<'d>, at: At) -> Field<'d> {
@@ -156,7 +156,7 @@ impl<'d> Reader<'d> {
 
     /// The strings of a list node.
     pub fn items(&self, list: Cursor<'d>) -> Field<'d> {
-        let items = list.items().map(|item| self.scalar(item, |item, at| Self::text_value(item, at))).collect();
+        let items = list.items().map(|item| self.scalar(item, Self::text_value)).collect();
         Field::list(items, self.place(list))
     }
 
