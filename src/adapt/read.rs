@@ -16,7 +16,7 @@ const TEMPLATE: &str = "a template placeholder stands in its place";
 
 /// True for text that a template engine fills in later: `${VAR}`, `$(env:X)`, `{{ … }}`, `<% … %>`, `%(x)s`,
 /// `@VAR@`, `$VAR` as a whole, `REDACTED`, `**********`.
-pub(super) fn is_placeholder(text: &str) -> bool {
+pub fn is_placeholder(text: &str) -> bool {
     let whole_variable = text.strip_prefix('$').is_some_and(|name| {
         !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
     });
