@@ -135,7 +135,7 @@ mod tests {
             ),
             (
                 "keystore_is_default",
-                "unknown: IAM_KEY_STORE_LOCATION is not set, and the official image ships no key store",
+                "unknown: IAM_KEY_STORE_LOCATION is not set, and the image decides whether the packaged key store is there",
             ),
         ] {
             assert_eq!(got.get(field), expected, "{field}");
@@ -149,8 +149,8 @@ mod tests {
         assert!(untagged.get("issuer").starts_with("unknown: "), "the default got its final slash in 1.13");
         let old = service("indigoiam/iam-login-service:v1.7.0", "      IAM_HOST: iam.example.org\n");
         assert!(old.get("lifetimes.refresh_token").starts_with("unknown: "), "defaults changed in 1.8.1");
-        let own = service("registry.example.org/iam:3", "      IAM_JAVA_OPTS: -Xmx1g\n");
-        assert_eq!(own.get("keystore_is_default"), "true", "images of one's own keep the packaged key");
+        let built = collect("services:\n  a:\n    build: .\n    environment: {IAM_JAVA_OPTS: -Xmx1g}\n", Syntax::Yaml);
+        assert_eq!(built.targets[0].get("keystore_is_default"), "true", "a build from source packages the public key");
     }
 
     #[test]

@@ -18,6 +18,8 @@ const TEMPLATES: &str = "it is not set in the values; the chart's templates deci
 const MAX_COMPONENT_DEPTH: usize = 4;
 /// Deepest mapping below a component that is looked into.
 const MAX_VALUE_DEPTH: usize = 16;
+/// Longest path below a component, in bytes; longer keys name nothing.
+const MAX_PATH: usize = 512;
 
 impl Adapter for HelmValues {
     fn kinds(&self) -> &'static [Kind] {
@@ -109,7 +111,7 @@ fn adapt(document: &Document, component: Cursor<'_>, sink: &mut dyn Sink) {
 
 /// Gathers variables, in mappings and in `[{name, value}]` lists, and members that are secrets by their name.
 fn walk<'d>(document: &Document, at: Cursor<'d>, path: &str, depth: usize, given: &mut Given<'d>, sink: &mut dyn Sink) {
-    if depth > MAX_VALUE_DEPTH {
+    if depth > MAX_VALUE_DEPTH || path.len() > MAX_PATH {
         return;
     }
     if let Some(name) = at.get("name").and_then(Cursor::as_str).filter(|name| is_server_env(name)) {

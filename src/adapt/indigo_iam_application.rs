@@ -1,6 +1,6 @@
 //! INDIGO IAM's Spring configuration: `application.yml`, `application-<profile>.yml`, and the test client's file.
 
-use super::indigo_iam::{Given, Unset, is_server_key, names_secret, uniform};
+use super::indigo_iam::{Given, Unset, is_server_env, is_server_key, names_secret, uniform};
 use super::{Adapter, Kind, Sink};
 use crate::model::{At, Field, Settings, Target, TargetKind};
 use crate::parse::yaml::{Scalar11, scalar_1_1};
@@ -71,7 +71,7 @@ impl Adapter for IndigoIamApplication {
         if given.iter().any(|(id, _)| id == "iam.client.clientid" || id == "iam.client.clientsecret") {
             return Some(CLIENT);
         }
-        let reads_env = |(_, value): &(String, Cursor)| value.as_str().is_some_and(|text| text.contains("${IAM_"));
+        let reads_env = |(_, value): &(String, Cursor)| value.as_str().is_some_and(reads_server_variable);
         let own = given.iter().filter(|(id, _)| is_server_key(id)).count();
         let matchers = root.path(&["scope", "matchers"]).is_some_and(Cursor::is_seq);
         (own >= 2 || matchers || given.iter().any(reads_env)).then_some(SERVER)
@@ -111,6 +111,15 @@ impl Adapter for IndigoIamApplication {
         let identity = if kind == CLIENT { String::new() } else { issuer };
         sink.target(&[document], Target { identity, ..Target::new(TargetKind::Settings, name, settings) });
     }
+}
+
+/// True for a placeholder of a variable that starts as IAM's do. `IAM_CLIENT_ID` and its like are what clients of an
+/// IAM call their own settings.
+fn reads_server_variable(text: &str) -> bool {
+    text.split("${").skip(1).any(|rest| {
+        let name = rest.split([':', '}']).next().unwrap_or_default();
+        name.starts_with("IAM_") && (is_server_env(name) || !name.starts_with("IAM_CLIENT_"))
+    })
 }
 
 /// The words of a space-separated text field, each at the place of the whole.

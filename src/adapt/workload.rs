@@ -53,8 +53,9 @@ const COMMON: [&str; 3] = ["IAM_HOST", "IAM_ISSUER", "IAM_BASE_URL"];
 const KEYCLOAK_SHIPPED: [&str; 4] = ["admin", "change_me", "keycloak", "password"];
 const KEYCLOAK_PASSWORDS: [&str; 2] = ["KEYCLOAK_ADMIN_PASSWORD", "KC_BOOTSTRAP_ADMIN_PASSWORD"];
 
-/// The official image holds no key store, so without the variable it must come from a file that is mounted over it.
-const NO_KEYSTORE: &str = "IAM_KEY_STORE_LOCATION is not set, and the official image ships no key store";
+/// The official image holds no key store, builds from source and packages do; other images may be either.
+const NO_KEYSTORE: &str =
+    "IAM_KEY_STORE_LOCATION is not set, and the image decides whether the packaged key store is there";
 
 /// True when one of these variables is read by INDIGO IAM servers and by nothing else.
 pub(super) fn is_iam_environment<'n>(mut names: impl Iterator<Item = &'n str>) -> bool {
@@ -138,8 +139,7 @@ impl<'d> Workload<'d> {
             given.env(variable.name, variable.value.clone(), At::node(variable.at));
         }
         let mut settings = given.settings(self.elsewhere.map_or(Unset::Default, Unset::Unknown));
-        let official = image.is_some_and(|(repository, _)| repository.ends_with("indigoiam/iam-login-service"));
-        if official && !given.has_env("IAM_KEY_STORE_LOCATION") && settings.keystore.at.is_none() {
+        if self.image.is_some() && settings.keystore.at.is_none() && self.elsewhere.is_none() {
             settings.keystore = Field::unknown(NO_KEYSTORE, None);
             settings.keystore_is_default = settings.keystore.clone();
         }
