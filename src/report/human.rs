@@ -13,19 +13,82 @@ use std::io;
 /// Snippets shown for one rule in one file, unless all are asked for.
 const SNIPPETS: u64 = 3;
 
+/// Snippets shown for one rule in a run: two thousand files with one fault each are no better than one file.
+const SNIPPETS_OF_RUN: u64 = 12;
+
 /// Writes `human`: a file's findings as soon as it is finished, then errors, what was not judged, and the tables.
 pub struct Human<'a, W: io::Write> {
     out: W,
     options: Options,
     rules: &'a dyn RuleBook,
     errors: Vec<FileError>,
-    /// Findings and worst severity by rule.
-    table: BTreeMap<String, (Severity, u64)>,
+    table: BTreeMap<String, Row>,
     /// Places by severity: note, warning, error.
     places: [u64; 3],
     not_judged: BTreeMap<(String, String), NotJudgedGroup>,
     targets: BTreeMap<String, u64>,
     files: u64,
+}
+
+/// What a run has seen of one rule.
+#[derive(Default)]
+struct Row {
+    /// The worst one.
+    severity: Option<Severity>,
+    /// Places.
+    count: u64,
+    /// Places shown with a snippet.
+    shown: u64,
+    /// Places in files of which no snippet was shown.
+    elsewhere: Held,
+    /// Those files.
+    files_elsewhere: u64,
+}
+
+/// Places that are counted instead of shown.
+#[derive(Default)]
+struct Held {
+    places: u64,
+    /// Targets they are in, and the last of those: a target's places follow each other.
+    targets: u64,
+    last: Option<super::TargetRef>,
+    mixed: bool,
+}
+
+impl Held {
+    fn add(&mut self, finding: &Finding) {
+        self.places += 1;
+        if self.last.as_ref() != Some(&finding.target) {
+            self.targets += 1;
+            self.mixed |= self.last.as_ref().is_some_and(|last| last.kind != finding.target.kind);
+            self.last = Some(finding.target.clone());
+        }
+    }
+
+    fn join(&mut self, other: Held) {
+        let kind = |held: &Held| held.last.as_ref().map(|last| last.kind.clone());
+        self.mixed |= other.mixed || self.places > 0 && kind(self) != kind(&other);
+        self.places += other.places;
+        self.targets += other.targets;
+        self.last = other.last;
+    }
+
+    /// `token-outlives-maximum: … 1,982 more clients (--all shows them)`; `files` says how many files they are in,
+    /// when that is not the one just shown.
+    fn line(&self, rule: &str, files: Option<u64>) -> String {
+        let kind = match &self.last {
+            Some(last) if !self.mixed => text::shortened(&last.kind.replace('-', " "), 20),
+            _ => "target".to_owned(),
+        };
+        let targets = text::plural(self.targets, &kind);
+        let what = if self.targets == self.places {
+            format!("{} more {targets}", text::count(self.places))
+        } else {
+            format!("{} more places in {} {targets}", text::count(self.places), text::count(self.targets))
+        };
+        let of = files.map(|files| format!(" of {}", text::counted(files, "other file"))).unwrap_or_default();
+        format!("  {}: … {what}{of} (--all shows them)\n", text::visible(rule))
+    }
 }
 
 /// Targets of one kind that could not be judged for one reason.
@@ -57,30 +120,32 @@ impl<'a, W: io::Write> Human<'a, W> {
     }
 
     fn findings(&mut self, view: Option<&View<'_>>, findings: &[Finding]) -> io::Result<()> {
-        // Shown so far and held back, by rule; the kind names what is held back.
-        let mut held: BTreeMap<&str, (u64, u64, &str)> = BTreeMap::new();
+        let mut in_file: BTreeMap<&str, (u64, Held)> = BTreeMap::new();
         for place in places(findings) {
             let finding = place.findings[0];
-            let row = self.table.entry(finding.rule.clone()).or_insert((finding.severity, 0));
-            *row = (row.0.max(finding.severity), row.1 + 1);
             self.places[finding.severity as usize] += 1;
-            let (shown, more, kind) = held.entry(&finding.rule).or_insert((0, 0, &finding.target.kind));
-            if *kind != finding.target.kind {
-                *kind = "place";
-            }
-            if *shown < SNIPPETS || self.options.all {
+            let row = self.table.entry(finding.rule.clone()).or_default();
+            row.severity = row.severity.max(Some(finding.severity));
+            row.count += 1;
+            let (shown, held) = in_file.entry(&finding.rule).or_default();
+            if self.options.all || *shown < SNIPPETS && row.shown < SNIPPETS_OF_RUN {
                 *shown += 1;
+                row.shown += 1;
                 let text = self.place(view, &place);
                 self.print(&text)?;
             } else {
-                *more += 1;
+                held.add(finding);
             }
         }
         let mut lines = String::new();
-        for (rule, (_, more, kind)) in held {
-            if more > 0 {
-                let more = format!("… {} more {}", text::count(more), text::plural(more, &kind.replace('-', " ")));
-                lines.push_str(&format!("  {}: {} (--all shows them)\n", text::visible(rule), text::visible(&more)));
+        for (rule, (shown, held)) in in_file {
+            if held.places > 0 && shown > 0 {
+                lines.push_str(&held.line(rule, None));
+            } else if let Some(row) = self.table.get_mut(rule)
+                && held.places > 0
+            {
+                row.elsewhere.join(held);
+                row.files_elsewhere += 1;
             }
         }
         if !lines.is_empty() {
@@ -168,7 +233,12 @@ impl<'a, W: io::Write> Human<'a, W> {
     }
 
     fn print(&mut self, text: &str) -> io::Result<()> {
-        self.out.write_all(text::without_commands(text).as_bytes())
+        let text = text::without_commands(text);
+        if self.options.unicode {
+            return self.out.write_all(text.as_bytes());
+        }
+        let text = text.replace('…', "...").replace('→', "->").replace('–', "-");
+        self.out.write_all(text.as_bytes())
     }
 }
 
@@ -379,7 +449,8 @@ impl<W: io::Write> Reporter for Human<'_, W> {
 
     fn finish(&mut self, run: &Run) -> io::Result<()> {
         self.findings(None, &run.findings)?;
-        let mut closing = self.error_lines(&run.errors);
+        let mut closing = self.elsewhere_lines();
+        closing.push_str(&self.error_lines(&run.errors));
         closing.push_str(&self.not_judged_lines());
         closing.push_str(&self.table_lines());
         if !run.profiles.is_empty() {
@@ -397,6 +468,17 @@ impl<W: io::Write> Reporter for Human<'_, W> {
 }
 
 impl<W: io::Write> Human<'_, W> {
+    fn elsewhere_lines(&self) -> String {
+        let mut out = String::new();
+        for (rule, row) in self.table.iter().filter(|(_, row)| row.files_elsewhere > 0) {
+            out.push_str(&row.elsewhere.line(rule, Some(row.files_elsewhere)));
+        }
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        out
+    }
+
     fn error_lines(&self, of_run: &[FileError]) -> String {
         let mut out = String::new();
         for error in self.errors.iter().chain(of_run) {
@@ -441,7 +523,8 @@ impl<W: io::Write> Human<'_, W> {
         if self.table.is_empty() {
             return String::new();
         }
-        let mut rows: Vec<_> = self.table.iter().map(|(rule, &(severity, number))| (severity, number, rule)).collect();
+        let mut rows: Vec<_> =
+            self.table.iter().map(|(rule, row)| (row.severity.unwrap_or(Severity::Note), row.count, rule)).collect();
         rows.sort_by(|a, b| (b.0, b.1).cmp(&(a.0, a.1)).then_with(|| a.2.cmp(b.2)));
         let name_width = rows.iter().map(|row| row.2.chars().count()).max().unwrap_or(0).clamp(4, 40);
         let count_width = rows.iter().map(|row| text::count(row.1).len()).max().unwrap_or(0).max(5);

@@ -207,7 +207,10 @@ profiles: wlcg@1.3 (--profile)
 #[test]
 fn human_stays_short_when_thousands_have_the_same_fault() {
     let source = Source::from_text("c.json", "0123456789\n".repeat(200));
-    let at = |n: usize| finding_at(&source, n..n + 1, "token-outlives-maximum", "wlcg@1.3", Severity::Error);
+    let at = |n: usize| {
+        let one = finding_at(&source, n..n + 1, "token-outlives-maximum", "wlcg@1.3", Severity::Error);
+        Finding { target: TargetRef { kind: "client".into(), name: format!("c{n}") }, ..one }
+    };
     let findings: Vec<_> = (0..1985).map(at).collect();
     let files = || [Checked { view: Some(View::new(&source, &[])), findings: findings.clone(), ..Checked::default() }];
     let text = render(Format::Human, Options::default(), &files(), &run());
@@ -216,6 +219,28 @@ fn human_stays_short_when_thousands_have_the_same_fault() {
     assert!(text.contains("error    1,985  token-outlives-maximum  IAM operator"), "{text}");
     let all = render(Format::Human, Options { all: true, ..Options::default() }, &files(), &run());
     assert_eq!(all.matches("╭─[").count(), 1985);
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn human_stays_short_when_thousands_of_files_have_the_same_fault() {
+    let sources: Vec<_> = (0..2000).map(|n| Source::from_text(format!("{n:04}.json"), "01\n")).collect();
+    let files = sources.iter().map(|source| {
+        let at = |n: usize| finding_at(source, n..n + 1, "token-outlives-maximum", "wlcg@1.3", Severity::Error);
+        Checked { view: Some(View::new(source, &[])), findings: vec![at(0), at(1)], ..Checked::default() }
+    });
+    let text = render(Format::Human, Options::default(), &files.collect::<Vec<_>>(), &run());
+    assert_eq!(text.matches("╭─[").count(), 12);
+    assert!(text.contains("… 3,988 more places in 1,994 clients of 1,994 other files (--all shows them)"), "{text}");
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn human_draws_in_ascii_where_the_terminal_knows_no_more() {
+    let source = Source::from_text("iam/clients.json", CLIENTS);
+    let options = Options { unicode: false, ..Options::default() };
+    let text = render(Format::Human, options, &[demo(&source, &[])], &run());
+    assert!(text.is_ascii(), "{text}");
 }
 
 #[cfg(feature = "cli")]
@@ -639,5 +664,37 @@ fn what_cannot_be_written_is_an_error_of_the_run() {
         let mut reporter = reporter(format, Full, Options::default(), &rules);
         let outcome = reporter.file(&demo(&source, &[])).and_then(|()| reporter.finish(&run()));
         assert_eq!(outcome.map_err(|error| error.kind()), Err(io::ErrorKind::StorageFull), "{format}");
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+    /// Regions come from far away; none may stop a report.
+    #[test]
+    fn any_region_of_any_text_is_drawn(
+        text in "(\\PC|\r|\n|\t|\u{1b}|\u{301}|漢|😀){0,60}",
+        lines in (0u32..6, 0u32..6),
+        bytes in (0u64..80, 0u64..80),
+        width in 0usize..90,
+    ) {
+        let source = Source::from_text("t", format!("a{text}"));
+        let one = finding(&source, "a", "rule", "general@1", Severity::Note);
+        let region = Region {
+            start_line: lines.0, start_column: lines.1, end_line: lines.1, end_column: 0, byte_offset: bytes.0, byte_length: bytes.1,
+        };
+        let true_start = source.position(bytes.0 as usize);
+        let on_its_line = Region { start_line: true_start.line, ..region };
+        for region in [region, on_its_line] {
+            let checked = || Checked {
+                view: Some(View::new(&source, &[])),
+                findings: vec![Finding { region, ..one.clone() }],
+                ..Checked::default()
+            };
+            for &format in Format::ALL {
+                let output = render(format, Options { width, ..Options::default() }, &[checked()], &run());
+                assert_inert(format, &output);
+            }
+        }
     }
 }
