@@ -345,9 +345,7 @@ impl Op {
             (
                 Op::Contains(_) | Op::ContainsAny(_) | Op::ContainsNone(_) | Op::AnyPattern(_) | Op::Unique,
                 Value::List(items),
-            ) => {
-                self.judge_list(name, field, items)
-            }
+            ) => self.judge_list(name, field, items),
             (Op::Max(bound), value) => self.judge_bound(name, field, value, bound, scope, true),
             (Op::Min(bound), value) => self.judge_bound(name, field, value, bound, scope, false),
             (_, Value::List(items)) => self.judge_items(name, items, scope),
