@@ -495,7 +495,8 @@ const PERSONAL: &[&str] = &[
     "eduperson_principal_name",
 ];
 
-/// The members among these that are there, as a list of their names; absent when there is none.
+/// The members among these that are there, as a list of their names. Empty, not absent, when there is none: that was
+/// looked for and not found.
 fn present<'d>(reader: Reader<'d>, names: &[&str]) -> Field<'d> {
     let items: Vec<_> = reader
         .cursor()
@@ -503,11 +504,7 @@ fn present<'d>(reader: Reader<'d>, names: &[&str]) -> Field<'d> {
         .filter(|(name, value)| names.contains(name) && !value.is_null())
         .map(|(name, value)| Field::text(name, reader.place(value)))
         .collect();
-    list_or_absent(items, reader)
-}
-
-fn list_or_absent<'d>(items: Vec<Field<'d>>, reader: Reader<'d>) -> Field<'d> {
-    if items.is_empty() { Field::default() } else { Field::list(items, reader.place(reader.cursor())) }
+    Field::list(items, reader.place(reader.cursor()))
 }
 
 /// Registered claims with a JSON type that RFC 7519 section 4.1 forbids. Null is forbidden too.
@@ -527,7 +524,7 @@ fn mistyped<'d>(reader: Reader<'d>) -> Field<'d> {
         .filter(|(name, value)| wrong(name, *value))
         .map(|(name, value)| Field::text(name, reader.place(value)))
         .collect();
-    list_or_absent(items, reader)
+    Field::list(items, reader.place(reader.cursor()))
 }
 
 fn is_open(value: Cursor<'_>) -> bool {

@@ -11,7 +11,8 @@ super::record! {
         typ "header.typ": Text,
         /// `crit` of the JOSE header.
         crit "header.crit": Texts,
-        /// Header members that make a verifier fetch or trust a key of the token's own choice (`jku`, `x5u`, `jwk`, `x5c`).
+        /// Header members that make a verifier fetch or trust a key of the token's own choice (`jku`, `x5u`, `jwk`, `x5c`);
+        /// empty when there is none.
         key_references "header.key_references": Texts,
         /// A `kid` among the claims instead of the header.
         kid_claim "kid": Text,
@@ -63,9 +64,9 @@ super::record! {
         groups "groups": Texts,
         /// `roles`.
         roles "roles": Texts,
-        /// Claims that name or describe a person (`name`, `email`, `preferred_username`, …).
+        /// Claims that name or describe a person (`name`, `email`, `preferred_username`, …); empty when there is none.
         personal_claims "personal_claims": Texts,
-        /// Registered claims whose JSON type RFC 7519 forbids; items name the claim.
+        /// Registered claims whose JSON type RFC 7519 forbids; items name the claim, empty when there is none.
         mistyped_claims "mistyped_claims": Texts,
         /// True when the compact form carries a signature (an empty third part is none).
         signed "signed": Bool,
