@@ -175,11 +175,9 @@ impl Default for Realm<'_> {
 /// The smaller of two lifetimes. An unknown bound does not hide the number that was set.
 fn bounded<'d>(lifetime: Field<'d>, maximum: &Field<'d>) -> Field<'d> {
     match (lifetime.as_int(), maximum.as_int()) {
-        (Some(lifetime), Some(maximum)) if maximum < lifetime => {}
-        (None, _) if lifetime.state == State::Unlimited => {}
-        _ => return lifetime,
+        (Some(seconds), Some(limit)) if limit < seconds => maximum.clone(),
+        _ => lifetime,
     }
-    maximum.clone()
 }
 
 impl<'d> Realm<'d> {

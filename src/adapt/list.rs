@@ -13,9 +13,10 @@ pub(super) fn for_each_element(
     sink: &mut dyn Sink,
     mut visit: impl FnMut(Cursor<'_>, &mut dyn Sink),
 ) {
-    for item in list.items() {
+    let pointer = list.document.pointer(list.id);
+    for (index, item) in list.items().enumerate() {
         match item.data() {
-            Data::Skipped => match item.document.element(item.id) {
+            Data::Skipped => match item.document.element_at(item.id, format!("{pointer}/{index}")) {
                 Ok(element) => visit(element.root(), sink),
                 Err(error) => sink.error(item.document, item.id, error.message),
             },
@@ -41,4 +42,41 @@ pub(super) fn has_any(at: Cursor<'_>, names: &[&str]) -> bool {
 /// True when the member is there and a string.
 pub(super) fn has_text(at: Cursor<'_>, name: &str) -> bool {
     at.get(name).is_some_and(|member| member.as_str().is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapt::testing::Collected;
+    use crate::parse::{Syntax, parse};
+    use crate::source::Source;
+    use std::sync::Arc;
+
+    #[test]
+    fn every_element_is_visited_once_with_its_pointer() {
+        let filler = "x".repeat(4000);
+        let items: Vec<_> = (0..500).map(|n| format!(r#"{{"n": {n}, "filler": "{filler}"}}"#)).collect();
+        let source = Arc::new(Source::from_text("list", format!("[{}]", items.join(","))));
+        let (documents, _) = parse(&source, Syntax::Json);
+        let mut skipped = 0;
+        let mut seen = Vec::new();
+        for_each_element(documents[0].root(), &mut Collected::default(), |item, _| {
+            skipped += usize::from(!std::ptr::eq(item.document, &documents[0]));
+            let n = item.get("n").and_then(Cursor::as_i64).unwrap_or(-1);
+            assert_eq!(item.document.pointer(item.id), format!("/{n}"));
+            seen.push(n);
+        });
+        assert!(skipped > 400, "a list of 2 MB is not read as one tree");
+        assert_eq!(seen, (0..500).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn recognisers_look_at_the_first_elements_only() {
+        let source = Arc::new(Source::from_text("list", r#"[1, 2, {"a": 1}, {"b": 1}]"#));
+        let (documents, _) = parse(&source, Syntax::Json);
+        let root = documents[0].root();
+        assert!(any_element(root, |item| item.has("a")));
+        assert!(!any_element(root, |item| item.has("b")), "too far down");
+        assert!(!any_element(root.items().next().unwrap_or(root), |_| true), "a number is no list");
+    }
 }

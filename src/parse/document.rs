@@ -145,12 +145,18 @@ impl Document {
 
     /// Reads a skipped list element as a document of its own (same source, prefixed pointer).
     pub fn element(&self, id: NodeId) -> Result<Document, super::ParseError> {
+        self.element_at(id, self.pointer(id))
+    }
+
+    /// The same for a caller that walks the list and so knows the element's pointer: finding it again costs a walk
+    /// along the list for every element.
+    pub fn element_at(&self, id: NodeId, pointer: String) -> Result<Document, super::ParseError> {
         let tree = json::read_span(self.source.text(), self.tree.node(id).span)?;
         Ok(Document {
             source: Arc::clone(&self.source),
             syntax: self.syntax,
             tree,
-            prefix: self.pointer(id),
+            prefix: pointer,
             decoded: self.decoded.clone(),
         })
     }
