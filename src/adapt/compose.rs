@@ -241,6 +241,18 @@ mod tests {
     }
 
     #[test]
+    fn passwords_in_commands_are_masked() {
+        for (command, secrets) in [
+            ("start --db-password x", vec!["/services/kc/command"]),
+            ("[start, --db-password, x, --verbose]", vec!["/services/kc/command/1", "/services/kc/command/2"]),
+            ("start", vec![]),
+        ] {
+            let yaml = format!("services:\n  kc:\n    image: keycloak/keycloak:26.0\n    command: {command}\n");
+            assert_eq!(collect(&yaml, Syntax::Yaml).secrets, secrets, "{command}");
+        }
+    }
+
+    #[test]
     fn keycloak_in_development_mode() {
         let collected = collect(
             "services:\n  kc:\n    image: quay.io/keycloak/keycloak:23.0.1\n    command: start-dev --db mariadb\n    \

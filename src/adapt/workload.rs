@@ -114,6 +114,9 @@ impl<'d> Workload<'d> {
                 sink.secret(document, variable.at);
             }
         }
+        if let Some(command) = self.command {
+            mask_passwords(document, command, sink);
+        }
         let image = self.image_text();
         let parts = image.as_deref().map(image_parts);
         let version = match (self.image, parts) {
@@ -164,6 +167,22 @@ impl<'d> Workload<'d> {
         let items = self.env.iter().filter(default).map(|item| Field::text(item.name, At::node(item.at))).collect();
         settings.default_secrets = Field::list(items, None);
         settings
+    }
+}
+
+/// Masks a command that hands over a password (`--db-password x`), or in a list the argument that names it and the next.
+fn mask_passwords(document: &Document, command: Cursor<'_>, sink: &mut dyn Sink) {
+    let names = |at: Cursor<'_>| at.as_str().is_some_and(|text| text.to_ascii_lowercase().contains("password"));
+    if names(command) {
+        sink.secret(document, command.id);
+    }
+    let mut follows = false;
+    for item in command.items() {
+        let named = names(item);
+        if named || follows {
+            sink.secret(document, item.id);
+        }
+        follows = named;
     }
 }
 
