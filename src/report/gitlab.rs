@@ -88,6 +88,7 @@ fn error(error: &FileError) -> Issue<'_> {
         check_name: "not-checked",
         fingerprint: hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect(),
         severity: "blocker",
-        location: Location { path: &error.path, lines },
+        // GitLab wants a path; what concerns the whole run gets the working directory.
+        location: Location { path: if error.path.is_empty() { "." } else { &error.path }, lines },
     }
 }

@@ -453,14 +453,7 @@ impl<W: io::Write> Reporter for Human<'_, W> {
         closing.push_str(&self.error_lines(&run.errors));
         closing.push_str(&self.not_judged_lines());
         closing.push_str(&self.table_lines());
-        if !run.profiles.is_empty() {
-            let profiles: Vec<_> =
-                run.profiles.iter().map(|profile| format!("{} ({})", profile.id, profile.why)).collect();
-            closing.push_str(&format!("{} ", self.paint(Paint::Bold, "profiles:")));
-            let lines = wrapped(&text::visible(&profiles.join(", ")), self.options.width.max(40) - 10);
-            closing.push_str(&lines.join("\n          "));
-            closing.push('\n');
-        }
+        closing.push_str(&self.profiles_lines(run));
         closing.push_str(&self.summary_line(run));
         self.print(&closing)?;
         self.out.flush()
@@ -482,12 +475,15 @@ impl<W: io::Write> Human<'_, W> {
     fn error_lines(&self, of_run: &[FileError]) -> String {
         let mut out = String::new();
         for error in self.errors.iter().chain(of_run) {
-            let label = self.paint(Paint::Severity(Severity::Error), "not checked:");
+            // Only what concerns the run as a whole (a defective rule) has no file.
+            let label = if error.path.is_empty() { "error:" } else { "not checked:" };
+            let label = self.paint(Paint::Severity(Severity::Error), label);
             let mut place = text::shown(&error.path);
             if let Some(region) = error.region {
                 place.push_str(&format!(":{}:{}", region.start_line, region.start_column));
             }
-            out.push_str(&format!("{label} {place}\n"));
+            out.push_str(format!("{label} {place}").trim_end());
+            out.push('\n');
             for line in wrapped(&text::shown(&error.message), self.options.width.max(40) - 4) {
                 out.push_str(&format!("    {line}\n"));
             }
@@ -543,6 +539,33 @@ impl<W: io::Write> Human<'_, W> {
         out
     }
 
+    /// The profiles with their reasons, those of the same reasons together.
+    fn profiles_lines(&self, run: &Run) -> String {
+        let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for profile in &run.profiles {
+            reasons.entry(&profile.id).or_default().push(&profile.why);
+        }
+        let mut groups: Vec<(Vec<&str>, Vec<&str>)> = Vec::new();
+        for (id, whys) in reasons {
+            match groups.iter_mut().find(|(_, others)| *others == whys) {
+                Some((ids, _)) => ids.push(id),
+                None => groups.push((vec![id], whys)),
+            }
+        }
+        if groups.is_empty() {
+            return String::new();
+        }
+        let before = if groups.len() == 1 { " " } else { "\n  " };
+        let mut out = self.paint(Paint::Bold, "profiles:");
+        for (ids, whys) in &groups {
+            let group = format!("{} ({})", ids.join(", "), whys.join("; "));
+            let lines = wrapped(&text::visible(&group), self.options.width.max(40) - 10);
+            out.push_str(before);
+            out.push_str(&lines.join("\n    "));
+        }
+        out + "\n"
+    }
+
     fn summary_line(&self, run: &Run) -> String {
         let mut parts = Vec::new();
         for severity in [Severity::Error, Severity::Warning, Severity::Note] {
@@ -558,7 +581,8 @@ impl<W: io::Write> Human<'_, W> {
         if summary.not_judged > 0 {
             line.push_str(&format!(", {} not judged", text::count(summary.not_judged)));
         }
-        let unchecked = (self.errors.len() + run.errors.len()) as u64;
+        let unchecked: BTreeSet<_> = self.errors.iter().chain(&run.errors).map(|error| &error.path).collect();
+        let unchecked = unchecked.iter().filter(|path| !path.is_empty()).count() as u64;
         if summary.suppressed > 0 {
             line.push_str(&format!("; {} suppressed", text::count(summary.suppressed)));
         }
