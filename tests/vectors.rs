@@ -4,16 +4,21 @@
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokenvet::parse::jwt::Compact;
 use tokenvet::parse::{Data, Document, NoteKind, ParseError, Syntax, parse};
 use tokenvet::source::Source;
 
 /// The directory of one set of vectors, when it is there.
 fn vectors(name: &str) -> Option<PathBuf> {
+    shared(&format!("vectors/{name}"))
+}
+
+fn shared(name: &str) -> Option<PathBuf> {
     let shared = std::env::var_os("TOKENVET_SHARED")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-    let path = shared.join("vectors").join(name);
+    let path = shared.join(name);
     if !path.is_dir() {
-        eprintln!("note: skipped, no test vectors at {}", path.display());
+        eprintln!("note: skipped, nothing at {}", path.display());
         return None;
     }
     Some(path)
@@ -197,4 +202,36 @@ fn naughty_strings_survive_in_every_syntax() {
         }
     }
     assert!(documents[0].tree.ids().all(|id| documents[0].tree.node(id).data != Data::Skipped));
+}
+#[test]
+fn compact_signatures() {
+    let Some(path) = vectors("wycheproof") else { return };
+    let text = std::fs::read_to_string(path.join("json_web_signature_test.json")).expect("file");
+    let suite: Value = serde_json::from_str(&text).expect("JSON");
+    let (mut valid, mut refused) = (0, 0);
+    for test in
+        suite["testGroups"].as_array().into_iter().flatten().filter_map(|group| group["tests"].as_array()).flatten()
+    {
+        let jws = test["jws"].as_str().expect("compact form");
+        // Signatures are not ours to verify; what is valid must split, what is no compact JWS must not.
+        let split = Compact::split(jws);
+        if test["result"] == "valid" {
+            assert!(split.is_ok(), "{}", test["comment"]);
+            valid += 1;
+        } else if jws.matches('.').count() != 2 {
+            assert!(split.is_err(), "{}", test["comment"]);
+            refused += 1;
+        }
+    }
+    assert!(valid >= 46 && refused >= 18, "{valid} and {refused}");
+}
+
+#[test]
+fn real_files_break_no_reader() {
+    let Some(path) = shared("corpus") else { return };
+    for file in files(&path) {
+        for syntax in [Syntax::Json, Syntax::Yaml, Syntax::Env, Syntax::Xml, Syntax::Jwt] {
+            read(std::fs::read(&file).expect("file"), syntax);
+        }
+    }
 }

@@ -42,37 +42,61 @@ pub fn read(text: &str) -> Result<Tree, ParseError> {
     Ok(view.builder.finish())
 }
 
-/// Refuses what would cost the XML crate more time or stack than the text is worth.
+/// Refuses what would cost the XML crate more time or stack than the text is worth: entities, deep nesting, tags with
+/// very many attributes.
 fn refuse_hostile(text: &str) -> Result<(), ParseError> {
-    if let Some(doctype) = text.find("<!DOCTYPE")
-        && let Some(entity) = text[doctype..].find("<!ENTITY")
-    {
-        return Err(ParseError::at(doctype + entity, "the file declares entities; write their text out instead"));
-    }
-    // Attributes of a tag are counted by their = signs; those in values count too, which the limit has room for.
+    let bytes = text.as_bytes();
     let mut depth = 0usize;
-    let mut rest = 0;
-    while let Some(found) = memchr::memchr(b'<', &text.as_bytes()[rest..]) {
-        let tag = rest + found;
-        let end = memchr::memchr(b'>', &text.as_bytes()[tag..]).map_or(text.len(), |end| tag + end);
-        let body = &text.as_bytes()[tag + 1..end];
-        match body.first() {
+    let mut at = 0;
+    while let Some(found) = memchr::memchr(b'<', &bytes[at..]) {
+        let start = at + found;
+        let rest = &bytes[start..];
+        let closing = [("<!--", "-->"), ("<![CDATA[", "]]>"), ("<?", "?>")]
+            .iter()
+            .find(|(opening, _)| rest.starts_with(opening.as_bytes()));
+        if let Some((opening, closing)) = closing {
+            let body = &rest[opening.len()..];
+            let Some(end) = memchr::memmem::find(body, closing.as_bytes()) else { return Ok(()) };
+            at = start + opening.len() + end + closing.len();
+            continue;
+        }
+        if rest.starts_with(b"<!ENTITY") {
+            return Err(ParseError::at(start, "the file declares entities; write their text out instead"));
+        }
+        // Inside a DOCTYPE the declarations are looked at one by one.
+        let (length, attributes) = if rest.starts_with(b"<!DOCTYPE") { (1, 0) } else { tag(rest) };
+        match rest.get(1) {
             Some(b'/') => depth = depth.saturating_sub(1),
-            Some(b'!' | b'?') | None => {}
-            Some(_) if body.last() == Some(&b'/') => {}
+            Some(b'!') | None => {}
+            Some(_) if rest[..length].ends_with(b"/>") => {}
             Some(_) => depth += 1,
         }
-        if depth > 4 * MAX_DEPTH {
-            return Err(ParseError::at(tag, TOO_DEEP));
+        if depth > MAX_DEPTH {
+            return Err(ParseError::at(start, TOO_DEEP));
         }
-        if matches!(body.first(), Some(byte) if !matches!(byte, b'!' | b'?' | b'/'))
-            && memchr::memchr_iter(b'=', body).take(MAX_ATTRIBUTES + 1).count() > MAX_ATTRIBUTES
-        {
-            return Err(ParseError::at(tag, "the tag has more than 1000 attributes"));
+        if attributes > MAX_ATTRIBUTES {
+            return Err(ParseError::at(start, "the tag has more than 1000 attributes"));
         }
-        rest = tag + 1;
+        at = start + length;
     }
     Ok(())
+}
+
+/// Length of the tag at the start of `bytes` and the attributes it has; quoted values may hold `>`.
+fn tag(bytes: &[u8]) -> (usize, usize) {
+    let mut quote = None;
+    let mut attributes = 0;
+    for (at, &byte) in bytes.iter().enumerate() {
+        match (quote, byte) {
+            (Some(open), _) if open == byte => quote = None,
+            (Some(_), _) => {}
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (None, b'=') => attributes += 1,
+            (None, b'>') => return (at + 1, attributes),
+            (None, _) => {}
+        }
+    }
+    (bytes.len(), attributes)
 }
 
 const TOO_DEEP: &str = "nested deeper than 256 levels; no configuration needs that, check how the file was made";
@@ -286,6 +310,7 @@ mod tests {
             ("<properties><entry>x</entry></properties>", 12, "key attribute"),
             ("<properties><entry key='a'><b/></entry></properties>", 27, "text only"),
             ("<!DOCTYPE a [<!ENTITY b \"x\">]><a>&b;</a>", 13, "entities"),
+            ("<!DOCTYPE a [<!ELEMENT a ANY><!ENTITY b \"x\">]><a>&b;</a>", 29, "entities"),
             ("plain text", 0, "well-formed"),
         ] {
             let error = read(text).expect_err(text);
@@ -300,7 +325,14 @@ mod tests {
             let text = format!("{}{}", "<a>".repeat(depth), "</a>".repeat(depth));
             assert!(read(&text).expect_err("refused").message.contains("256 levels"), "{depth}");
         }
+        let text = "<a/>".repeat(1000) + "<!-- <!ENTITY --><![CDATA[<!ENTITY ]]>" + &"<a>x</a>".repeat(1000);
+        assert!(read(&format!("<r>{text}</r>")).is_ok(), "many siblings, and declarations that are none");
         let attributes: String = (0..200_000).map(|n| format!(" a{n}='1'")).collect();
-        assert!(read(&format!("<a{attributes}/>")).expect_err("refused").message.contains("attributes"));
+        assert!(read(&format!("<a b='>'{attributes}/>")).expect_err("refused").message.contains("attributes"));
+        for text in
+            ["<".repeat(1_000_000), "<a".repeat(500_000), "<!DOCTYPE a ".repeat(80_000), "<a b='".repeat(100_000)]
+        {
+            assert!(read(&text).is_err());
+        }
     }
 }
