@@ -216,7 +216,9 @@ fn compact_signatures() {
         // Signatures are not ours to verify; what is valid must split, what is no compact JWS must not.
         let split = Compact::split(jws);
         if test["result"] == "valid" {
-            assert!(split.is_ok(), "{}", test["comment"]);
+            // The suite lets a decoder pass over foreign characters; RFC 7515 section 2 does not.
+            let comment = test["comment"].as_str().unwrap_or_default();
+            assert_eq!(split.is_ok(), !comment.starts_with("InvalidCharacter"), "{comment}");
             valid += 1;
         } else if jws.matches('.').count() != 2 {
             assert!(split.is_err(), "{}", test["comment"]);
