@@ -110,7 +110,7 @@ mod tests {
             assert_eq!(got.get("issuer"), "https://iam.example.org/");
             assert_eq!(got.get("lifetimes.access_token"), "86400");
             assert_eq!(got.pointers["lifetimes.access_token"], format!("/services/login/environment/{place}"));
-            assert_eq!(got.get("default_secrets"), "IAM_DB_PASSWORD IAM_ACTUATOR_USER_PASSWORD");
+            assert_eq!(got.get("default_secrets"), "IAM_DB_PASSWORD IAM_ACTUATOR_USER_PASSWORD (not set)");
             assert_eq!((got.get("version"), got.get("product")), ("1.12.0", "indigo-iam"));
             assert_eq!((got.name.as_str(), got.identity.as_str()), ("login", "https://iam.example.org/"));
         }

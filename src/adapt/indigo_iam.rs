@@ -549,7 +549,7 @@ impl<'d> Given<'d> {
             .collect();
         if unset == Unset::Default && self.find(ACTUATOR_PASSWORD).is_none() && !self.has_env("IAM_SUPERUSER_PASSWORD")
         {
-            items.push(Field::text(ACTUATOR_PASSWORD.1, None));
+            items.push(Field::text(format!("{} (not set)", ACTUATOR_PASSWORD.1), None));
         }
         Field::list(items, None)
     }
