@@ -320,7 +320,9 @@ impl Op {
                     (State::Malformed(_), true) => Verdict::Holds,
                     (State::Malformed(why), false) => broken(why.to_string()),
                     (State::Absent, false) => Verdict::Absent,
-                    (State::Unknown(why), _) => unknown(why),
+                    // What is not shown has no form to find fault with; rules on the value itself say "not judged".
+                    (State::Unknown(_), false) => Verdict::Absent,
+                    (State::Unknown(why), true) => unknown(why),
                     (_, true) => broken(String::new()),
                     (State::Value(Value::List(items)), false) => malformed_items(name, items),
                     (_, false) => Verdict::Holds,

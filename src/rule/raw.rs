@@ -256,7 +256,7 @@ pub struct Operators {
     /// `true`: the field must have no limit; `false`: it must have one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unlimited: Option<bool>,
-    /// `false`: the field must not be of a wrong type or form.
+    /// `false`: the field must not be of a wrong type or form; an unknown one is "not applicable".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub malformed: Option<bool>,
     /// Boolean fields: must have this value.
