@@ -205,7 +205,7 @@ impl<'r> Run<'r> {
     ) -> Finding {
         let place = |at: At| {
             let document = documents.get(at.document as usize).copied().unwrap_or(documents[0]);
-            Place::of(document.cursor(at.node))
+            Place::of(document.cursor(at.node), at.word)
         };
         let primary = place(at.first().copied().unwrap_or(target.at));
         let mut related: Vec<Related> = at
@@ -251,7 +251,7 @@ impl<'r> Run<'r> {
     /// For a duplicate key, the place of its first occurrence.
     fn earlier(&self, document: &Document, node: NodeId) -> Option<Related> {
         let note = document.tree.notes.iter().find(|note| note.node == node)?;
-        let place = Place::of(document.cursor(note.other?));
+        let place = Place::of(document.cursor(note.other?), 0);
         let path = self.source.name().to_string();
         Some(Related { message: "first stands here".into(), path, region: place.region, pointer: place.pointer })
     }
@@ -321,7 +321,7 @@ impl Sink for Run<'_> {
     }
 
     fn error(&mut self, document: &Document, node: NodeId, message: String) {
-        let region = Some(Place::of(document.cursor(node)).region);
+        let region = Some(Place::of(document.cursor(node), 0).region);
         self.outcome.errors.push(FileError { path: self.source.name().to_string(), message, region });
     }
 
@@ -370,9 +370,12 @@ struct Place {
 }
 
 impl Place {
-    fn of(cursor: Cursor<'_>) -> Self {
+    fn of(cursor: Cursor<'_>, word: u16) -> Self {
         let document = cursor.document;
-        let span = visible(cursor);
+        let span = match word {
+            0 => visible(cursor),
+            word => cursor.word_span(usize::from(word) - 1),
+        };
         let pointer = document.pointer(cursor.id);
         match &document.decoded {
             None => Place { region: region(&document.source, span), pointer, inner_pointer: None },

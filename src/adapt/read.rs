@@ -172,10 +172,13 @@ impl<'d> Reader<'d> {
         })
     }
 
-    /// A space-separated string as a list; every word points at the whole string.
+    /// A space-separated string as a list; every word points at its own characters.
     pub fn words(&self, name: &str) -> Field<'d> {
         self.member(name, |member, at| match member.as_str() {
-            Some(text) => Field::list(text.split_ascii_whitespace().map(|word| Field::text(word, at)).collect(), at),
+            Some(text) => {
+                let words = text.split_ascii_whitespace().enumerate();
+                Field::list(words.map(|(index, word)| Field::text(word, at.word(index))).collect(), at)
+            }
             None => Field::malformed(
                 format!("a space-separated string is expected, {} stands there", type_name(member)),
                 at,

@@ -12,15 +12,22 @@ pub struct At {
     pub document: u8,
     /// The node.
     pub node: NodeId,
+    /// Which word of a space-separated string, from 1; 0 is the whole value.
+    pub word: u16,
 }
 
 impl At {
     /// The root of the first document.
-    pub const ROOT: At = At { document: 0, node: NodeId::ROOT };
+    pub const ROOT: At = At { document: 0, node: NodeId::ROOT, word: 0 };
 
     /// A node of the first document.
     pub fn node(node: NodeId) -> Self {
-        At { document: 0, node }
+        At { document: 0, node, word: 0 }
+    }
+
+    /// The word at this position (from 0) of the node's text; positions beyond 65,534 stay the whole value.
+    pub fn word(self, index: usize) -> Self {
+        At { word: u16::try_from(index + 1).unwrap_or(0), ..self }
     }
 
     /// The same node in another document of the target.

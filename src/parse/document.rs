@@ -283,6 +283,20 @@ impl<'d> Cursor<'d> {
         }
     }
 
+    /// Span of one space-separated word (from 0) of a string that stands literally in the source; the whole value
+    /// when the string had escapes or has no such word.
+    pub fn word_span(self, index: usize) -> Span {
+        let Data::Text(Text::Raw(span)) = self.data() else { return self.span() };
+        let text = self.document.source.slice(*span);
+        match text.split_ascii_whitespace().nth(index) {
+            Some(word) => {
+                let start = span.start as usize + (word.as_ptr() as usize - text.as_ptr() as usize);
+                Span::new(start, start + word.len())
+            }
+            None => self.span(),
+        }
+    }
+
     /// This node and everything below as a JSON value; see [`Document::to_json`].
     pub fn to_json(self) -> serde_json::Value {
         use serde_json::Value;

@@ -102,6 +102,9 @@ pub struct RawRequirement {
     pub secondary: bool,
     /// The statement in one line, in our words.
     pub statement: String,
+    /// Why no rule checks it, for statements that files cannot show; absent when rules do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unchecked: Option<String>,
     /// What it can be checked from (`token`, `discovery`, `jwks`, `client_config`, `issuer_config`, …).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checkable_from: Vec<String>,

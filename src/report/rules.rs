@@ -33,6 +33,13 @@ const PARTIES: &[(&str, &str)] = &[
     ("site", "site"),
     ("vendor", "vendor"),
     ("developer", "developer"),
+    ("keycloak administrator", "Keycloak administrator"),
+    ("iam administrator", "IAM admin"),
+    ("vo administrator", "VO admin"),
+    ("site administrator", "site admin"),
+    ("operator", "operator"),
+    ("administrator", "administrator"),
+    ("owner of the file", "owner of the file"),
 ];
 
 impl RuleInfo {
