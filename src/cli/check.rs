@@ -41,12 +41,13 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
 
     let found = walk::walk(&args.paths, &|_, _| false);
     let mut job = Job { args, plan: &plan, reporters, tally: Tally::default() };
+    let workers = Workers::new(args.threads, found.inputs.len());
     job.tally.skipped = found.skipped;
     let unreadable: Vec<FileError> = found.unreadable.into_iter().map(error_of).collect();
     job.tally.broken = !unreadable.is_empty();
     job.tally.errors = unreadable;
     for group in groups(&found.inputs) {
-        let judged = in_parallel(group, args.threads, |input| judge(&plan, input, now.as_second()));
+        let judged = workers.map(group, |input| judge(&plan, input, now.as_second()));
         for (input, result) in group.iter().zip(judged) {
             job.report(input, result)?;
         }
@@ -109,15 +110,37 @@ fn groups(inputs: &[Input]) -> Vec<&[Input]> {
     groups
 }
 
-/// Maps in parallel, keeping the order.
-fn in_parallel<'i, T: Send>(inputs: &'i [Input], threads: usize, map: impl Fn(&'i Input) -> T + Send + Sync) -> Vec<T> {
+/// Threads that judge files; none where one file or one thread is asked for, or the system grants no more threads.
+struct Workers {
     #[cfg(feature = "threads")]
-    if threads != 1 && inputs.len() > 1 {
-        use rayon::prelude::*;
-        return inputs.par_iter().map(map).collect();
+    pool: Option<rayon::ThreadPool>,
+}
+
+impl Workers {
+    /// `threads` 0 takes one per core.
+    fn new(threads: usize, files: usize) -> Self {
+        #[cfg(feature = "threads")]
+        {
+            let several = threads != 1 && files > 1;
+            let pool = || rayon::ThreadPoolBuilder::new().num_threads(threads).build().ok();
+            Workers { pool: if several { pool() } else { None } }
+        }
+        #[cfg(not(feature = "threads"))]
+        {
+            let _ = (threads, files);
+            Workers {}
+        }
     }
-    let _ = threads;
-    inputs.iter().map(map).collect()
+
+    /// Maps in parallel, keeping the order.
+    fn map<'i, T: Send>(&self, inputs: &'i [Input], map: impl Fn(&'i Input) -> T + Send + Sync) -> Vec<T> {
+        #[cfg(feature = "threads")]
+        if let Some(pool) = &self.pool {
+            use rayon::prelude::*;
+            return pool.install(|| inputs.par_iter().map(map).collect());
+        }
+        inputs.iter().map(map).collect()
+    }
 }
 
 /// A file that was read and judged.
@@ -132,6 +155,7 @@ fn judge(plan: &Plan, input: &Input, now: i64) -> Judged {
 struct Job<'j> {
     args: &'j CheckArgs,
     plan: &'j Plan,
+    /// Without those whose reader went away.
     reporters: Vec<Box<dyn Reporter + 'j>>,
     tally: Tally,
 }
@@ -148,7 +172,6 @@ struct Tally {
     broken: bool,
     /// A finding reached `--fail-on`: exit 1.
     failing: bool,
-    pipe_closed: bool,
 }
 
 impl Job<'_> {
@@ -216,16 +239,21 @@ impl Job<'_> {
     }
 
     fn emit(&mut self, checked: &Checked<'_>) -> Result<(), Failure> {
-        if self.tally.pipe_closed {
-            return Ok(());
-        }
-        for reporter in &mut self.reporters {
-            match reporter.file(checked) {
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.tally.pipe_closed = true,
-                other => other?,
+        self.each_reporter(|reporter| reporter.file(checked))
+    }
+
+    /// A reader that went away ends its own report; the others are still written whole.
+    fn each_reporter(&mut self, mut write: impl FnMut(&mut dyn Reporter) -> io::Result<()>) -> Result<(), Failure> {
+        let mut failure = None;
+        self.reporters.retain_mut(|reporter| match write(&mut **reporter) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => false,
+            Err(error) => {
+                failure.get_or_insert(error);
+                false
             }
-        }
-        Ok(())
+        });
+        failure.map_or(Ok(()), |error| Err(error.into()))
     }
 
     fn finish(mut self, now: &str) -> Result<Exit, Failure> {
@@ -240,12 +268,7 @@ impl Job<'_> {
             skipped: tally.skipped,
             summary: tally.summary,
         };
-        for reporter in &mut self.reporters {
-            match reporter.finish(&run) {
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-                other => other?,
-            }
-        }
+        self.each_reporter(|reporter| reporter.finish(&run))?;
         Ok(exit)
     }
 }

@@ -26,7 +26,7 @@ pub fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => {
             // Help and version are no errors; a closed pipe is none either.
-            let _ = error.print();
+            print_usage(&error);
             return ExitCode::from(if error.use_stderr() { Exit::Usage } else { Exit::Clean } as u8);
         }
     };
@@ -47,10 +47,25 @@ pub fn main() -> ExitCode {
             ExitCode::from(Exit::Usage as u8)
         }
         Err(exit::Failure::Usage(message)) => {
-            let _ = writeln!(std::io::stderr(), "tokenvet: {}", crate::report::text::visible(&message));
+            let _ = writeln!(std::io::stderr(), "tokenvet: {}", printable(&message));
             ExitCode::from(Exit::Usage as u8)
         }
     }
+}
+
+/// Prints help, the version or a usage error. Arguments may hold a token or control characters: such an error goes
+/// without colours, so that every line of it can be made safe.
+fn print_usage(error: &clap::Error) {
+    let plain = error.render().to_string();
+    let safe: Vec<_> = plain.split('\n').map(printable).collect();
+    let safe = safe.join("\n");
+    let _ = if safe == plain { error.print() } else { write!(std::io::stderr(), "{safe}") };
+}
+
+/// One line for standard error: no secrets, no control characters, nothing a CI runner obeys.
+fn printable(line: &str) -> String {
+    let redacted = crate::source::mask::redact(line);
+    crate::report::text::without_commands(&crate::report::text::visible(&redacted)).into_owned()
 }
 
 /// The clock of the run: `--now`, else the system's.

@@ -1,6 +1,6 @@
 //! Walking the file system: named paths, trees, and reading files that may be anything.
 
-use crate::source::{DecodeError, MAX_SOURCE_BYTES, Source};
+use crate::source::{DecodeError, MAX_SOURCE_BYTES, Source, mask};
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -38,11 +38,12 @@ pub struct Found {
     pub skipped: u64,
 }
 
-/// The name of a path in reports.
+/// The name of a path in reports. A path that holds a token (a token given in place of a file) is shown without what
+/// is secret of it.
 pub fn name_of(path: &Path) -> String {
     let text = path.to_string_lossy();
     let text = text.strip_prefix("./").unwrap_or(&text);
-    text.replace('\\', "/")
+    mask::redact(text).replace('\\', "/")
 }
 
 /// Expands paths: files are taken as they are, folders are walked. `.gitignore` counts and `.git` is left out; hidden
@@ -59,7 +60,12 @@ pub fn walk(paths: &[PathBuf], ignored: &dyn Fn(&Path, bool) -> bool) -> Found {
             // Anything else is opened, and refused there with the reason when it is no regular file.
             Ok(_) => found.inputs.push(Input { path: path.clone(), name: name_of(path), named: true }),
             Err(error) => {
-                let message = describe(&error, path);
+                let message = match mask::redact(&path.to_string_lossy()) != path.to_string_lossy() {
+                    true => "a token as an argument can be seen by every user of this machine (ps); pass it on \
+                             standard input, with `-` as the path"
+                        .into(),
+                    false => describe(&error, path),
+                };
                 found.unreadable.push(Unreadable { name: name_of(path), message, content: false });
             }
         }
