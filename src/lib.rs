@@ -8,6 +8,7 @@ pub mod adapt;
 pub mod check;
 pub mod discover;
 pub mod evaluate;
+pub mod inspect;
 pub mod model;
 pub mod parse;
 pub mod profile;

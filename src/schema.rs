@@ -13,11 +13,13 @@ pub enum Kind {
     Ledger,
     /// The JSON report.
     Report,
+    /// The JSON form of an inspected token.
+    Inspect,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 4] = [Kind::Rule, Kind::Profile, Kind::Ledger, Kind::Report];
+    pub const ALL: [Kind; 5] = [Kind::Rule, Kind::Profile, Kind::Ledger, Kind::Report, Kind::Inspect];
 
     /// File name below `schemas/`.
     pub fn file_name(self) -> &'static str {
@@ -26,6 +28,7 @@ impl Kind {
             Kind::Profile => "profile.schema.json",
             Kind::Ledger => "ledger.schema.json",
             Kind::Report => "report.schema.json",
+            Kind::Inspect => "inspect.schema.json",
         }
     }
 }
@@ -36,6 +39,7 @@ pub fn schema(kind: Kind) -> Schema {
         Kind::Rule => schemars::schema_for!(crate::rule::RawRule),
         Kind::Profile => schemars::schema_for!(crate::profile::RawProfile),
         Kind::Ledger => schemars::schema_for!(crate::profile::RawLedger),
+        Kind::Inspect => schemars::schema_for!(crate::inspect::Inspection),
         Kind::Report => schemars::schema_for!(crate::report::JsonReport<'static>),
     }
 }

@@ -1,10 +1,11 @@
 //! Arguments of every subcommand.
 
+use crate::parse::jwt;
 use crate::report::Format;
 use crate::rule::Severity;
 use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Vets a token trust fabric: tokens, clients, issuers and the services that accept them.
 #[derive(Debug, Parser)]
@@ -19,6 +20,8 @@ pub(super) struct Args {
 pub(super) enum Command {
     /// Check files and trees (the default when only paths are given)
     Check(CheckArgs),
+    /// Decode and explain one token, with every profile's verdict
+    Inspect(InspectArgs),
     /// Explain a rule or a requirement
     Explain(ExplainArgs),
     /// List rules and document kinds
@@ -34,7 +37,8 @@ pub(super) enum Command {
 }
 
 impl Args {
-    /// Inserts `check` when the first argument is neither a subcommand nor a request for help or version.
+    /// Inserts `check` when the first argument is neither a subcommand nor a request for help or version; `inspect` when
+    /// it is a token, which no report may show as the path of a missing file.
     pub(super) fn with_default_command(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = arguments.collect();
         let command = Args::command();
@@ -43,7 +47,8 @@ impl Args {
         if let Some(first) = arguments.get(1)
             && !first.to_str().is_some_and(|text| known(text) || asks(text))
         {
-            arguments.insert(1, "check".into());
+            let token = first.to_str().is_some_and(jwt::looks_like_jwt) && !Path::new(first).exists();
+            arguments.insert(1, if token { "inspect" } else { "check" }.into());
         }
         arguments
     }
@@ -140,6 +145,50 @@ pub(super) enum Unrecognised {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(super) struct InspectArgs {
+    /// A file with a token, `-` for standard input, or the token itself (which `ps` then shows). Without it: BEARER_TOKEN,
+    /// BEARER_TOKEN_FILE, $XDG_RUNTIME_DIR/bt_u$UID, /tmp/bt_u$UID
+    #[arg(value_name = "TOKEN|FILE", num_args = 0..)]
+    pub(super) token: Vec<OsString>,
+
+    /// Judge by this profile only (`wlcg@1.3`, `wlcg@^1`); repeats. Default: every profile, with the exit code of what
+    /// the token shows
+    #[arg(long, short, value_name = "PROFILE", help_heading = "What to judge by")]
+    pub(super) profile: Vec<String>,
+    /// Additional rule files or folders
+    #[arg(long, value_name = "PATH", help_heading = "What to judge by")]
+    pub(super) rules: Vec<PathBuf>,
+    /// Look as if this were now (RFC 3339)
+    #[arg(long, value_name = "RFC3339", help_heading = "What to judge by")]
+    pub(super) now: Option<String>,
+    /// Of several tokens show this one only, counted from 1
+    #[arg(long, value_name = "N")]
+    pub(super) nth: Option<usize>,
+
+    /// Output format
+    #[arg(long, short, value_enum, default_value_t = InspectFormat::Human, help_heading = "Output")]
+    pub(super) format: InspectFormat,
+    /// Show every scope and finding, however many
+    #[arg(long, help_heading = "Output")]
+    pub(super) all: bool,
+    /// Colours
+    #[arg(long, value_enum, default_value_t = Color::Auto, help_heading = "Output")]
+    pub(super) color: Color,
+
+    /// Exit 1 when a finding under the profiles the token shows is at least this bad
+    #[arg(long, value_enum, default_value_t = FailOn::Error, help_heading = "Exit code")]
+    pub(super) fail_on: FailOn,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum InspectFormat {
+    /// For a person at a terminal
+    Human,
+    /// One object, described by `tokenvet schema inspect`
+    Json,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(super) struct ExplainArgs {
     /// A rule (`token-without-kid`) or requirement (`WLCG-TOK-006`)
     pub(super) id: String,
@@ -201,6 +250,8 @@ pub(super) enum SchemaKind {
     Rule,
     /// `--format json`
     Report,
+    /// `inspect --format json`
+    Inspect,
     /// Profiles
     Profile,
     /// Requirement ledgers

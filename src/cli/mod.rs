@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod exit;
 mod explain;
+mod inspect;
 mod list;
 mod output;
 mod problem;
@@ -32,6 +33,7 @@ pub fn main() -> ExitCode {
     };
     let result = match args.command {
         Command::Check(args) => check::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Rules(args) => list::rules(&args),
         Command::Profile(args) => list::profiles(&args),

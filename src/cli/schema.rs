@@ -12,6 +12,7 @@ pub(super) fn run(args: &SchemaArgs) -> Result<Exit, Failure> {
         SchemaKind::Profile => crate::schema::Kind::Profile,
         SchemaKind::Ledger => crate::schema::Kind::Ledger,
         SchemaKind::Report => crate::schema::Kind::Report,
+        SchemaKind::Inspect => crate::schema::Kind::Inspect,
     };
     output::print(&crate::schema::text(kind))?;
     Ok(Exit::Clean)

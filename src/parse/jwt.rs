@@ -96,7 +96,7 @@ fn wrong_parts(parts: usize, empty: bool) -> &'static str {
 }
 
 /// Checks unpadded base64url (RFC 7515 section 2); an error is the offset and the rest of a sentence.
-fn check_base64url(segment: &[u8]) -> Result<(), (usize, &'static str)> {
+pub(crate) fn check_base64url(segment: &[u8]) -> Result<(), (usize, &'static str)> {
     let bad = segment.iter().position(|byte| !matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'));
     if let Some(at) = bad {
         return Err((
@@ -134,7 +134,7 @@ fn sextet(byte: u8) -> u8 {
 }
 
 /// Skips whitespace, quotes, `Authorization:` and `Bearer` around a token.
-fn bare(text: &str) -> Span {
+pub(crate) fn bare(text: &str) -> Span {
     let mut inner = text.trim();
     loop {
         let before = inner.len();
@@ -164,7 +164,7 @@ pub fn looks_like_jwt(text: &str) -> bool {
 }
 
 /// The lines that should hold a token, bare, with their offsets.
-fn tokens(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(crate) fn tokens(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut start = 0;
     text.split_inclusive('\n').filter_map(move |line| {
         let at = start;

@@ -123,7 +123,7 @@ impl<W: io::Write> Reporter for Json<W> {
 
 /// Writes a value and a line feed. Arrays down to this level get a line per element, and the objects around them a
 /// line per member, so that a report of a thousand findings can be searched by line and compared; `0` writes one line.
-pub(super) fn write(out: &mut impl io::Write, value: &impl Serialize, levels: usize) -> io::Result<()> {
+pub(crate) fn write(out: &mut impl io::Write, value: &impl Serialize, levels: usize) -> io::Result<()> {
     let formatter = SafeJson { depth: 0, levels, filled: false };
     value.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, formatter))?;
     out.write_all(b"\n")
