@@ -194,6 +194,33 @@ fn lifetimes_are_judged_by_each_version_as_its_table_says() {
 }
 
 #[test]
+fn claims_are_demanded_as_the_token_table_says() {
+    // Claim taken out or replaced; does wlcg@1.3 then find an error; remark.
+    for (claim, value, error, remark) in [
+        ("sub", Value::Null, true, "required"),
+        ("exp", Value::Null, true, "required"),
+        ("iss", Value::Null, true, "required"),
+        ("aud", Value::Null, true, "required"),
+        ("iat", Value::Null, true, "required"),
+        ("jti", Value::Null, true, "required"),
+        ("wlcg.ver", Value::Null, true, "required"),
+        ("nbf", Value::Null, false, "optional"),
+        ("client_id", Value::Null, false, "not of the profile"),
+        ("wlcg.groups", json!(["/cms"]), false, "optional"),
+        ("wlcg.groups", json!(["cms"]), true, "the grammar of groups"),
+        ("wlcg.ver", json!(1.0), true, "text, not a number"),
+        ("scope", json!("storage.read"), true, "a storage scope needs a path"),
+        ("colour", json!("blue"), false, "further claims are allowed"),
+    ] {
+        let report = inspect_json(&token(&json!({ claim: value })));
+        let errors = verdict(&report["tokens"][0], "wlcg@1.3")["errors"].as_u64();
+        assert_eq!(errors > Some(0), error, "{claim} {remark}: {errors:?}");
+    }
+    let report = inspect_json(&compact(r#"{"alg":"RS256"}"#, &payload().to_string()));
+    assert_ne!(verdict(&report["tokens"][0], "wlcg@1.3")["errors"], 0, "kid is required");
+}
+
+#[test]
 fn the_table_agrees_with_check() {
     let text = token(&json!({"exp": SECONDS + 90_000, "jti": null, "aud": "https://wlcg.cern.ch/jwt/v1/any"}));
     let report = inspect_json(&text);
@@ -266,6 +293,7 @@ fn profiles_can_be_chosen() {
     let rows: Vec<&Value> =
         report["tokens"][0]["verdicts"].as_array().expect("rows").iter().map(|row| &row["profile"]).collect();
     assert_eq!(rows, ["wlcg@1.0", "general@1"]);
+    assert_eq!(report["tokens"][0]["families"][0]["id"], "wlcg@1.3", "what it shows is said all the same");
 }
 
 #[test]
@@ -449,7 +477,11 @@ fn files_with_several_tokens_are_shown_one_by_one() {
         assert!(!report.to_string().contains("opaque-not-real"), "{remark}");
     }
     let ran = Run::new(&["inspect", "-", "--nth", "2"]).stdin(format!("{one}\n{two}\n")).run();
-    assert!(ran.out.contains("subject-2") && !ran.out.contains("subject-1") && ran.out.contains("token 2"), "{}", ran.out);
+    assert!(
+        ran.out.contains("subject-2") && !ran.out.contains("subject-1") && ran.out.contains("token 2"),
+        "{}",
+        ran.out
+    );
     let ran = Run::new(&["inspect", "-", "--nth", "3"]).stdin(format!("{one}\n{two}\n")).run();
     assert!(ran.code == 2 && ran.err.contains("holds 2 tokens"), "{}", ran.err);
 }
@@ -482,10 +514,14 @@ fn secrets_inside_claims_are_hidden() {
 
 #[test]
 fn json_is_what_its_schema_says() {
-    let schema: Value = {
-        let ran = Command::new(env!("CARGO_BIN_EXE_tokenvet")).args(["schema", "inspect"]).output().expect("ran");
-        serde_json::from_slice(&ran.stdout).expect("json")
-    };
+    let ran = Command::new(env!("CARGO_BIN_EXE_tokenvet")).args(["schema", "inspect"]).output().expect("ran");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/inspect.schema.json");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &ran.stdout).expect("schemas/ is writable");
+    }
+    let kept = std::fs::read(&path).unwrap_or_default();
+    assert!(kept == ran.stdout, "schemas/inspect.schema.json is stale: UPDATE=1 cargo test rewrites it");
+    let schema: Value = serde_json::from_slice(&ran.stdout).expect("json");
     let validator = jsonschema::validator_for(&schema).expect("a schema");
     for text in [token(&json!({})), token(&json!({"exp": "x"})), "ey.broken".into(), payload().to_string()] {
         let report = inspect_json(&text);

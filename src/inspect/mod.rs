@@ -334,7 +334,7 @@ impl Sink for Finder<'_> {
         const MEMBERS: [&str; 3] = ["access_token", "id_token", "refresh_token"];
         let cursor = document.cursor(node);
         let member = cursor.key().is_some_and(|key| MEMBERS.contains(&key));
-        if member && !cursor.as_str().is_some_and(|text| jwt::Compact::split(text).is_ok()) {
+        if member && cursor.as_str().is_none_or(|text| jwt::Compact::split(text).is_err()) {
             self.broken(document, node);
         }
     }
@@ -414,8 +414,10 @@ pub struct Inspector {
     book: Arc<RuleBook>,
     /// Seconds since 1970.
     now: i64,
-    /// What counts for the exit code: what the token shows, or what was chosen.
-    counted: Plan,
+    /// What the token shows. Counts for the exit code unless profiles were chosen.
+    shown: Plan,
+    /// What was chosen.
+    chosen: Option<Plan>,
     /// What holds whatever the profile.
     general: Plan,
     /// Each profile of the table on its own.
@@ -434,8 +436,10 @@ impl Inspector {
         let family = |index: &usize| book.profiles[*index].raw.class != ProfileClass::General;
         let table = (0..book.profiles.len()).filter(family).filter(wanted);
         let alone = table.map(|index| (index, plan(Selection::Chosen(vec![index])))).collect();
-        let counted = plan(if chosen.is_empty() { Selection::Auto } else { Selection::Chosen(chosen.to_vec()) });
-        Inspector { general: plan(Selection::Chosen(vec![])), counted, alone, now, book }
+        let general = plan(Selection::Chosen(vec![]));
+        let shown = plan(Selection::Auto);
+        let chosen = (!chosen.is_empty()).then(|| plan(Selection::Chosen(chosen.to_vec())));
+        Inspector { general, shown, chosen, alone, now, book }
     }
 
     /// Looks at one token; `nth` is its position in the source, from 1.
@@ -456,9 +460,10 @@ impl Inspector {
     }
 
     fn judge(&self, source: &Arc<Source>, kind: TargetKind, view: &mut TokenView) {
-        let counted = check(&self.counted, source, self.now);
+        let shown = check(&self.shown, source, self.now);
+        view.families = shown.profiles.iter().cloned().collect();
+        let counted = self.chosen.as_ref().map_or(shown, |plan| check(plan, source, self.now));
         view.worst = counted.findings.iter().map(|finding| finding.severity).max();
-        view.families = counted.profiles.iter().cloned().collect();
         view.defects = counted.defects;
         let general = check(&self.general, source, self.now);
         let mut findings = Vec::new();
@@ -504,11 +509,11 @@ impl Inspector {
             (true, 0) => Verdict::NotJudged,
         };
         let shown = view.families.iter().find(|family| family.id == profile.id).map(|family| family.why.clone());
-        let why = match (&self.counted.selection, profile.raw.class) {
+        let why = match (&self.chosen, profile.raw.class) {
             (_, ProfileClass::General) => Some("always applied".to_string()),
-            (Selection::Chosen(_), _) => Some("--profile".to_string()),
-            (Selection::Auto, ProfileClass::Generic) => Some("applies to every such token".to_string()),
-            (Selection::Auto, ProfileClass::Family) => shown,
+            (Some(_), ProfileClass::Generic | ProfileClass::Family) => Some("--profile".to_string()),
+            (None, ProfileClass::Generic) => Some("applies to every such token".to_string()),
+            (None, ProfileClass::Family) => shown,
         };
         let mut rules: Vec<&str> = open.iter().map(|gap| gap.rule.as_str()).collect();
         rules.sort_unstable();
