@@ -208,7 +208,7 @@ fn claims_are_demanded_as_the_token_table_says() {
         ("client_id", Value::Null, false, "not of the profile"),
         ("wlcg.groups", json!(["/cms"]), false, "optional"),
         ("wlcg.groups", json!(["cms"]), true, "the grammar of groups"),
-        ("wlcg.ver", json!(1.0), true, "text, not a number"),
+        ("wlcg.ver", json!("1"), true, "two numbers with a dot"),
         ("scope", json!("storage.read"), true, "a storage scope needs a path"),
         ("colour", json!("blue"), false, "further claims are allowed"),
     ] {
