@@ -2,7 +2,7 @@
 
 use crate::model::TargetKind;
 use crate::profile::ProfileClass;
-use crate::rule::{Application, Limit, RuleBook, Severity};
+use crate::rule::{Application, Compiled, Limit, RuleBook, Severity};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -62,6 +62,10 @@ pub struct Plan {
     pub selection: Selection,
     by_kind: Vec<Vec<Entry>>,
     pub(crate) native: Vec<Entry>,
+    /// Rules that join targets of several documents, with the kind they judge.
+    pub(crate) fleet: Vec<(TargetKind, Entry)>,
+    /// Fields that those rules read, by kind: what a fact has to keep.
+    fact_fields: Vec<Vec<usize>>,
 }
 
 impl Plan {
@@ -69,7 +73,8 @@ impl Plan {
     pub fn new(book: Arc<RuleBook>, selection: Selection, adjustments: &Adjustments) -> Self {
         let wanted: Vec<bool> = (0..book.profiles.len()).map(|index| wants(&book, &selection, index)).collect();
         let by_kind = vec![Vec::new(); TargetKind::ALL.len()];
-        let mut plan = Plan { by_kind, native: vec![], selection, book: Arc::clone(&book) };
+        let fact_fields = vec![Vec::new(); TargetKind::ALL.len()];
+        let mut plan = Plan { by_kind, native: vec![], fleet: vec![], fact_fields, selection, book: Arc::clone(&book) };
         for (index, rule) in book.rules.iter().enumerate() {
             let severity = adjustments.severities.get(&rule.id);
             let deselected = !adjustments.only.is_empty() && !adjustments.only.contains(&rule.id);
@@ -86,14 +91,45 @@ impl Plan {
                 continue;
             }
             let profiles = planned.iter().fold(0, |set, planned| set | 1 << planned.profile);
-            for (form, kind) in rule.targets().enumerate() {
-                plan.by_kind[kind as usize].push(Entry { rule: index, form, planned: planned.clone(), profiles });
+            for (form, (kind, compiled)) in rule.compiled.iter().enumerate() {
+                let entry = Entry { rule: index, form, planned: planned.clone(), profiles };
+                match &compiled.join {
+                    None => plan.by_kind[*kind as usize].push(entry),
+                    Some(_) => {
+                        plan.keep_facts(*kind, compiled);
+                        plan.fleet.push((*kind, entry));
+                    }
+                }
             }
             if rule.native.is_some() {
                 plan.native.push(Entry { rule: index, form: 0, planned, profiles });
             }
         }
         plan
+    }
+
+    /// Notes the fields a joining rule reads on both sides.
+    fn keep_facts(&mut self, kind: TargetKind, form: &Compiled) {
+        let Some(join) = &form.join else { return };
+        let (mut own, mut other) = form.check.reads();
+        own.extend(form.when.iter().flat_map(|when| when.reads().0));
+        own.extend(&form.at);
+        own.extend(form.message.reads());
+        own.extend(join.on.iter().map(|(ours, _)| *ours));
+        other.extend(join.on.iter().map(|(_, theirs)| *theirs));
+        other.extend(&join.show);
+        let kinds = join.kinds.iter().map(|kind| (*kind, &other)).chain([(kind, &own)]);
+        for (kind, fields) in kinds {
+            let kept = &mut self.fact_fields[kind as usize];
+            kept.extend(fields);
+            kept.sort_unstable();
+            kept.dedup();
+        }
+    }
+
+    /// The fields that facts of a kind keep; empty when no joining rule looks at the kind.
+    pub(crate) fn fact_fields(&self, kind: TargetKind) -> &[usize] {
+        &self.fact_fields[kind as usize]
     }
 
     pub(crate) fn entries(&self, kind: TargetKind) -> &[Entry] {

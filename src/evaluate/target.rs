@@ -55,7 +55,7 @@ impl ProfileSet {
 
 fn scope<'a, 'd>(target: &'a Target<'d>, now: i64) -> Scope<'a, 'd> {
     let specs = target.kind.fields();
-    Scope { record: target.record.as_ref(), specs, item: None, siblings: &[], limit: None, now }
+    Scope { record: target.record.as_ref(), specs, item: None, other: None, siblings: &[], limit: None, now }
 }
 
 /// What one rule says of one target under one profile.
@@ -234,7 +234,7 @@ fn judge_selected(
     let mut outcome = Judgement::NotApplicable;
     for &node in found {
         let item = native_field(document.cursor(node));
-        let scope = Scope { record: &Nothing, specs: &[], item: Some(&item), siblings: &[], limit: planned.limit, now };
+        let scope = Scope { record: &Nothing, specs: &[], item: Some(&item), other: None, siblings: &[], limit: planned.limit, now };
         let itself = || vec![Violation { at: item.at, field: "", item: None, reason: String::new() }];
         match native.check.as_ref().map_or_else(|| Verdict::Broken(itself()), |check| check.judge(&scope)) {
             Verdict::Holds if outcome == Judgement::NotApplicable => outcome = Judgement::Pass,

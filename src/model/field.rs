@@ -164,6 +164,24 @@ impl<'d> Field<'d> {
         Field { state: State::Unlimited, at: at.into() }
     }
 
+    /// The same without borrowing from a document.
+    pub fn to_owned_field(&self) -> Field<'static> {
+        let value = |value: &Value<'d>| match value {
+            Value::Text(text) => Value::Text(Cow::Owned(text.to_string())),
+            Value::Int(number) => Value::Int(*number),
+            Value::Bool(value) => Value::Bool(*value),
+            Value::List(items) => Value::List(items.iter().map(Field::to_owned_field).collect()),
+        };
+        let state = match &self.state {
+            State::Absent => State::Absent,
+            State::Unknown(why) => State::Unknown(why.clone()),
+            State::Malformed(why) => State::Malformed(why.clone()),
+            State::Unlimited => State::Unlimited,
+            State::Value(known) => State::Value(value(known)),
+        };
+        Field { state, at: self.at }
+    }
+
     /// True when nothing was there.
     pub fn is_absent(&self) -> bool {
         self.state == State::Absent

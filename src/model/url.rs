@@ -246,6 +246,16 @@ fn ipv4(host: &str) -> Option<Ipv4Addr> {
     Some(Ipv4Addr::from(high | last))
 }
 
+/// A form in which two spellings of one URL are equal: scheme and host in lower case, no default port, no final
+/// slash. Text that is no URL is its own form.
+pub fn comparable(text: &str) -> String {
+    let Ok(url) = Url::parse(text) else { return text.to_string() };
+    let Some(host) = url.host else { return text.to_string() };
+    let port = url.port.filter(|_| !url.has_default_port()).map_or_else(String::new, |port| format!(":{port}"));
+    let path = url.path.strip_suffix('/').unwrap_or(url.path);
+    format!("{}://{}{port}{path}", url.scheme.to_ascii_lowercase(), host.to_ascii_lowercase())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

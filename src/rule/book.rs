@@ -5,7 +5,7 @@
 
 use super::condition::{self, Conditions, Defect, Limit};
 use super::message::Template;
-use super::{Prose, RawExample, RawLogic, RawRule, Severity};
+use super::{Hold, Join, Prose, RawExample, RawLogic, RawRule, Severity};
 use crate::model::{FieldSpec, TargetKind};
 use crate::profile::{ProfileClass, RawLedger, RawProfile, RawRequirement};
 use serde_json_path::JsonPath;
@@ -72,10 +72,22 @@ pub struct Rule {
 #[derive(Debug, Clone)]
 pub(crate) struct Compiled {
     pub(crate) when: Option<Conditions>,
+    pub(crate) join: Option<Joined>,
     pub(crate) each: Option<usize>,
     pub(crate) check: Conditions,
     pub(crate) at: Vec<usize>,
     pub(crate) message: Template,
+}
+
+/// Where a rule finds the targets it compares with.
+#[derive(Debug, Clone)]
+pub(crate) struct Joined {
+    pub(crate) kinds: Vec<TargetKind>,
+    pub(crate) specs: &'static [FieldSpec],
+    /// Our field and theirs.
+    pub(crate) on: Vec<(usize, usize)>,
+    pub(crate) hold: Hold,
+    pub(crate) show: Vec<usize>,
 }
 
 /// A rule on native documents of some kinds.
@@ -137,7 +149,7 @@ impl RuleBook {
         let mut evidence = Vec::new();
         for shown in &raw.shown_by {
             for &kind in shown.target.as_slice() {
-                let conditions = Conditions::compile(&shown.when, kind.fields(), false)
+                let conditions = Conditions::compile(&shown.when, kind.fields(), &[], false)
                     .map_err(|defect| format!("{id}: shown_by: {defect}"))?;
                 evidence.push((kind, conditions, shown.why.clone()));
             }
@@ -377,9 +389,12 @@ fn compile(logic: &RawLogic, specs: &'static [FieldSpec], has_limit: bool) -> Re
     if logic.select.is_some() {
         return Err("`select` needs `kind`, not `target`".into());
     }
+    let join = logic.join.as_ref().map(|join| compile_join(join, specs)).transpose()?;
+    let other = join.as_ref().map_or(&[][..], |join| join.specs);
     let each = logic.each.as_deref().map(|name| condition::field_index(specs, name)).transpose()?;
     let check = logic.check.as_ref().ok_or("`check` is missing")?;
-    let check = Conditions::compile(check, specs, each.is_some()).map_err(|defect| format!("check: {defect}"))?;
+    let check =
+        Conditions::compile(check, specs, other, each.is_some()).map_err(|defect| format!("check: {defect}"))?;
     if check.uses_limit() && !(has_limit && logic.limit.is_some()) {
         return Err("check: `limit` is used but the rule names none".into());
     }
@@ -387,13 +402,35 @@ fn compile(logic: &RawLogic, specs: &'static [FieldSpec], has_limit: bool) -> Re
     if check.has_expression() && at.is_empty() && each.is_none() {
         return Err("`at` is mandatory with `cel`: name the fields to point at".into());
     }
-    let when = logic.when.as_ref().map(|when| Conditions::compile(when, specs, false)).transpose();
+    if join.is_some() && each.is_some() {
+        return Err("`each` does not go with `join`".into());
+    }
+    let when = logic.when.as_ref().map(|when| Conditions::compile(when, specs, &[], false)).transpose();
     Ok(Compiled {
         when: when.map_err(|defect| format!("when: {defect}"))?,
+        join,
         each,
         check,
         at,
         message: Template::compile(&logic.message, specs)?,
+    })
+}
+
+fn compile_join(join: &Join, own: &'static [FieldSpec]) -> Result<Joined, Defect> {
+    let kinds = join.with.as_slice();
+    let Some(specs) = kinds.first().map(|kind| kind.fields()) else { return Err("join: `with` is empty".into()) };
+    if kinds.iter().any(|kind| !std::ptr::eq(kind.fields(), specs)) {
+        return Err("join: the kinds in `with` have different fields".into());
+    }
+    let index = |specs, name: &str| condition::field_index(specs, name).map_err(|defect| format!("join: {defect}"));
+    let on = join.on.iter().map(|(ours, theirs)| Ok((index(own, ours)?, index(specs, theirs)?)));
+    let show = join.show.iter().map(|name| index(specs, name));
+    Ok(Joined {
+        kinds: kinds.to_vec(),
+        specs,
+        on: on.collect::<Result<_, Defect>>()?,
+        hold: join.hold,
+        show: show.collect::<Result<_, Defect>>()?,
     })
 }
 
@@ -404,10 +441,10 @@ fn compile_native(logic: &RawLogic, kinds: &[String]) -> Result<Native, Defect> 
     }
     let select = logic.select.as_deref().ok_or("`kind` needs `select`")?;
     let select = JsonPath::parse(select).map_err(|error| format!("select: {error}"))?;
-    if logic.each.is_some() || logic.when.is_some() || !logic.at.is_empty() {
-        return Err("`each`, `when` and `at` do not go with `select`; write the condition into the path".into());
+    if logic.each.is_some() || logic.when.is_some() || !logic.at.is_empty() || logic.join.is_some() {
+        return Err("`each`, `when`, `join` and `at` do not go with `select`; write the condition into the path".into());
     }
-    let check = logic.check.as_ref().map(|check| Conditions::compile(check, &[], true)).transpose();
+    let check = logic.check.as_ref().map(|check| Conditions::compile(check, &[], &[], true)).transpose();
     Ok(Native {
         kinds: kinds.to_vec(),
         select,

@@ -84,6 +84,8 @@ pub(crate) struct Scope<'a, 'd> {
     pub(crate) record: &'a dyn Record<'d>,
     pub(crate) specs: &'static [FieldSpec],
     pub(crate) item: Option<&'a Field<'d>>,
+    /// The target that `join` found.
+    pub(crate) other: Option<&'a dyn Record<'d>>,
     /// All items of the `each` list, for operators that compare elements.
     pub(crate) siblings: &'a [Field<'d>],
     pub(crate) limit: Option<Limit>,
@@ -145,7 +147,12 @@ pub(crate) fn distance(a: &str, b: &str) -> usize {
 
 impl Conditions {
     /// Compiles against the fields of a kind. `in_each` allows the subject `item`.
-    pub(crate) fn compile(check: &Check, specs: &'static [FieldSpec], in_each: bool) -> Result<Self, Defect> {
+    pub(crate) fn compile(
+        check: &Check,
+        specs: &'static [FieldSpec],
+        other: &'static [FieldSpec],
+        in_each: bool,
+    ) -> Result<Self, Defect> {
         let mut operators = Vec::with_capacity(check.fields.len());
         for (name, raw) in &check.fields {
             let subject = match name.as_str() {
@@ -155,7 +162,7 @@ impl Conditions {
             };
             operators.push((subject, compile_operators(name, raw)?));
         }
-        let expression = check.cel.as_deref().map(|text| Expression::compile(text, specs, in_each)).transpose()?;
+        let expression = check.cel.as_deref().map(|text| Expression::compile(text, specs, other, in_each)).transpose()?;
         Ok(Conditions { operators, expression: expression.map(Arc::new) })
     }
 
@@ -167,6 +174,16 @@ impl Conditions {
                 .iter()
                 .flat_map(|(_, ops)| ops)
                 .any(|op| matches!(op, Op::Max(Bound::Limit(_)) | Op::Min(Bound::Limit(_))))
+    }
+
+    /// Indexes of the fields read from the target and from the joined one.
+    pub(crate) fn reads(&self) -> (Vec<usize>, Vec<usize>) {
+        let (mut own, other) = self.expression.as_ref().map_or((vec![], vec![]), |expression| expression.reads());
+        own.extend(self.operators.iter().filter_map(|(subject, _)| match subject {
+            Subject::Field(index) => Some(*index),
+            Subject::Item => None,
+        }));
+        (own, other)
     }
 
     /// Parses the expression now, for rules that users write and in tests.

@@ -1,11 +1,11 @@
 //! CEL expressions. The only file that names the `cel` crate.
 //!
-//! Expressions see `self` (the fields, nested by their dots), `item` (under `each`), `limit` and `now` (seconds since
-//! 1970). Numbers are signed; unlimited is larger than every limit. There is no clock, no I/O and no environment;
+//! Expressions see `self` (the fields, nested by their dots), `other` (under `join`), `item` (under `each`), `limit` and
+//! `now` (seconds since 1970). Numbers are signed; unlimited is larger than every limit. There is no clock, no I/O and no environment;
 //! source length and nesting of comprehensions are bounded, so every expression ends soon.
 
 use super::condition::{Defect, Scope, Verdict, Violation, field_index};
-use crate::model::{Field, FieldSpec, State, Value};
+use crate::model::{Field, FieldSpec, Record, State, Value};
 use cel::common::ast::{EntryExpr, Expr};
 use cel::{Context, IdedExpr, Program, Value as Cel};
 use regex::Regex;
@@ -30,14 +30,17 @@ const UNLIMITED: i64 = i64::MAX / 4;
 pub(crate) struct Expression {
     source: String,
     specs: &'static [FieldSpec],
+    other: &'static [FieldSpec],
     in_each: bool,
     compiled: OnceLock<Result<Compiled, Defect>>,
 }
 
 struct Compiled {
     expression: IdedExpr,
-    /// Fields read: index, and whether `has()` guards the name somewhere.
+    /// Fields of `self` read: index, and whether `has()` guards the name somewhere.
     fields: Vec<(usize, bool)>,
+    /// The same for `other`.
+    other: Vec<(usize, bool)>,
     nesting: usize,
 }
 
@@ -49,11 +52,16 @@ impl std::fmt::Debug for Compiled {
 
 impl Expression {
     /// Takes the source; only its length is checked now, since most expressions never meet their target.
-    pub(crate) fn compile(source: &str, specs: &'static [FieldSpec], in_each: bool) -> Result<Self, Defect> {
+    pub(crate) fn compile(
+        source: &str,
+        specs: &'static [FieldSpec],
+        other: &'static [FieldSpec],
+        in_each: bool,
+    ) -> Result<Self, Defect> {
         if source.len() > MAX_SOURCE {
             return Err(format!("the expression is longer than {MAX_SOURCE} bytes"));
         }
-        Ok(Expression { source: source.to_string(), specs, in_each, compiled: OnceLock::new() })
+        Ok(Expression { source: source.to_string(), specs, other, in_each, compiled: OnceLock::new() })
     }
 
     /// True when the source mentions `limit`.
@@ -81,37 +89,24 @@ impl Expression {
         }
         let references = program.references();
         for name in references.variables() {
-            let known = matches!(name, "self" | "limit" | "now") || (name == "item" && self.in_each);
+            let known = matches!(name, "self" | "limit" | "now")
+                || (name == "item" && self.in_each)
+                || (name == "other" && !self.other.is_empty());
             if !known && !walk.bound.iter().any(|bound| bound == name) {
-                return Err(format!("`cel`: `{name}` is not known here; use self, item (under `each`), limit and now"));
+                return Err(format!("`cel`: `{name}` is not known here; use self, item (under `each`), other (under `join`), limit and now"));
             }
         }
-        let mut fields: Vec<(usize, bool)> = Vec::new();
-        for (path, tested) in walk.paths {
-            // The longest prefix that is a field: `self.aud.size()` reads `aud`.
-            let mut name = path.as_str();
-            let index = loop {
-                match self.specs.iter().position(|spec| spec.name == name) {
-                    Some(index) => break Some(index),
-                    None => match name.rsplit_once('.') {
-                        Some((shorter, _)) => name = shorter,
-                        None => break None,
-                    },
-                }
-            };
-            let prefix_of_fields = || self.specs.iter().any(|spec| spec.name.starts_with(&format!("{path}.")));
-            match index {
-                Some(index) => match fields.iter_mut().find(|(known, _)| *known == index) {
-                    Some((_, guarded)) => *guarded |= tested,
-                    None => fields.push((index, tested)),
-                },
-                None if prefix_of_fields() => {}
-                None => return Err(format!("`cel`: {}", field_index(self.specs, &path).err().unwrap_or_default())),
-            }
-        }
+        let fields = resolve(&walk.paths, "self", self.specs)?;
+        let other = resolve(&walk.paths, "other", self.other)?;
         let mut expression = program.expression().clone();
         rename_matches(&mut expression);
-        Ok(Compiled { expression, fields, nesting: walk.nesting })
+        Ok(Compiled { expression, fields, other, nesting: walk.nesting })
+    }
+
+    /// Indexes of the fields read from `self` and from `other`.
+    pub(crate) fn reads(&self) -> (Vec<usize>, Vec<usize>) {
+        let indexes = |fields: &[(usize, bool)]| fields.iter().map(|(index, _)| *index).collect();
+        self.get().map_or((vec![], vec![]), |compiled| (indexes(&compiled.fields), indexes(&compiled.other)))
     }
 
     /// Evaluates to holds / broken / absent / unknown.
@@ -121,23 +116,19 @@ impl Expression {
             Err(defect) => return Verdict::Defective(defect),
         };
         let bound = if compiled.nesting > 1 { MAX_NESTED_ELEMENTS } else { MAX_ELEMENTS };
-        let mut me = Tree::default();
-        for (index, guarded) in &compiled.fields {
-            let field = scope.record.field(*index);
-            let name = self.specs[*index].name;
-            if field.items().len() > bound {
-                return Verdict::Unknown { field: name.into(), why: format!("it has more than {bound} elements") };
-            }
-            match convert(field) {
-                Ok(Some(value)) => me.insert(name, value),
-                Ok(None) if *guarded => me.touch(name),
-                Ok(None) => return Verdict::Absent,
-                Err(why) => return Verdict::Unknown { field: name.into(), why },
-            }
-        }
+        let me = match values(scope.record, self.specs, &compiled.fields, bound) {
+            Ok(value) => value,
+            Err(verdict) => return verdict,
+        };
         let base = base_context();
         let mut context = base.new_inner_scope();
-        context.add_variable_from_value("self", me.into_value());
+        context.add_variable_from_value("self", me);
+        if let Some(other) = scope.other {
+            match values(other, self.other, &compiled.other, bound) {
+                Ok(value) => context.add_variable_from_value("other", value),
+                Err(verdict) => return verdict,
+            }
+        }
         context.add_variable_from_value("now", scope.now);
         if let Some(limit) = scope.limit {
             context.add_variable_from_value("limit", limit.value);
@@ -162,6 +153,58 @@ impl Expression {
             Err(error) => Verdict::Defective(format!("`cel`: evaluation failed ({})", kind_of(&error))),
         }
     }
+}
+
+/// The fields that paths below `root` read.
+fn resolve(paths: &[(String, bool)], root: &str, specs: &[FieldSpec]) -> Result<Vec<(usize, bool)>, Defect> {
+    let mut fields: Vec<(usize, bool)> = Vec::new();
+    for (path, tested) in paths {
+        let Some(path) = path.strip_prefix(root).and_then(|rest| rest.strip_prefix('.')) else { continue };
+        // The longest prefix that is a field: `self.aud.size()` reads `aud`.
+        let mut name = path;
+        let index = loop {
+            match (specs.iter().position(|spec| spec.name == name), name.rsplit_once('.')) {
+                (Some(index), _) => break Some(index),
+                (None, Some((shorter, _))) => name = shorter,
+                (None, None) => break None,
+            }
+        };
+        let opens_fields = || specs.iter().any(|spec| spec.name.starts_with(&format!("{path}.")));
+        match index {
+            Some(index) => match fields.iter_mut().find(|(known, _)| *known == index) {
+                Some((_, guarded)) => *guarded |= *tested,
+                None => fields.push((index, *tested)),
+            },
+            None if opens_fields() => {}
+            None => return Err(format!("`cel`: {}", field_index(specs, path).err().unwrap_or_default())),
+        }
+    }
+    Ok(fields)
+}
+
+/// The value of `self` or `other`; `Err` when the expression cannot be judged.
+fn values(
+    record: &dyn Record<'_>,
+    specs: &'static [FieldSpec],
+    fields: &[(usize, bool)],
+    bound: usize,
+) -> Result<Cel, Verdict> {
+    let mut tree = Tree::default();
+    for (index, guarded) in fields {
+        let field = record.field(*index);
+        let name = specs[*index].name;
+        if field.items().len() > bound {
+            let why = format!("it has more than {bound} elements");
+            return Err(Verdict::Unknown { field: name.into(), why });
+        }
+        match convert(field) {
+            Ok(Some(value)) => tree.insert(name, value),
+            Ok(None) if *guarded => tree.touch(name),
+            Ok(None) => return Err(Verdict::Absent),
+            Err(why) => return Err(Verdict::Unknown { field: name.into(), why }),
+        }
+    }
+    Ok(tree.into_value())
 }
 
 /// The functions every expression sees; built once per thread, since building is dearer than most expressions.
@@ -291,7 +334,7 @@ impl Tree {
     }
 }
 
-/// Collects the paths an expression reads below `self`.
+/// Collects the paths an expression reads below `self` and `other`.
 #[derive(Default)]
 struct Walk {
     paths: Vec<(String, bool)>,
@@ -349,11 +392,13 @@ impl Walk {
     }
 }
 
-/// `self.a.b` as `a.b`, and whether `has()` tests it.
+/// `self.a.b` or `other.a.b` as written, and whether `has()` tests it.
 fn path(expression: &IdedExpr) -> Option<(String, bool)> {
     let Expr::Select(select) = &expression.expr else { return None };
     match &select.operand.expr {
-        Expr::Ident(name) if name == "self" => Some((select.field.clone(), select.test)),
+        Expr::Ident(name) if name == "self" || name == "other" => {
+            Some((format!("{name}.{}", select.field), select.test))
+        }
         Expr::Select(_) => {
             let (outer, tested) = path(&select.operand)?;
             Some((format!("{outer}.{}", select.field), tested || select.test))

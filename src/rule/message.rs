@@ -59,6 +59,15 @@ impl Template {
         Ok(Template { parts })
     }
 
+    /// Indexes of the fields it quotes.
+    pub(crate) fn reads(&self) -> Vec<usize> {
+        let field = |part: &Part| match part {
+            Part::Field(index) => Some(*index),
+            Part::Text(_) | Part::Item | Part::Limit | Part::Profile | Part::Reason => None,
+        };
+        self.parts.iter().filter_map(field).collect()
+    }
+
     /// Fills the template. Quoted values are shortened and freed of everything that looks like a secret; `hide`
     /// lists texts known to be secret.
     pub(crate) fn render(&self, scope: &Scope<'_, '_>, violation: &Violation, profile: &str) -> String {

@@ -8,7 +8,7 @@ pub(crate) mod message;
 mod raw;
 pub(crate) mod shapes;
 
-pub(crate) use book::Compiled;
+pub(crate) use book::{Compiled, Joined};
 pub use book::{Application, Profile, Requirement, Rule, RuleBook};
 pub use condition::Limit;
 pub use load::RuleFile;

@@ -69,6 +69,9 @@ pub struct RawRule {
     /// Entries of the WG's risk register (`TR-1` … `TR-7`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub risks: Vec<String>,
+    /// The targets of other documents that the rule looks at; it then runs once per run, on what all documents said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub join: Option<Join>,
     /// When the rule applies; everything else is "not applicable". All conditions must hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<Check>,
@@ -122,6 +125,9 @@ pub struct RawLogic {
     /// See [`RawRule::severity`].
     #[serde(default)]
     pub severity: Option<Severity>,
+    /// See [`RawRule::join`].
+    #[serde(default)]
+    pub join: Option<Join>,
     /// See [`RawRule::when`].
     #[serde(default)]
     pub when: Option<Check>,
@@ -172,6 +178,7 @@ impl RawRule {
             limit: self.limit.clone(),
             requirements: self.requirements.clone(),
             severity: self.severity,
+            join: self.join.clone(),
             when: self.when.clone(),
             each: self.each.clone(),
             check: self.check.clone(),
@@ -192,6 +199,35 @@ impl RawRule {
             risks: self.risks.clone(),
         }
     }
+}
+
+/// How a rule finds the targets of other documents that belong to the one it judges. `other` is one of them in `check`
+/// (expressions only).
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Join {
+    /// Kinds of the other targets.
+    pub with: OneOrMany<TargetKind>,
+    /// Fields that must agree: ours to theirs. URLs are compared without case of scheme and host and without a final
+    /// slash, so that two spellings of one issuer still meet.
+    pub on: BTreeMap<String, String>,
+    /// How many of the others must satisfy `check`.
+    #[serde(default)]
+    pub hold: Hold,
+    /// Fields of the other target to show beside the finding.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub show: Vec<String>,
+}
+
+/// How many joined targets must satisfy a check.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Hold {
+    /// Every one.
+    #[default]
+    All,
+    /// At least one.
+    Any,
 }
 
 /// A list that may be written as a single value.
