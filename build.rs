@@ -14,7 +14,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
     let (mut logic, mut prose, mut examples, mut paths) = (Vec::new(), Map::new(), Map::new(), Map::new());
-    let (mut profiles, mut ledgers) = (Vec::new(), Vec::new());
+    let (mut profiles, mut ledgers, mut tables) = (Vec::new(), Vec::new(), Map::new());
     for path in yaml_files(Path::new("rules"))? {
         println!("cargo:rerun-if-changed={}", path.display());
         let text = fs::read_to_string(&path)?;
@@ -23,6 +23,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         match name.split('/').nth(1) {
             Some("profiles") => profiles.push(value),
             Some("requirements") => ledgers.push(value),
+            Some("tables") => {
+                let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                tables.insert(stem, value);
+            }
             _ => {
                 let Value::Object(mut rule) = value else { return Err(format!("{name}: not a mapping").into()) };
                 let id = rule.get("id").and_then(Value::as_str).unwrap_or_default().to_string();
@@ -47,6 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("paths.json", Value::Object(paths)),
         ("profiles.json", Value::Array(profiles)),
         ("ledgers.json", Value::Array(ledgers)),
+        ("tables.json", Value::Object(tables)),
     ] {
         fs::write(out.join(file), serde_json::to_vec(&value)?)?;
     }

@@ -2,7 +2,7 @@
 
 use crate::adapt::Sink;
 use crate::discover;
-use crate::evaluate::{Judgement, Plan, Planned, ProfileSet, judge, judge_native};
+use crate::evaluate::{Fact, Judgement, Plan, Planned, ProfileSet, Spot, judge, judge_fleet, judge_native};
 use crate::model::{At, DocumentFacts, Field, Target, TargetKind};
 use crate::parse::{Cursor, Data, Document, NodeId, NoteKind, Syntax};
 use crate::report::{DocumentRef, FileError, Finding, NotJudged, ProfileRef, Region, Related, TargetRef};
@@ -37,6 +37,8 @@ pub struct Outcome {
     pub not_judged_targets: u64,
     /// Judgements that found nothing wrong.
     pub passed: u64,
+    /// What the targets leave behind for rules that span documents.
+    pub facts: Vec<Fact>,
     /// True when some document was recognised.
     pub recognised: bool,
     /// Set when a rule itself is defective: `rule: why`.
@@ -154,11 +156,38 @@ impl<'r> Run<'r> {
         judge(plan, target, &profiles, now, &mut |rule, planned, judgement| {
             self.take(documents, target, rule, planned, judgement);
         });
+        self.keep_fact(documents, target, &profiles);
         for (profile, why) in &profiles.shown {
             let id = plan.book.profiles[*profile].id.clone();
             self.outcome.profiles.insert(ProfileRef { id, why: why.clone() });
         }
         self.outcome.not_judged.len() == before
+    }
+
+    /// Keeps what joining rules read of this target.
+    fn keep_fact(&mut self, documents: &[&Document], target: &Target<'_>, profiles: &ProfileSet) {
+        let kept = self.plan.fact_fields(target.kind);
+        if kept.is_empty() {
+            return;
+        }
+        let spot = |at: At| {
+            let document = documents.get(at.document as usize).copied().unwrap_or(documents[0]);
+            let place = Place::of(document.cursor(at.node), at.word);
+            Spot { region: place.region, pointer: place.pointer, inner_pointer: place.inner_pointer }
+        };
+        let fields = kept.iter().map(|&index| {
+            let field = target.record.field(index);
+            (index, field.to_owned_field(), field.at.map(spot))
+        });
+        self.outcome.facts.push(Fact {
+            kind: target.kind,
+            name: message::quote(&target.name),
+            identity: target.identity.clone(),
+            path: self.source.name().to_string(),
+            spot: spot(target.at),
+            profiles: profiles.clone(),
+            fields: fields.filter(|(_, field, _)| !field.is_absent()).collect(),
+        });
     }
 
     fn take(
@@ -275,6 +304,60 @@ impl<'r> Run<'r> {
         outcome.defects.sort();
         outcome.defects.dedup();
         self.outcome
+    }
+}
+
+/// Judges what spans documents, once all were checked: the findings, and what could not be judged.
+pub fn check_fleet(plan: &Plan, facts: &[Fact], now: i64) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut gaps = Vec::new();
+    let found = judge_fleet(plan, facts, now, &mut |fact, rule, field, why| {
+        gaps.push(NotJudged {
+            rule: rule.id.clone(),
+            path: fact.path.clone(),
+            target: TargetRef { kind: fact.kind.name().to_string(), name: fact.name.clone() },
+            field: field.to_string(),
+            why: why.to_string(),
+        });
+    });
+    for fleet in found {
+        let (fact, profile) = (fleet.fact, &plan.book.profiles[fleet.planned.profile]);
+        let anchor = match fact.identity.as_str() {
+            "" => format!("{}\0{}", fact.path, fact.spot.pointer),
+            identity => identity.to_string(),
+        };
+        let kind = fact.kind.name();
+        outcome.findings.push(Finding {
+            rule: fleet.rule.id.clone(),
+            profile: profile.id.clone(),
+            severity: fleet.planned.severity,
+            default_severity: fleet.planned.default_severity,
+            message: fleet.message,
+            path: fact.path.clone(),
+            region: fleet.spot.region,
+            pointer: fleet.spot.pointer.clone(),
+            inner_pointer: fleet.spot.inner_pointer.clone(),
+            target: TargetRef { kind: kind.to_string(), name: fact.name.clone() },
+            requirements: fleet.rule.applications[fleet.planned.application].requirements.clone(),
+            related: fleet.related.into_iter().map(|(other, spot)| related(other, spot)).collect(),
+            help: fleet.rule.prose().help.trim().to_string(),
+            fingerprint: fingerprint(&[&fleet.rule.id, &profile.raw.family, kind, &anchor, fleet.field, "1"]),
+            suppressed: None,
+        });
+    }
+    sort(&mut outcome.findings);
+    gaps.sort_by(|a, b| (&a.path, &a.target.name, &a.rule, &a.field).cmp(&(&b.path, &b.target.name, &b.rule, &b.field)));
+    gaps.dedup();
+    outcome.not_judged = gaps;
+    outcome
+}
+
+fn related(other: &Fact, spot: &Spot) -> Related {
+    Related {
+        message: format!("{} {}", other.kind, other.name),
+        path: other.path.clone(),
+        region: spot.region,
+        pointer: spot.pointer.clone(),
     }
 }
 

@@ -141,15 +141,9 @@ impl<'f> Judge<'f> {
     where
         'f: 's,
     {
-        Scope {
-            record: self.fact,
-            specs: self.fact.kind.fields(),
-            item: None,
-            other: other.map(|other| other as &dyn Record<'static>),
-            siblings: &[],
-            limit: planned.limit,
-            now: self.now,
-        }
+        let own = Scope::new(self.fact, self.fact.kind.fields(), &self.plan.book.registry, self.now);
+        let other = other.map(|other| other as &dyn Record<'static>);
+        Scope { other, limit: planned.limit, ..own }
     }
 
     fn against(

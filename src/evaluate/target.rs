@@ -37,7 +37,7 @@ impl ProfileSet {
             for profile in plan.book.profiles.iter().filter(|profile| !profile.evidence.is_empty()) {
                 let Some(newest) = plan.book.newest(&profile.raw.family) else { continue };
                 for (_, conditions, why) in profile.evidence.iter().filter(|(kind, ..)| *kind == target.kind) {
-                    if !set.contains(newest) && conditions.applies(&scope(target, 0)) == Verdict::Holds {
+                    if !set.contains(newest) && conditions.applies(&scope(plan, target, 0)) == Verdict::Holds {
                         set.bits |= 1 << newest;
                         set.shown.push((newest, why.clone()));
                     }
@@ -53,9 +53,8 @@ impl ProfileSet {
     }
 }
 
-fn scope<'a, 'd>(target: &'a Target<'d>, now: i64) -> Scope<'a, 'd> {
-    let specs = target.kind.fields();
-    Scope { record: target.record.as_ref(), specs, item: None, other: None, siblings: &[], limit: None, now }
+fn scope<'a, 'd>(plan: &'a Plan, target: &'a Target<'d>, now: i64) -> Scope<'a, 'd> {
+    Scope::new(target.record.as_ref(), target.kind.fields(), &plan.book.registry, now)
 }
 
 /// What one rule says of one target under one profile.
@@ -108,7 +107,7 @@ struct Judge<'j, 's> {
 
 impl Judge<'_, '_> {
     fn entry(&mut self, entry: &Entry, target: &Target<'_>, profiles: &ProfileSet, now: i64) {
-        let mut scope = scope(target, now);
+        let mut scope = scope(self.plan, target, now);
         let early = match self.form.when.as_ref().map_or(Verdict::Holds, |when| when.applies(&scope)) {
             Verdict::Holds => None,
             Verdict::Broken(_) | Verdict::Absent => Some(Judgement::NotApplicable),
@@ -208,18 +207,17 @@ pub fn judge_native(plan: &Plan, document: &Document, kind: &str, now: i64, sink
         let found: Vec<NodeId> =
             pointers.filter_map(|pointer| document.at_pointer(&pointer).map(|cursor| cursor.id)).collect();
         for planned in entry.planned.iter().filter(|planned| profiles.contains(planned.profile)) {
-            let profile = &plan.book.profiles[planned.profile].id;
-            judge_selected(rule, planned, document, &found, profile, now, sink);
+            judge_selected(plan, rule, planned, document, &found, now, sink);
         }
     }
 }
 
 fn judge_selected(
+    plan: &Plan,
     rule: &Rule,
     planned: &Planned,
     document: &Document,
     found: &[NodeId],
-    profile: &str,
     now: i64,
     sink: &mut Judgements<'_>,
 ) {
@@ -234,7 +232,8 @@ fn judge_selected(
     let mut outcome = Judgement::NotApplicable;
     for &node in found {
         let item = native_field(document.cursor(node));
-        let scope = Scope { record: &Nothing, specs: &[], item: Some(&item), other: None, siblings: &[], limit: planned.limit, now };
+        let alone = Scope::new(&Nothing, &[], &plan.book.registry, now);
+        let scope = Scope { item: Some(&item), limit: planned.limit, ..alone };
         let itself = || vec![Violation { at: item.at, field: "", item: None, reason: String::new() }];
         match native.check.as_ref().map_or_else(|| Verdict::Broken(itself()), |check| check.judge(&scope)) {
             Verdict::Holds if outcome == Judgement::NotApplicable => outcome = Judgement::Pass,
@@ -244,6 +243,7 @@ fn judge_selected(
             Verdict::Broken(violations) => {
                 failed = true;
                 for violation in violations {
+                    let profile = &plan.book.profiles[planned.profile].id;
                     let message = native.message.render(&scope, &violation, profile);
                     let at = violation.at.into_iter().collect();
                     sink(rule, planned, Judgement::Fail { at, field: "", message });

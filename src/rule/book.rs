@@ -7,7 +7,7 @@ use super::condition::{self, Conditions, Defect, Limit};
 use super::message::Template;
 use super::{Hold, Join, Prose, RawExample, RawLogic, RawRule, Severity};
 use crate::model::{FieldSpec, TargetKind};
-use crate::profile::{ProfileClass, RawLedger, RawProfile, RawRequirement};
+use crate::profile::{ProfileClass, RawLedger, RawProfile, RawRequirement, Registry};
 use serde_json_path::JsonPath;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
@@ -108,11 +108,14 @@ pub struct RuleBook {
     pub requirements: BTreeMap<String, Requirement>,
     /// Rules, sorted by id.
     pub rules: Vec<Rule>,
+    /// Known issuers.
+    pub registry: Registry,
 }
 
 static RULES: &str = include_str!(concat!(env!("OUT_DIR"), "/rules.json"));
 static PROFILES: &str = include_str!(concat!(env!("OUT_DIR"), "/profiles.json"));
 static LEDGERS: &str = include_str!(concat!(env!("OUT_DIR"), "/ledgers.json"));
+static TABLES: &str = include_str!(concat!(env!("OUT_DIR"), "/tables.json"));
 static PROSE: LazyLock<HashMap<String, Prose>> = LazyLock::new(|| {
     serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/prose.json")))
         .expect("checked by the test of the rule book")
@@ -125,6 +128,12 @@ static PATHS: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
     serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/paths.json"))).expect("written by the build script")
 });
 
+/// `rules/tables/`, by file name.
+#[derive(serde::Deserialize)]
+struct Tables {
+    issuers: Registry,
+}
+
 impl RuleBook {
     /// The built-in rule book.
     pub fn builtin() -> Result<Self, Defect> {
@@ -132,7 +141,9 @@ impl RuleBook {
             serde_json::from_str(LEDGERS).map_err(|error| format!("requirements: {error}"))?;
         let profiles: Vec<RawProfile> = serde_json::from_str(PROFILES).map_err(|error| format!("profiles: {error}"))?;
         let rules: Vec<RawLogic> = serde_json::from_str(RULES).map_err(|error| format!("rules: {error}"))?;
-        let mut book = RuleBook { profiles: vec![], requirements: requirements(ledgers), rules: vec![] };
+        let tables: Tables = serde_json::from_str(TABLES).map_err(|error| format!("tables: {error}"))?;
+        let registry = tables.issuers;
+        let mut book = RuleBook { profiles: vec![], requirements: requirements(ledgers), rules: vec![], registry };
         for profile in profiles {
             book.add_profile(profile)?;
         }

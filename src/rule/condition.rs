@@ -2,8 +2,9 @@
 
 use super::expr::Expression;
 use super::shapes;
-use super::{Bound, Check, GroupGrammar, Operators, Scalar, ScopeShape, UrlShape};
+use super::{Bound, Check, GroupGrammar, Operators, RegistryShape, Scalar, ScopeShape, UrlShape};
 use crate::model::{At, Field, FieldSpec, Record, State, Value};
+use crate::profile::Registry;
 use regex::Regex;
 use std::sync::{Arc, OnceLock};
 
@@ -47,6 +48,7 @@ enum Op {
     Url(UrlShape),
     Scope(ScopeShape),
     Group(GroupGrammar),
+    Registry(RegistryShape),
     Version(semver::VersionReq),
 }
 
@@ -89,8 +91,22 @@ pub(crate) struct Scope<'a, 'd> {
     /// All items of the `each` list, for operators that compare elements.
     pub(crate) siblings: &'a [Field<'d>],
     pub(crate) limit: Option<Limit>,
+    /// Known issuers.
+    pub(crate) registry: &'a Registry,
     /// Seconds since 1970.
     pub(crate) now: i64,
+}
+
+impl<'a, 'd> Scope<'a, 'd> {
+    /// A record on its own.
+    pub(crate) fn new(
+        record: &'a dyn Record<'d>,
+        specs: &'static [FieldSpec],
+        registry: &'a Registry,
+        now: i64,
+    ) -> Self {
+        Scope { record, specs, item: None, other: None, siblings: &[], limit: None, registry, now }
+    }
 }
 
 /// One broken condition.
@@ -297,6 +313,7 @@ fn compile_operators(name: &str, raw: &Operators) -> Result<Vec<Op>, Defect> {
     ops.extend(raw.url.clone().map(Op::Url));
     ops.extend(raw.scope.clone().map(Op::Scope));
     ops.extend(raw.group.map(Op::Group));
+    ops.extend(raw.registry.clone().map(Op::Registry));
     if let Some(text) = &raw.version {
         ops.push(Op::Version(text.parse().map_err(|error| format!("`version` of `{name}`: {error}"))?));
     }
@@ -503,6 +520,7 @@ impl Op {
                     None => shapes::check_scope(shape, &[text], 0),
                 }
             }
+            (Op::Registry(shape), Value::Text(text)) => shapes::check_registry(shape, scope.registry, text),
             (Op::Group(grammar), Value::Text(text)) => shapes::check_group(*grammar, text),
             (Op::Version(requirement), Value::Text(text)) => match lenient_version(text) {
                 Some(version) => ok(requirement.matches(&version)),

@@ -343,6 +343,9 @@ pub struct Operators {
     /// Scope algebra on every scope of the list (or on the one text).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<ScopeShape>,
+    /// Must be an issuer of this kind, by the registry of known issuers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registry: Option<RegistryShape>,
     /// Must follow the group grammar of this family.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<GroupGrammar>,
@@ -432,6 +435,18 @@ pub struct ScopeShape {
     pub redundant: Option<bool>,
 }
 
+/// What the registry of known issuers must say of a URL. Issuers it does not know pass every demand but `near_miss`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RegistryShape {
+    /// `false`: the host name must not be within two letters of a known issuer's without being one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub near_miss: Option<bool>,
+    /// A known issuer must be of none of these classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_class: Option<Vec<crate::profile::IssuerClass>>,
+}
+
 /// Group grammars.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -466,7 +481,20 @@ pub struct RawExample {
     /// Native pointers of the findings a `fail` must give, all of them, in document order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub at: Vec<String>,
+    /// Documents of other kinds that lie in the same folder, for rules with `join`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<RawBeside>,
     /// The message of the first finding, when the example pins it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub says: Option<String>,
+}
+
+/// A document beside an example's own.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawBeside {
+    /// Native kind; it must be recognised as this.
+    pub kind: String,
+    /// The document.
+    pub document: serde_json::Value,
 }

@@ -1,10 +1,11 @@
 //! The domain operators of the rule language: `url`, `scope`, `group`. They hold no policy of their own, only what the
 //! rule asks for; reasons are short ends of a sentence whose subject is the checked text.
 
-use super::{GroupGrammar, ScopeShape, UrlShape};
+use super::{GroupGrammar, RegistryShape, ScopeShape, UrlShape};
 use crate::model::group;
 use crate::model::scope::{Capability, Family, covered_by, path_defect};
 use crate::model::url::Url;
+use crate::profile::Registry;
 
 /// Checks a text against a URL shape; the error says what is wrong, for people, without quoting the text.
 pub(crate) fn check_url(shape: &UrlShape, text: &str) -> Result<(), String> {
@@ -97,6 +98,19 @@ pub(crate) fn check_group(grammar: GroupGrammar, name: &str) -> Result<(), Strin
     match grammar {
         GroupGrammar::Wlcg => group::wlcg_defect(name).map_or(Ok(()), |defect| Err(defect.into())),
     }
+}
+
+/// What the registry of known issuers says against a URL.
+pub(crate) fn check_registry(shape: &RegistryShape, registry: &Registry, text: &str) -> Result<(), String> {
+    if shape.near_miss == Some(false)
+        && let Some(known) = registry.near_miss(text)
+    {
+        return Err(format!("is nearly the name of {} ({})", known.issuer, known.name));
+    }
+    let class = registry.find(text).filter(|known| {
+        shape.not_class.as_ref().is_some_and(|classes| classes.contains(&known.class))
+    });
+    class.map_or(Ok(()), |known| Err(format!("is a {} issuer: {}", known.class.name(), known.name)))
 }
 
 #[cfg(test)]
