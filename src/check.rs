@@ -2,7 +2,7 @@
 
 use crate::adapt::Sink;
 use crate::discover;
-use crate::evaluate::{Fact, Judgement, Plan, Planned, ProfileSet, Spot, judge, judge_fleet, judge_native};
+use crate::evaluate::{Fact, Judgement, Plan, Planned, ProfileSet, Spot, judge, judge_fleet, judge_native, link};
 use crate::model::{At, DocumentFacts, Field, Target, TargetKind};
 use crate::parse::{Cursor, Data, Document, NodeId, NoteKind, Syntax};
 use crate::report::{DocumentRef, FileError, Finding, NotJudged, ProfileRef, Region, Related, TargetRef};
@@ -308,19 +308,19 @@ impl<'r> Run<'r> {
 }
 
 /// Judges what spans documents, once all were checked: the findings, and what could not be judged.
-pub fn check_fleet(plan: &Plan, facts: &[Fact], now: i64) -> Outcome {
-    let mut outcome = Outcome::default();
-    let mut gaps = Vec::new();
-    let found = judge_fleet(plan, facts, now, &mut |fact, rule, field, why| {
-        gaps.push(NotJudged {
-            rule: rule.id.clone(),
-            path: fact.path.clone(),
-            target: TargetRef { kind: fact.kind.name().to_string(), name: fact.name.clone() },
-            field: field.to_string(),
-            why: why.to_string(),
-        });
+pub fn check_fleet(plan: &Plan, mut facts: Vec<Fact>, now: i64) -> Outcome {
+    link(&mut facts);
+    let said = judge_fleet(plan, &facts, now);
+    let mut outcome = Outcome { passed: said.passed, ..Outcome::default() };
+    let gaps = said.gaps.into_iter().map(|(fact, rule, field, why)| NotJudged {
+        rule: rule.id.clone(),
+        path: fact.path.clone(),
+        target: TargetRef { kind: fact.kind.name().to_string(), name: fact.name.clone() },
+        field,
+        why,
     });
-    for fleet in found {
+    let mut gaps: Vec<NotJudged> = gaps.collect();
+    for fleet in said.findings {
         let (fact, profile) = (fleet.fact, &plan.book.profiles[fleet.planned.profile]);
         let anchor = match fact.identity.as_str() {
             "" => format!("{}\0{}", fact.path, fact.spot.pointer),
@@ -346,7 +346,9 @@ pub fn check_fleet(plan: &Plan, facts: &[Fact], now: i64) -> Outcome {
         });
     }
     sort(&mut outcome.findings);
-    gaps.sort_by(|a, b| (&a.path, &a.target.name, &a.rule, &a.field).cmp(&(&b.path, &b.target.name, &b.rule, &b.field)));
+    gaps.sort_by(|a, b| {
+        (&a.path, &a.target.name, &a.rule, &a.field).cmp(&(&b.path, &b.target.name, &b.rule, &b.field))
+    });
     gaps.dedup();
     outcome.not_judged = gaps;
     outcome

@@ -1,6 +1,6 @@
 //! Running the examples that rules carry: the same way from bytes to judgement that user input takes.
 
-use crate::check::{Outcome, check};
+use crate::check::{Outcome, check, check_fleet};
 use crate::evaluate::{Adjustments, Plan, Selection};
 use crate::rule::{RawExample, Rule, RuleBook};
 use crate::source::Source;
@@ -99,7 +99,20 @@ fn run_one(book: &Arc<RuleBook>, rule: &Rule, example: &RawExample) -> Result<Op
     };
     let adjustments = Adjustments { only: vec![rule.id.clone()], ..Adjustments::default() };
     let plan = Plan::new(Arc::clone(book), Selection::Chosen(vec![application.profile]), &adjustments);
-    let outcome = check(&plan, &Arc::new(Source::from_text("example", document_text(value))), NOW);
+    let mut outcome = check(&plan, &Arc::new(Source::from_text("example", document_text(value))), NOW);
+    let mut facts = std::mem::take(&mut outcome.facts);
+    for (index, beside) in example.beside.iter().enumerate() {
+        let source = Source::from_text(format!("beside {index}"), document_text(&beside.document));
+        let other = check(&plan, &Arc::new(source), NOW);
+        if !other.documents.iter().any(|document| document.kind == beside.kind) {
+            return Err(format!("the document beside it ({index}) is not recognised as {}", beside.kind));
+        }
+        facts.extend(other.facts);
+    }
+    let fleet = check_fleet(&plan, facts, NOW);
+    outcome.passed += fleet.passed;
+    outcome.findings.extend(fleet.findings.into_iter().filter(|finding| finding.path == "example"));
+    outcome.not_judged.extend(fleet.not_judged.into_iter().filter(|gap| gap.path == "example"));
     if let Some(defect) = outcome.defects.first() {
         return Err(defect.clone());
     }

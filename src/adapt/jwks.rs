@@ -108,6 +108,7 @@ fn key_set<'d>(keys: Cursor<'d>) -> KeySet<'d> {
     let mut seen = std::collections::HashSet::new();
     types.retain(|(kty, _)| seen.insert(*kty));
     KeySet {
+        issuer: Field::default(),
         kids: list(&kids),
         duplicate_kids: if duplicates.is_empty() { Field::default() } else { list(&duplicates) },
         count: Field::int(i64::try_from(keys.items().count()).unwrap_or(i64::MAX), reader.place(keys)),
@@ -128,6 +129,7 @@ fn key<'d>(at: Cursor<'d>) -> Key<'d> {
     let known = thumbprint.as_deref().and_then(known_test_key);
     let certificates = at.entries().filter(|(name, value)| matches!(*name, "x5c" | "x5u") && !value.is_null());
     Key {
+        issuer: Field::default(),
         kty: reader.text("kty"),
         kid: reader.text("kid"),
         key_use: reader.text("use"),

@@ -4,11 +4,11 @@ use super::args::{CheckArgs, Color, Unrecognised};
 use super::exit::{Exit, Failure};
 use super::output::ReportFile;
 use super::rules;
-use crate::check::{Outcome, check};
+use crate::check::{Outcome, check, check_fleet};
 use crate::discover::walk::{self, Input, Unreadable};
 use crate::discover::{self};
-use crate::evaluate::{Adjustments, Plan, Selection};
-use crate::report::{self, Checked, FileError, Format, Options, ProfileRef, Reporter, Run, Summary, View};
+use crate::evaluate::{Adjustments, Fact, Plan, Selection};
+use crate::report::{self, Checked, FileError, Finding, Format, Options, ProfileRef, Reporter, Run, Summary, View};
 use crate::source::Source;
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
@@ -52,6 +52,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
             job.report(input, result)?;
         }
     }
+    job.fleet(now.as_second())?;
     let exit = job.finish(&now.to_string())?;
     for file in files {
         file.1.publish()?;
@@ -166,6 +167,9 @@ struct Tally {
     errors: Vec<FileError>,
     skipped: u64,
     documents: u64,
+    /// What the targets left behind for rules that span documents, and what those found.
+    facts: Vec<Fact>,
+    fleet: Vec<Finding>,
     profiles: BTreeSet<ProfileRef>,
     summary: Summary,
     /// A named input, the policy or a rule is broken: exit 2.
@@ -188,6 +192,7 @@ impl Job<'_> {
         let tally = &mut self.tally;
         tally.broken |= !outcome.errors.is_empty() || !outcome.defects.is_empty();
         tally.documents += outcome.documents.len() as u64;
+        tally.facts.append(&mut outcome.facts);
         tally.profiles.append(&mut outcome.profiles);
         tally.summary.judged += outcome.judged;
         tally.summary.not_judged += outcome.not_judged_targets;
@@ -256,6 +261,19 @@ impl Job<'_> {
         failure.map_or(Ok(()), |error| Err(error.into()))
     }
 
+    /// Judges what spans documents, once all are known.
+    fn fleet(&mut self, now: i64) -> Result<(), Failure> {
+        let outcome = check_fleet(self.plan, std::mem::take(&mut self.tally.facts), now);
+        for finding in &outcome.findings {
+            self.tally.count(finding, self.args);
+        }
+        self.tally.fleet = outcome.findings;
+        match outcome.not_judged.is_empty() {
+            true => Ok(()),
+            false => self.emit(&Checked { not_judged: outcome.not_judged, ..Checked::default() }),
+        }
+    }
+
     fn finish(mut self, now: &str) -> Result<Exit, Failure> {
         let exit = self.tally.exit(self.args);
         let tally = std::mem::take(&mut self.tally);
@@ -263,7 +281,7 @@ impl Job<'_> {
             now: now.to_string(),
             policy_digest: None,
             profiles: profiles(self.plan, tally.profiles),
-            findings: vec![],
+            findings: tally.fleet,
             errors: tally.errors,
             skipped: tally.skipped,
             summary: tally.summary,
@@ -274,7 +292,7 @@ impl Job<'_> {
 }
 
 impl Tally {
-    fn count(&mut self, finding: &report::Finding, args: &CheckArgs) {
+    fn count(&mut self, finding: &Finding, args: &CheckArgs) {
         use crate::rule::Severity;
         if finding.suppressed.is_some() {
             self.summary.suppressed += 1;

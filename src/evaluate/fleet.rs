@@ -71,14 +71,44 @@ pub struct FleetFinding<'f> {
     pub related: Vec<(&'f Fact, &'f Spot)>,
 }
 
-/// Runs every joining rule. `gap` hears of targets that could not be judged: fact, rule, field, why.
-pub fn judge_fleet<'f>(
-    plan: &'f Plan,
-    facts: &'f [Fact],
-    now: i64,
-    gap: &mut dyn FnMut(&Fact, &Rule, &str, &str),
-) -> Vec<FleetFinding<'f>> {
-    let mut found = Vec::new();
+/// What joining rules said.
+#[derive(Debug, Default)]
+pub struct FleetJudgements<'f> {
+    /// What is wrong.
+    pub findings: Vec<FleetFinding<'f>>,
+    /// Targets that could not be judged: fact, rule, field, why.
+    pub gaps: Vec<(&'f Fact, &'f Rule, String, String)>,
+    /// Judgements that found nothing wrong.
+    pub passed: u64,
+}
+
+/// Gives key sets and clients, whose files name no issuer, the issuer whose metadata lies in the same folder, when
+/// there is exactly one.
+pub fn link(facts: &mut [Fact]) {
+    let folder = |path: &str| path.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_string());
+    let issuer_field = |kind: TargetKind| kind.fields().iter().position(|spec| spec.name == "issuer");
+    let mut of_folder: HashMap<String, Option<Field<'static>>> = HashMap::new();
+    for fact in facts.iter().filter(|fact| fact.kind == TargetKind::Issuer) {
+        let Some(field) = issuer_field(fact.kind).map(|index| fact.field(index).clone()) else { continue };
+        let known = of_folder.entry(folder(&fact.path)).or_insert_with(|| Some(field.clone()));
+        if known.as_ref().is_some_and(|known| known.state != field.state) {
+            *known = None;
+        }
+    }
+    for fact in facts.iter_mut() {
+        let lonely = matches!(fact.kind, TargetKind::Key | TargetKind::KeySet | TargetKind::Client);
+        let Some(index) = issuer_field(fact.kind).filter(|index| lonely && fact.field(*index).is_absent()) else {
+            continue;
+        };
+        if let Some(Some(field)) = of_folder.get(&folder(&fact.path)) {
+            fact.fields.push((index, Field { at: None, ..field.clone() }, None));
+        }
+    }
+}
+
+/// Runs every joining rule over linked facts.
+pub fn judge_fleet<'f>(plan: &'f Plan, facts: &'f [Fact], now: i64) -> FleetJudgements<'f> {
+    let mut said = FleetJudgements::default();
     for (kind, entry) in &plan.fleet {
         let rule = &plan.book.rules[entry.rule];
         let form = &rule.compiled[entry.form].1;
@@ -87,10 +117,10 @@ pub fn judge_fleet<'f>(
         for fact in facts.iter().filter(|fact| fact.kind == *kind) {
             let others: Vec<&Fact> = groups.of(fact, join).filter(|other| !std::ptr::eq(*other, fact)).collect();
             let judge = Judge { plan, entry, rule, form, join, fact, now };
-            judge.against(&others, &mut found, gap);
+            judge.against(&others, &mut said);
         }
     }
-    found
+    said
 }
 
 /// Others by the values they are joined on.
@@ -146,38 +176,30 @@ impl<'f> Judge<'f> {
         Scope { other, limit: planned.limit, ..own }
     }
 
-    fn against(
-        &self,
-        others: &[&'f Fact],
-        found: &mut Vec<FleetFinding<'f>>,
-        gap: &mut dyn FnMut(&Fact, &Rule, &str, &str),
-    ) {
+    fn gap(&self, said: &mut FleetJudgements<'f>, field: impl Into<String>, why: impl Into<String>) {
+        said.gaps.push((self.fact, self.rule, field.into(), why.into()));
+    }
+
+    fn against(&self, others: &[&'f Fact], said: &mut FleetJudgements<'f>) {
         if others.is_empty() {
             return;
         }
         if others.len() > MAX_GROUP {
-            let why = format!("more than {MAX_GROUP} others belong to it; only those were compared");
-            gap(self.fact, self.rule, "join", &why);
+            self.gap(said, "join", format!("more than {MAX_GROUP} others belong to it; the rest was not compared"));
         }
         let others = &others[..others.len().min(MAX_GROUP)];
         for planned in self.entry.planned.iter().filter(|planned| self.fact.profiles.contains(planned.profile)) {
             let scope = self.scope(None, planned);
             match self.form.when.as_ref().map_or(Verdict::Holds, |when| when.applies(&scope)) {
-                Verdict::Holds => self.under(planned, others, found, gap),
-                Verdict::Unknown { field, why } => gap(self.fact, self.rule, &field, &why),
+                Verdict::Holds => self.under(planned, others, said),
+                Verdict::Unknown { field, why } => self.gap(said, field, why),
                 Verdict::Broken(_) | Verdict::Absent => {}
-                Verdict::Defective(why) => gap(self.fact, self.rule, "rule", &why),
+                Verdict::Defective(why) => self.gap(said, "rule", why),
             }
         }
     }
 
-    fn under(
-        &self,
-        planned: &'f Planned,
-        others: &[&'f Fact],
-        found: &mut Vec<FleetFinding<'f>>,
-        gap: &mut dyn FnMut(&Fact, &Rule, &str, &str),
-    ) {
+    fn under(&self, planned: &'f Planned, others: &[&'f Fact], said: &mut FleetJudgements<'f>) {
         let mut broken: Vec<&'f Fact> = Vec::new();
         let (mut held, mut open) = (false, None);
         for other in others {
@@ -195,9 +217,11 @@ impl<'f> Judge<'f> {
             Hold::Any => !held && !broken.is_empty() && open.is_none(),
         };
         if fails {
-            found.push(self.finding(planned, &broken));
+            said.findings.push(self.finding(planned, &broken));
         } else if let Some((field, why)) = open.filter(|_| !(held && self.join.hold == Hold::Any)) {
-            gap(self.fact, self.rule, &field, &why);
+            self.gap(said, field, why);
+        } else {
+            said.passed += u64::from(held);
         }
     }
 

@@ -4,6 +4,6 @@ mod fleet;
 mod plan;
 mod target;
 
-pub use fleet::{Fact, FleetFinding, Spot, judge_fleet};
+pub use fleet::{Fact, FleetFinding, FleetJudgements, Spot, judge_fleet, link};
 pub use plan::{Adjustments, Plan, Planned, Selection};
 pub use target::{Judgement, Judgements, ProfileSet, judge, judge_native};

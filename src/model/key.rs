@@ -3,6 +3,9 @@
 super::record! {
     /// One JSON Web Key (RFC 7517).
     pub struct Key {
+        /// The issuer the keys belong to: of the metadata in the same folder, where there is exactly one; never in
+        /// the file itself.
+        issuer "issuer": Url,
         /// Key type: `RSA`, `EC`, `OKP` or `oct`.
         kty "kty": Text,
         /// Key id.
@@ -35,6 +38,9 @@ super::record! {
 super::record! {
     /// A JSON Web Key Set (RFC 7517 section 5).
     pub struct KeySet {
+        /// The issuer the keys belong to: of the metadata in the same folder, where there is exactly one; never in
+        /// the file itself.
+        issuer "issuer": Url,
         /// Key ids in order; a key without one is left out.
         kids "kids": Texts,
         /// Key ids that more than one key carries; items stand at the later key.

@@ -110,11 +110,11 @@ mod tests {
     #[test]
     fn near_misses_are_told_from_other_names() {
         for (issuer, near) in [
-            ("https://atlice-auth.cern.ch/", true),  // one letter too many
-            ("https://alice-auht.cern.ch/", true),   // two letters swapped
-            ("https://alice-auth.cern.ch", false),   // the issuer itself, without its slash
-            ("https://cms-auth.cern.ch/", false),    // another known one
-            ("https://dune-auth.cern.ch/", false),   // far enough
+            ("https://atlice-auth.cern.ch/", true),     // one letter too many
+            ("https://alice-auht.cern.ch/", true),      // two letters swapped
+            ("https://alice-auth.cern.ch", false),      // the issuer itself, without its slash
+            ("https://cms-auth.cern.ch/", false),       // another known one
+            ("https://dune-auth.cern.ch/", false),      // far enough
             ("https://alice-auth.example.org/", false), // another domain is no slip of the pen
             ("not a url", false),
         ] {

@@ -178,7 +178,8 @@ impl Conditions {
             };
             operators.push((subject, compile_operators(name, raw)?));
         }
-        let expression = check.cel.as_deref().map(|text| Expression::compile(text, specs, other, in_each)).transpose()?;
+        let expression =
+            check.cel.as_deref().map(|text| Expression::compile(text, specs, other, in_each)).transpose()?;
         Ok(Conditions { operators, expression: expression.map(Arc::new) })
     }
 

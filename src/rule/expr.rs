@@ -93,7 +93,9 @@ impl Expression {
                 || (name == "item" && self.in_each)
                 || (name == "other" && !self.other.is_empty());
             if !known && !walk.bound.iter().any(|bound| bound == name) {
-                return Err(format!("`cel`: `{name}` is not known here; use self, item (under `each`), other (under `join`), limit and now"));
+                return Err(format!(
+                    "`cel`: `{name}` is not known here; use self, item (under `each`), other (under `join`), limit and now"
+                ));
             }
         }
         let fields = resolve(&walk.paths, "self", self.specs)?;

@@ -8,8 +8,8 @@ pub(crate) mod message;
 mod raw;
 pub(crate) mod shapes;
 
-pub(crate) use book::{Compiled, Joined};
 pub use book::{Application, Profile, Requirement, Rule, RuleBook};
+pub(crate) use book::{Compiled, Joined};
 pub use condition::Limit;
 pub use load::RuleFile;
 pub use raw::*;

@@ -107,9 +107,9 @@ pub(crate) fn check_registry(shape: &RegistryShape, registry: &Registry, text: &
     {
         return Err(format!("is nearly the name of {} ({})", known.issuer, known.name));
     }
-    let class = registry.find(text).filter(|known| {
-        shape.not_class.as_ref().is_some_and(|classes| classes.contains(&known.class))
-    });
+    let class = registry
+        .find(text)
+        .filter(|known| shape.not_class.as_ref().is_some_and(|classes| classes.contains(&known.class)));
     class.map_or(Ok(()), |known| Err(format!("is a {} issuer: {}", known.class.name(), known.name)))
 }
 
