@@ -41,7 +41,10 @@ impl Adapter for IndigoIamOther {
     fn recognise(&self, document: &Document) -> Option<&'static str> {
         let root = document.root();
         if let Some(list) = token_list(root) {
-            let token = |item: Cursor| item.has("value") && item.has("scopes") && item.has("client");
+            // Refresh tokens are listed without scopes.
+            let token = |item: Cursor| {
+                item.has("value") && item.has("client") && (item.has("scopes") || item.has("expiration"))
+            };
             let empty = root.has("totalResults") && list.items().next().is_none();
             return (!empty && list.items().next().is_some_and(token)).then_some(TOKENS);
         }
@@ -60,6 +63,8 @@ impl Adapter for IndigoIamOther {
 
     fn adapt(&self, document: &Document, kind: &'static str, sink: &mut dyn Sink) {
         let Some(list) = token_list(document.root()).filter(|_| kind == TOKENS) else { return };
+        // Only administrators get this listing; token values are what it is made of.
+        sink.secrets_expected();
         let mut shown = 0;
         for entry in list.items() {
             shown += 1;
@@ -109,6 +114,7 @@ mod tests {
             (r#"{"user":{"id":"u","groups":["g"]},"scopes":["openid"]}"#, Some("opa-iam-input")),
             (r#"{"services":{"g":{"url":"u"}},"bundles":{"iam":{"resource":"r"}}}"#, Some("opa-config")),
             (r#"{"services":{"web":{"image":"nginx"}}}"#, None),
+            (r#"{"Resources":[{"id":1,"value":"t","expiration":"2026","client":{}}]}"#, Some("indigo-iam-token-list")),
             (r#"{"Resources":[],"totalResults":0}"#, None),
             (r#"{"Resources":[{"client_id":"a","scope":"openid"}]}"#, None),
         ] {

@@ -127,30 +127,49 @@ pub(crate) fn show(field: &Field<'_>, ty: FieldType) -> String {
         State::Value(Value::Bool(value)) => value.to_string(),
         State::Value(Value::Text(text)) => quote(text),
         State::Value(Value::List(items)) => {
-            const SHOWN: usize = 5;
-            let mut texts: Vec<String> = items.iter().take(SHOWN).map(|item| show(item, FieldType::Text)).collect();
-            if items.len() > SHOWN {
-                texts.push(format!("… {} more", items.len() - SHOWN));
-            }
-            if texts.is_empty() { "nothing".into() } else { quote(&texts.join(", ")) }
+            let texts: Vec<String> = items.iter().map(|item| show(item, FieldType::Text)).collect();
+            if texts.is_empty() { "nothing".into() } else { quote(&listed(&texts)) }
         }
     }
 }
 
+/// The first few texts, each once, with how often it stands there.
+fn listed(texts: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let mut distinct: Vec<(&str, usize)> = Vec::new();
+    let mut counted = 0;
+    for text in texts {
+        match distinct.iter().position(|(known, _)| known == text) {
+            Some(index) => distinct[index].1 += 1,
+            None if distinct.len() < SHOWN => distinct.push((text, 1)),
+            None => continue,
+        }
+        counted += 1;
+    }
+    let mut parts: Vec<String> = distinct
+        .into_iter()
+        .map(|(text, count)| if count == 1 { text.to_string() } else { format!("{text} ×{count}") })
+        .collect();
+    if counted < texts.len() {
+        parts.push(format!("… {} more", texts.len() - counted));
+    }
+    parts.join(", ")
+}
+
 /// Seconds as "4 d (345600 s)"; the exact number always stands beside a rounded one.
 pub(crate) fn duration(seconds: i64) -> String {
-    let unit = |size: i64, name: &str| (seconds % size == 0).then(|| format!("{} {name}", seconds / size));
+    // Two whole units at most: "24 h 1 min" says more than "24.0 h".
+    let units = |large: i64, name: &str, small: i64, rest: &str| match (seconds % large, seconds % small) {
+        (0, _) => format!("{} {name}", seconds / large),
+        (over, 0) if seconds > 0 => format!("{} {name} {} {rest}", seconds / large, over / small),
+        _ => format!("{:.1} {name}", seconds as f64 / large as f64),
+    };
     match seconds.unsigned_abs() {
         0..120 => format!("{seconds} s"),
-        120..7200 => unit(60, "min").map_or(format!("{seconds} s"), |text| format!("{text} ({seconds} s)")),
-        7200..172_800 => {
-            let hours = unit(3600, "h").unwrap_or_else(|| format!("{:.1} h", seconds as f64 / 3600.0));
-            format!("{hours} ({seconds} s)")
-        }
-        _ => {
-            let days = unit(86_400, "d").unwrap_or_else(|| format!("{:.1} d", seconds as f64 / 86_400.0));
-            format!("{days} ({seconds} s)")
-        }
+        120..7200 if seconds % 60 == 0 => format!("{} min ({seconds} s)", seconds / 60),
+        120..7200 => format!("{seconds} s"),
+        7200..172_800 => format!("{} ({seconds} s)", units(3600, "h", 60, "min")),
+        _ => format!("{} ({seconds} s)", units(86_400, "d", 3600, "h")),
     }
 }
 
@@ -175,10 +194,15 @@ mod tests {
             (21_600, "6 h (21600 s)"),
             (345_600, "4 d (345600 s)"),
             (100_000, "27.8 h (100000 s)"),
+            (86_460, "24 h 1 min (86460 s)"),
+            (356_400, "4 d 3 h (356400 s)"),
+            (-360_000, "-4.2 d (-360000 s)"),
             (-60, "-60 s"),
         ] {
             assert_eq!(duration(seconds), text);
         }
+        let texts = ["a", "b", "a", "a", "c", "d", "e", "f", "g"].map(String::from);
+        assert_eq!(listed(&texts), "a ×3, b, c, d, e, … 2 more");
         assert_eq!(time(0), "1970-01-01T00:00:00Z");
         assert!(time(i64::MAX).contains("beyond year 9999"));
     }

@@ -1,0 +1,135 @@
+//! The built-in rules: every file says what it means, and every rule fires on a real file through the real command.
+
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::{error, fs};
+use tokenvet::report::RuleInfo;
+use tokenvet::rule::{Rule, RuleBook};
+use tokenvet::trial::{self, Expected};
+
+fn book() -> Arc<RuleBook> {
+    Arc::new(RuleBook::builtin().expect("the built-in rules load"))
+}
+
+#[test]
+fn every_example_has_the_outcome_it_names() {
+    let book = book();
+    let failures: Vec<String> = book
+        .rules
+        .iter()
+        .flat_map(|rule| trial::run(&book, rule).into_iter().map(move |failure| (rule, failure)))
+        .map(|(rule, failure)| format!("{}: {}\n{}", rule.path(), failure.example, failure.diff))
+        .collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// What is wrong with a rule file as documentation.
+fn shortcomings(rule: &Rule) -> Vec<String> {
+    let mut found = Vec::new();
+    let prose = rule.prose();
+    if rule.path().rsplit('/').next() != Some(&format!("{}.yaml", rule.id)) {
+        found.push("the id is not the file name".to_string());
+    }
+    for (name, text) in [("title", &prose.title), ("help", &prose.help), ("rationale", &prose.rationale)] {
+        if text.trim().is_empty() {
+            found.push(format!("`{name}` is empty"));
+        }
+    }
+    if RuleInfo::contact_named_in(&prose.help).is_empty() {
+        found.push("`help` names nobody who can act".into());
+    }
+    for (expected, name) in [(Expected::Pass, "pass"), (Expected::Fail, "fail"), (Expected::Skip, "skip")] {
+        let has = |example| trial::expectation(example).is_ok_and(|(given, _)| given == expected);
+        if !rule.examples().iter().any(has) {
+            found.push(format!("no `{name}` example"));
+        }
+    }
+    let names: BTreeSet<&str> = rule.examples().iter().map(|example| example.name.as_str()).collect();
+    if names.len() < rule.examples().len() {
+        found.push("two examples have the same name".into());
+    }
+    if let Err(defect) = rule.validate() {
+        found.push(defect);
+    }
+    if rule.applications.is_empty() {
+        found.push("no profile holds it".into());
+    }
+    if rule.logic.severity.is_some() && !rule.logic.requirements.is_empty() && prose.severity_reason.is_none() {
+        found.push("`severity` differs from the requirements' without a `severity_reason`".into());
+    }
+    found
+}
+
+#[test]
+fn every_rule_file_is_complete() {
+    let book = book();
+    let found: Vec<String> = book
+        .rules
+        .iter()
+        .flat_map(|rule| shortcomings(rule).into_iter().map(move |what| format!("{}: {what}", rule.path())))
+        .collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    let ids: BTreeSet<&str> = book.rules.iter().map(|rule| rule.id.as_str()).collect();
+    assert_eq!(ids.len(), book.rules.len(), "ids are unique");
+    assert!(book.rules.len() >= 60, "{} rules", book.rules.len());
+}
+
+/// Writes every failing example into a folder per rule.
+fn most_violations(root: &Path, book: &RuleBook) -> Result<(), Box<dyn error::Error>> {
+    for rule in &book.rules {
+        let folder = root.join(&rule.id);
+        fs::create_dir(&folder)?;
+        for (index, example) in rule.examples().iter().enumerate() {
+            if let (Expected::Fail, document) = trial::expectation(example)? {
+                // No extension: files are known by their content.
+                fs::write(folder.join(format!("example-{index}")), trial::document_text(document))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check(root: &Path, arguments: &[String]) -> Result<(Option<i32>, Vec<u8>), Box<dyn error::Error>> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tokenvet"));
+    command.current_dir(root).args(["check", ".", "--format", "json", "--now", "2026-01-01T00:00:00Z"]);
+    let output = command.args(arguments).output()?;
+    Ok((output.status.code(), output.stdout))
+}
+
+#[test]
+fn every_rule_fires_in_the_tree_of_most_violations() -> Result<(), Box<dyn error::Error>> {
+    let book = book();
+    let tree = tempfile::tempdir()?;
+    most_violations(tree.path(), &book)?;
+    let profiles: Vec<String> =
+        book.profiles.iter().flat_map(|profile| ["--profile".to_string(), profile.id.clone()]).collect();
+    let (code, report) = check(tree.path(), &profiles)?;
+    let report: Value = serde_json::from_slice(&report)?;
+    assert_eq!(report["errors"], Value::Array(vec![]), "every example is read whole");
+    assert_eq!(code, Some(1));
+    let of = |finding: &Value, name: &str| finding[name].as_str().unwrap_or_default().to_string();
+    let findings = report["findings"].as_array().ok_or("no findings")?;
+    // Each rule must fire on its own files; that others fire there as well is in the nature of bad examples.
+    let fired: BTreeSet<String> = findings
+        .iter()
+        .filter(|finding| of(finding, "path").split('/').any(|part| part == of(finding, "rule")))
+        .map(|finding| of(finding, "rule"))
+        .collect();
+    let silent: Vec<&str> = book.rules.iter().map(|rule| rule.id.as_str()).filter(|id| !fired.contains(*id)).collect();
+    assert!(silent.is_empty(), "never fired: {silent:?}");
+    Ok(())
+}
+
+#[test]
+fn threads_do_not_change_the_report() -> Result<(), Box<dyn error::Error>> {
+    let tree = tempfile::tempdir()?;
+    most_violations(tree.path(), &book())?;
+    let (one, alone) = check(tree.path(), &["--threads".into(), "1".into()])?;
+    let (many, together) = check(tree.path(), &["--threads".into(), "4".into()])?;
+    assert_eq!(one, many);
+    assert!(alone == together, "the same bytes with 1 and 4 threads");
+    Ok(())
+}
