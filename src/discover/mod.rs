@@ -11,10 +11,13 @@ use std::sync::Arc;
 /// Files above this size are only read when they are JSON, whose large lists are read element by element.
 const MAX_WHOLE: usize = 16 << 20;
 
+/// The adapter that recognised a document, and the kind it took it for.
+pub type Format = (&'static dyn Adapter, &'static str);
+
 /// What a source turned out to be.
 pub struct Recognised {
-    /// Its documents, each with the adapter and kind that recognised it, in order.
-    pub documents: Vec<(Document, Option<(&'static dyn Adapter, &'static str)>)>,
+    /// Its documents in order, with their formats where one is known.
+    pub documents: Vec<(Document, Option<Format>)>,
     /// Where its syntax is broken.
     pub errors: Vec<ParseError>,
     /// The syntax it was read in.

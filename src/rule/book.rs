@@ -309,7 +309,7 @@ impl RuleBook {
         let found = if ranged {
             let requirement: semver::VersionReq =
                 version.parse().map_err(|error| format!("profile `{text}`: {error}"))?;
-            of_family().filter(|(_, profile)| requirement.matches(&profile.version)).last()
+            of_family().rfind(|(_, profile)| requirement.matches(&profile.version))
         } else {
             of_family().find(|(_, profile)| profile.raw.version == version)
         };

@@ -438,7 +438,7 @@ impl Op {
         let broken: Vec<Violation> = match self {
             Op::Contains(text) if holds(text) => vec![],
             Op::ContainsAny(texts) if texts.iter().any(|text| holds(text)) => vec![],
-            Op::AnyPattern(pattern) if pattern.get().is_none_or(|regex| matching(regex)) => vec![],
+            Op::AnyPattern(pattern) if pattern.get().is_none_or(matching) => vec![],
             Op::Contains(_) | Op::ContainsAny(_) | Op::AnyPattern(_) => {
                 if let Some(why) = open() {
                     return Verdict::Unknown { field: name.to_string(), why };
