@@ -314,12 +314,6 @@ fn broken_tokens_are_explained_and_read_as_far_as_possible() {
         (format!("{head}.{}.{signature}", encode("{\"a\":1,}")), "no valid JSON", "rsa1", "a trailing comma"),
         (format!("{head}.{}.{signature}", encode(b"{\"iss\":\"x\",\"a\":\"\xff\"}")), "no UTF-8", "iss", "not UTF-8"),
         (format!("{head}.{body}.{signature}.{signature}"), "4 parts", "iam.example.org", "too many parts"),
-        (
-            format!("{}\n{}", &good[..100], &good[100..]),
-            "space or line break",
-            "iam.example.org",
-            "wrapped by a terminal",
-        ),
         (format!("{head}..{signature}"), "is empty", "rsa1", "no payload"),
     ] {
         let ran = inspect(&text);
@@ -329,6 +323,25 @@ fn broken_tokens_are_explained_and_read_as_far_as_possible() {
         assert!(out.contains(&problem.replace("  ", " ")), "{remark}: {problem} in\n{}", ran.out);
         assert!(out.contains(still), "{remark}: {still} in\n{}", ran.out);
     }
+}
+
+#[test]
+fn a_token_broken_into_lines_is_read_with_a_warning() {
+    let good = token(&json!({}));
+    let line = |text: &str| text.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into_owned()).collect();
+    let lines: Vec<String> = line(&good);
+    for text in [
+        lines.join("\n"),
+        lines.join("\r\n  "),
+        format!("Bearer {}", lines.join(" ")),
+        format!("\"{}\"", lines.join("\n")),
+    ] {
+        let ran = inspect(&text);
+        assert!(ran.code == 0 && ran.out.starts_with("access token"), "{text}\n{}{}", ran.out, ran.err);
+        assert!(ran.err.contains("warning: spaces or line breaks"), "{}", ran.err);
+    }
+    let ran = inspect(&format!("{good}\nand a remark of mine\n"));
+    assert!(ran.code == 2 && ran.out.starts_with("access token"), "a remark is no part of it: {}", ran.out);
 }
 
 #[test]

@@ -32,6 +32,9 @@ pub(super) fn run(args: &InspectArgs) -> Result<Exit, Failure> {
     };
     let source = Arc::new(given.source);
     let found = find(&source, given.is_token);
+    if found.joined {
+        say("warning: spaces or line breaks inside the token were taken out; services refuse it with them");
+    }
     let inspector = Inspector::new(book, &chosen, now.as_second());
     let pieces = found.pieces.iter().zip(1..).filter(|(_, nth)| args.nth.is_none_or(|wanted| wanted == *nth));
     let tokens: Vec<TokenView> = pieces.map(|(piece, nth)| inspector.inspect(piece, nth)).collect();

@@ -268,6 +268,8 @@ pub struct Secret(String);
 pub struct Found {
     /// In the order they stand.
     pub pieces: Vec<Piece>,
+    /// True when spaces or line breaks inside a token were taken out to read it.
+    pub joined: bool,
     /// What the source is, when it was recognised.
     pub kind: Option<&'static str>,
     /// What kept parts of it from being read.
@@ -280,7 +282,7 @@ pub fn find(source: &Arc<Source>, is_token: bool) -> Found {
     let recognised = discover::recognise(source);
     let mut found = Found::default();
     if !recognised.is_known() {
-        found.pieces = unrecognised(source, is_token);
+        (found.pieces, found.joined) = unrecognised(source, is_token);
         if found.pieces.is_empty() {
             let name = source.name().to_string();
             let broken = recognised.errors.into_iter().take(3).map(|error| FileError {
@@ -365,29 +367,35 @@ fn alone(document: &Document, node: NodeId) -> Source {
     Source::from_text(name, text)
 }
 
-/// Tokens in a text that nothing recognised as a whole: broken ones, or good ones beside broken ones.
-fn unrecognised(source: &Source, is_token: bool) -> Vec<Piece> {
+/// Tokens in a text that nothing recognised as a whole: broken ones, or good ones beside broken ones; and whether
+/// white space inside a token was taken out.
+fn unrecognised(source: &Source, is_token: bool) -> (Vec<Piece>, bool) {
     let text = source.text().strip_prefix('\u{feff}').unwrap_or(source.text());
+    // Quotes may stand around all of the lines.
+    let text = &text[jwt::bare(text).range()];
     let document = text.trim_start().starts_with(['{', '[', '<']);
     let outline = |token: &str| token.starts_with("ey") || (token.len() > 15 && !token.contains([' ', ':', '=']));
     let lines: Vec<&str> = jwt::tokens(text).map(|(_, token)| token).collect();
     match lines.first() {
-        None => return vec![],
+        None => return (vec![], false),
         Some(first) if !is_token && (document || !(first.starts_with("ey") || lines.len() == 1 && outline(first))) => {
-            return vec![];
+            return (vec![], false);
         }
         Some(_) => {}
     }
-    let whole_lines = lines.iter().filter(|line| line.starts_with("ey")).count();
-    if lines.len() > 1 && (is_token || whole_lines < 2) {
+    let good = lines.iter().any(|line| jwt::Compact::split(line).is_ok());
+    if !good && (lines.len() > 1 || lines.iter().any(|line| line.contains(char::is_whitespace))) {
         // A token that a terminal or a mail program broke into lines.
-        return vec![Piece::Broken(Secret(lines.join("\n")))];
+        let joined: String = lines.iter().flat_map(|line| line.split_whitespace()).collect();
+        if let Some(piece) = readable(source.name(), &joined) {
+            return (vec![piece], true);
+        }
+        if is_token || lines.iter().filter(|line| line.starts_with("ey")).count() < 2 {
+            return (vec![Piece::Broken(Secret(lines.join("\n")))], false);
+        }
     }
-    let pieces = lines.into_iter().map(|line| match jwt::read_lines(line) {
-        Ok(_) => readable(source.name(), line).unwrap_or_else(|| Piece::Broken(Secret(line.to_string()))),
-        Err(_) => Piece::Broken(Secret(line.to_string())),
-    });
-    pieces.collect()
+    let piece = |line: &str| readable(source.name(), line).unwrap_or_else(|| Piece::Broken(Secret(line.to_string())));
+    (lines.into_iter().map(piece).collect(), false)
 }
 
 /// The piece of a line whose outline is right, if its parts can be decoded as well.
