@@ -112,6 +112,7 @@ fn key_set<'d>(keys: Cursor<'d>) -> KeySet<'d> {
         kids: list(&kids),
         duplicate_kids: if duplicates.is_empty() { Field::default() } else { list(&duplicates) },
         count: Field::int(i64::try_from(keys.items().count()).unwrap_or(i64::MAX), reader.place(keys)),
+        uses: list(&texts("use")),
         key_types: list(&types),
     }
 }
@@ -140,6 +141,8 @@ fn key<'d>(at: Cursor<'d>) -> Key<'d> {
         exponent: exponent(reader),
         private_members: names(private_members(at)),
         padded_members: names(padded_members(at)),
+        missing_members: Field::list(missing_members(at), reader.place(at)),
+        short_coordinates: Field::list(short_coordinates(at, reader), reader.place(at)),
         known_test_key: known.map_or_else(Field::default, |name| Field::text(name, reader.place(at))),
         thumbprint: thumbprint.map_or_else(Field::default, |text| Field::text(text, reader.place(at))),
         certificates: names(certificates.collect()),
@@ -161,6 +164,32 @@ fn padded_members<'d>(key: Cursor<'d>) -> Vec<(&'d str, Cursor<'d>)> {
     let binary = |name: &str| matches!(name, "n" | "e" | "x" | "y" | "x5t" | "x5t#S256") || is_private_jwk_member(name);
     let odd = |text: &str| text.bytes().any(|byte| matches!(byte, b'=' | b'+' | b'/'));
     key.entries().filter(|(name, value)| binary(name) && value.as_str().is_some_and(odd)).collect()
+}
+
+/// What RFC 7518 section 6 and RFC 8037 section 2 demand of a public key.
+fn missing_members<'d>(key: Cursor<'d>) -> Vec<Field<'d>> {
+    let demanded: &[&'static str] = match key.get("kty").and_then(Cursor::as_str) {
+        Some("RSA") => &["n", "e"],
+        Some("EC") => &["crv", "x", "y"],
+        Some("OKP") => &["crv", "x"],
+        _ => &[],
+    };
+    demanded.iter().filter(|name| !key.has(name)).map(|name| Field::text(*name, None)).collect()
+}
+
+/// Coordinates whose octets are fewer or more than the curve's (RFC 7518 section 6.2.1.2).
+fn short_coordinates<'d>(key: Cursor<'d>, reader: Reader<'d>) -> Vec<Field<'d>> {
+    let octets = match key.get("crv").and_then(Cursor::as_str) {
+        Some("P-256") => 32,
+        Some("P-384") => 48,
+        Some("P-521") => 66,
+        _ => return vec![],
+    };
+    let odd = |text: &str| !is_placeholder(text) && decode(text).is_some_and(|bytes| bytes.len() != octets);
+    key.entries()
+        .filter(|(name, value)| matches!(*name, "x" | "y") && value.as_str().is_some_and(odd))
+        .map(|(name, value)| Field::text(name, reader.place(value)))
+        .collect()
 }
 
 /// Decodes base64 of either alphabet, padded or not: what deployed verifiers read.

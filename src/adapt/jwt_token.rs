@@ -456,6 +456,16 @@ impl<'d> Parts<'d> {
                 payload.text_or_texts("entitlements"),
                 payload.text_or_texts("eduperson_entitlement"),
             )),
+            entitlement_claims: present(payload, &["entitlements", "eduperson_entitlement"]),
+            voperson_id: shown(payload.text_or_texts("voperson_id")),
+            unique_id: shown(payload.text("eduperson_unique_id")),
+            affiliations: shown(joined(
+                payload.text_or_texts("eduperson_scoped_affiliation"),
+                payload.text_or_texts("voperson_external_affiliation"),
+            )),
+            bound_key: shown(payload.map("cnf").map_or_else(Field::default, |cnf| cnf.text("jkt"))),
+            bound_certificate: shown(payload.map("cnf").map_or_else(Field::default, |cnf| cnf.text("x5t#S256"))),
+            empty_claims: empty(payload),
             groups: shown(payload.text_or_texts("groups")),
             roles: shown(payload.text_or_texts("roles")),
             personal_claims: present(payload, PERSONAL),
@@ -507,10 +517,27 @@ fn present<'d>(reader: Reader<'d>, names: &[&str]) -> Field<'d> {
     Field::list(items, reader.place(reader.cursor()))
 }
 
-/// Registered claims with a JSON type that RFC 7519 section 4.1 forbids. Null is forbidden too.
+/// Claims that are there without a value.
+fn empty<'d>(reader: Reader<'d>) -> Field<'d> {
+    let bare = |value: Cursor<'_>| match value.data() {
+        Data::Null => true,
+        Data::Seq | Data::Map => value.entries().next().is_none() && value.items().next().is_none(),
+        _ => value.as_str() == Some(""),
+    };
+    let items: Vec<_> = reader
+        .cursor()
+        .entries()
+        .filter(|(_, value)| bare(*value))
+        .map(|(name, value)| Field::text(name, reader.place(value)))
+        .collect();
+    Field::list(items, reader.place(reader.cursor()))
+}
+
+/// Registered claims with a JSON type that RFC 7519 section 4.1 or RFC 8693 section 4 forbids. Null is forbidden too.
 fn mistyped<'d>(reader: Reader<'d>) -> Field<'d> {
     let wrong = |name: &str, value: Cursor<'_>| match name {
-        "iss" | "sub" | "jti" => value.as_str().is_none(),
+        "iss" | "sub" | "jti" | "client_id" => value.as_str().is_none(),
+        "act" | "may_act" => !value.is_map(),
         "exp" | "nbf" | "iat" => *value.data() != Data::Number && !is_open(value),
         "aud" => match value.is_seq() {
             true => value.items().any(|item| item.as_str().is_none()),

@@ -116,10 +116,45 @@ pub(super) fn client<'d>(reader: Reader<'d>, sink: &mut dyn Sink) -> Client<'d> 
         }),
         has_secret: secret::look(&reader, "client_secret", &[], sink).present,
         id_token_alg: reader.filled("id_token_signed_response_alg"),
+        encryption_algs: encryption_algs(reader),
+        encryption_without_alg: encryption_without_alg(reader),
+        auth_signing_alg: reader.filled("token_endpoint_auth_signing_alg"),
+        request_uris: reader.texts("request_uris"),
+        tls_names: members(reader, |name| name.starts_with("tls_client_auth_")),
+        registration_client_uri: reader.filled("registration_client_uri"),
         grant_types,
         scopes,
         ..Client::default()
     }
+}
+
+/// Members that hold an encryption algorithm, and those that need one beside them.
+const ENCRYPTION: [(&str, &str); 3] = [
+    ("id_token_encrypted_response_alg", "id_token_encrypted_response_enc"),
+    ("userinfo_encrypted_response_alg", "userinfo_encrypted_response_enc"),
+    ("request_object_encryption_alg", "request_object_encryption_enc"),
+];
+
+fn encryption_algs<'d>(reader: Reader<'d>) -> Field<'d> {
+    let algs: Vec<Field<'d>> =
+        ENCRYPTION.iter().map(|(alg, _)| reader.filled(alg)).filter(|field| !field.is_absent()).collect();
+    if algs.is_empty() { Field::default() } else { Field::list(algs, reader.place(reader.cursor())) }
+}
+
+fn encryption_without_alg<'d>(reader: Reader<'d>) -> Field<'d> {
+    let alone = |name: &str| ENCRYPTION.iter().any(|(alg, enc)| *enc == name && reader.filled(alg).is_absent());
+    members(reader, alone)
+}
+
+/// The members with a value whose name fits, as a list of their names.
+fn members<'d>(reader: Reader<'d>, fits: impl Fn(&str) -> bool) -> Field<'d> {
+    let items: Vec<_> = reader
+        .cursor()
+        .entries()
+        .filter(|(name, _)| fits(name) && !reader.filled(name).is_absent())
+        .map(|(name, value)| Field::text(name, reader.place(value)))
+        .collect();
+    Field::list(items, reader.place(reader.cursor()))
 }
 
 #[cfg(test)]

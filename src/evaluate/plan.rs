@@ -142,7 +142,10 @@ fn wants(book: &RuleBook, selection: &Selection, index: usize) -> bool {
     match (selection, book.profiles[index].raw.class) {
         (_, ProfileClass::General) | (Selection::Auto, ProfileClass::Generic) => true,
         (Selection::Chosen(chosen), ProfileClass::Generic | ProfileClass::Family) => chosen.contains(&index),
-        (Selection::Auto, ProfileClass::Family) => book.newest(&book.profiles[index].raw.family) == Some(index),
+        (Selection::Auto, ProfileClass::Family) => {
+            let profile = &book.profiles[index];
+            profile.evidence.iter().any(|evidence| evidence.exact) || book.newest(&profile.raw.family) == Some(index)
+        }
     }
 }
 

@@ -34,12 +34,13 @@ impl ProfileSet {
     pub fn of(plan: &Plan, target: &Target<'_>) -> Self {
         let mut set = Self::fixed(plan);
         if plan.selection == Selection::Auto {
-            for profile in plan.book.profiles.iter().filter(|profile| !profile.evidence.is_empty()) {
-                let Some(newest) = plan.book.newest(&profile.raw.family) else { continue };
-                for (_, conditions, why) in profile.evidence.iter().filter(|(kind, ..)| *kind == target.kind) {
-                    if !set.contains(newest) && conditions.applies(&scope(plan, target, 0)) == Verdict::Holds {
-                        set.bits |= 1 << newest;
-                        set.shown.push((newest, why.clone()));
+            for (index, profile) in plan.book.profiles.iter().enumerate() {
+                for evidence in profile.evidence.iter().filter(|evidence| evidence.kind == target.kind) {
+                    let newest = plan.book.newest(&profile.raw.family);
+                    let Some(shown) = (if evidence.exact { Some(index) } else { newest }) else { continue };
+                    if !set.contains(shown) && evidence.when.applies(&scope(plan, target, 0)) == Verdict::Holds {
+                        set.bits |= 1 << shown;
+                        set.shown.push((shown, evidence.why.clone()));
                     }
                 }
             }

@@ -80,6 +80,18 @@ super::record! {
         allow_introspection "allow_introspection": Bool,
         /// Signature algorithm of ID tokens for this client.
         id_token_alg "id_token_signed_response_alg": Text,
+        /// Encryption algorithms registered (`…_encrypted_response_alg`, `request_object_encryption_alg`).
+        encryption_algs "encryption_algs": Texts,
+        /// Content encryptions (`…_enc`) registered without the algorithm they need; items name the member, empty when there is none.
+        encryption_without_alg "encryption_without_alg": Texts,
+        /// Signature algorithm of the client's assertions.
+        auth_signing_alg "token_endpoint_auth_signing_alg": Text,
+        /// Where the client publishes request objects.
+        request_uris "request_uris": Urls,
+        /// Names by which the client's certificate is known (RFC 8705 section 2.1.2); items name the member, empty when there is none.
+        tls_names "tls_names": Texts,
+        /// Where the registration is managed (RFC 7592).
+        registration_client_uri "registration_client_uri": Url,
         /// How resource servers validate its tokens: `offline` or `online` (EGI federation registry).
         validation_model "validation_model": Text,
         /// `production`, `development` or `demo`, where the registration says so.

@@ -26,6 +26,10 @@ super::record! {
         private_members "private_members": Texts,
         /// Members whose base64url carries `=` padding or non-url characters.
         padded_members "padded_members": Texts,
+        /// Members that the key's type demands and that are missing; items name them, empty when there is none.
+        missing_members "missing_members": Texts,
+        /// EC coordinates that are not as long as the curve's field (leading zeros cut off); items name the member.
+        short_coordinates "short_coordinates": Texts,
         /// RFC 7638 SHA-256 thumbprint, base64url.
         thumbprint "thumbprint": Text,
         /// Name of the published test key this is, when it is one (its private half is public).
@@ -47,6 +51,8 @@ super::record! {
         duplicate_kids "duplicate_kids": Texts,
         /// Number of keys.
         count "count": Int,
+        /// The `use` of every key that says it, in order.
+        uses "uses": Texts,
         /// Key types present.
         key_types "key_types": Texts,
     }

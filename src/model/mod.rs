@@ -16,6 +16,7 @@ pub mod scope;
 mod settings;
 mod token;
 pub mod url;
+pub mod urn;
 
 pub use client::Client;
 pub use document::DocumentFacts;

@@ -60,13 +60,28 @@ super::record! {
         assurance "eduperson_assurance": Texts,
         /// `entitlements` and `eduperson_entitlement`.
         entitlements "entitlements": Texts,
+        /// Which of the claims `entitlements` and `eduperson_entitlement` are there; items name the claim, empty when none is.
+        entitlement_claims "entitlement_claims": Texts,
+        /// `voperson_id`; one string counts as a list of one.
+        voperson_id "voperson_id": Texts,
+        /// `eduperson_unique_id`.
+        unique_id "eduperson_unique_id": Text,
+        /// Scoped affiliations: `eduperson_scoped_affiliation` and `voperson_external_affiliation`.
+        affiliations "affiliations": Texts,
         /// `groups`.
         groups "groups": Texts,
         /// `roles`.
         roles "roles": Texts,
         /// Claims that name or describe a person (`name`, `email`, `preferred_username`, …); empty when there is none.
         personal_claims "personal_claims": Texts,
-        /// Registered claims whose JSON type RFC 7519 forbids; items name the claim, empty when there is none.
+        /// `cnf.jkt`: thumbprint of the key a DPoP-bound token is bound to (RFC 9449 section 6.1).
+        bound_key "cnf.jkt": Text,
+        /// `cnf.x5t#S256`: hash of the certificate a token is bound to (RFC 8705 section 3.1).
+        bound_certificate "cnf.x5t#S256": Text,
+        /// Claims without a value (null, or an empty text, list or object); items name the claim, empty when there is none.
+        empty_claims "empty_claims": Texts,
+        /// Registered claims whose JSON type their RFC forbids (RFC 7519 section 4.1; `client_id`, `act` and `may_act` by RFC 8693);
+        /// items name the claim, empty when there is none.
         mistyped_claims "mistyped_claims": Texts,
         /// True when the compact form carries a signature (an empty third part is none).
         signed "signed": Bool,

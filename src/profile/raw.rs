@@ -44,6 +44,9 @@ pub struct RawEvidence {
     pub target: OneOrMany<TargetKind>,
     /// What must hold.
     pub when: Check,
+    /// True when it shows this very version, not only the family: then this version applies instead of the newest.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exact: bool,
     /// Completes "wlcg@1.3 applies because …" (`the token carries wlcg.ver`).
     pub why: String,
 }

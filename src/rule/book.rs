@@ -35,7 +35,17 @@ pub struct Profile {
     /// The version for ranges and "newest".
     pub version: semver::Version,
     /// What shows the family, compiled.
-    pub(crate) evidence: Vec<(TargetKind, Conditions, String)>,
+    pub(crate) evidence: Vec<Evidence>,
+}
+
+/// What shows that a target belongs to a profile.
+#[derive(Clone, Debug)]
+pub(crate) struct Evidence {
+    pub(crate) kind: TargetKind,
+    pub(crate) when: Conditions,
+    /// See [`crate::profile::RawEvidence::exact`].
+    pub(crate) exact: bool,
+    pub(crate) why: String,
 }
 
 /// A rule under one profile.
@@ -162,7 +172,7 @@ impl RuleBook {
             for &kind in shown.target.as_slice() {
                 let conditions = Conditions::compile(&shown.when, kind.fields(), &[], false)
                     .map_err(|defect| format!("{id}: shown_by: {defect}"))?;
-                evidence.push((kind, conditions, shown.why.clone()));
+                evidence.push(Evidence { kind, when: conditions, exact: shown.exact, why: shown.why.clone() });
             }
         }
         for (name, limit) in &raw.limits {

@@ -2,7 +2,7 @@
 
 use super::expr::Expression;
 use super::shapes;
-use super::{Bound, Check, GroupGrammar, Operators, RegistryShape, Scalar, ScopeShape, UrlShape};
+use super::{Bound, Check, GroupGrammar, Operators, RegistryShape, Scalar, ScopeShape, UrlShape, UrnShape};
 use crate::model::{At, Field, FieldSpec, Record, State, Value};
 use crate::profile::Registry;
 use regex::Regex;
@@ -49,6 +49,7 @@ enum Op {
     Scope(ScopeShape),
     Group(GroupGrammar),
     Registry(RegistryShape),
+    Urn(UrnShape),
     Version(semver::VersionReq),
 }
 
@@ -315,6 +316,7 @@ fn compile_operators(name: &str, raw: &Operators) -> Result<Vec<Op>, Defect> {
     ops.extend(raw.scope.clone().map(Op::Scope));
     ops.extend(raw.group.map(Op::Group));
     ops.extend(raw.registry.clone().map(Op::Registry));
+    ops.extend(raw.urn.clone().map(Op::Urn));
     if let Some(text) = &raw.version {
         ops.push(Op::Version(text.parse().map_err(|error| format!("`version` of `{name}`: {error}"))?));
     }
@@ -523,6 +525,7 @@ impl Op {
             }
             (Op::Registry(shape), Value::Text(text)) => shapes::check_registry(shape, scope.registry, text),
             (Op::Group(grammar), Value::Text(text)) => shapes::check_group(*grammar, text),
+            (Op::Urn(shape), Value::Text(text)) => shapes::check_urn(shape, text),
             (Op::Version(requirement), Value::Text(text)) => match lenient_version(text) {
                 Some(version) => ok(requirement.matches(&version)),
                 None => Err("no version number".into()),

@@ -349,6 +349,9 @@ pub struct Operators {
     /// Must follow the group grammar of this family.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<GroupGrammar>,
+    /// Values of the AARC guidelines (entitlements, identifiers, assurance); values of another kind pass every demand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub urn: Option<UrnShape>,
     /// Must be a version this semver requirement matches (`>=1.0, <2`); `1.0` counts as `1.0.0`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
@@ -445,6 +448,40 @@ pub struct RegistryShape {
     /// A known issuer must be of none of these classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_class: Option<Vec<crate::profile::IssuerClass>>,
+}
+
+/// What a value of the AARC guidelines must look like. Values that are not of the kind (a URL among entitlements, another
+/// framework's assurance) pass every demand.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UrnShape {
+    /// Which grammar.
+    pub kind: UrnKind,
+    /// `false`: values that break the grammar do not pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub malformed: Option<bool>,
+    /// `false`: values of an older edition do not pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legacy: Option<bool>,
+    /// `true`: the value must name an authority after `#`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<bool>,
+}
+
+/// Grammars of the AARC guidelines and of RFC 8141.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UrnKind {
+    /// Any URN (RFC 8141).
+    Urn,
+    /// Group entitlement (AARC-G069; AARC-G002 is legacy).
+    Entitlement,
+    /// Capability (AARC-G027).
+    Capability,
+    /// Community user identifier (AARC-G026).
+    Subject,
+    /// Assurance value (REFEDS Assurance Framework).
+    Assurance,
 }
 
 /// Group grammars.

@@ -1,10 +1,11 @@
-//! The domain operators of the rule language: `url`, `scope`, `group`. They hold no policy of their own, only what the
+//! The domain operators of the rule language: `url`, `scope`, `group`, `registry`, `urn`. They hold no policy of their own, only what the
 //! rule asks for; reasons are short ends of a sentence whose subject is the checked text.
 
-use super::{GroupGrammar, RegistryShape, ScopeShape, UrlShape};
+use super::{GroupGrammar, RegistryShape, ScopeShape, UrlShape, UrnKind, UrnShape};
 use crate::model::group;
 use crate::model::scope::{Capability, Family, covered_by, path_defect};
 use crate::model::url::Url;
+use crate::model::urn::{self, Class};
 use crate::profile::Registry;
 
 /// Checks a text against a URL shape; the error says what is wrong, for people, without quoting the text.
@@ -113,6 +114,26 @@ pub(crate) fn check_registry(shape: &RegistryShape, registry: &Registry, text: &
     class.map_or(Ok(()), |known| Err(format!("is a {} issuer: {}", known.class.name(), known.name)))
 }
 
+/// Checks a value of the AARC guidelines; the error says what is wrong.
+pub(crate) fn check_urn(shape: &UrnShape, text: &str) -> Result<(), String> {
+    let class = match shape.kind {
+        UrnKind::Urn => urn::urn(text),
+        UrnKind::Entitlement => urn::group_entitlement(text),
+        UrnKind::Capability => urn::capability(text),
+        UrnKind::Subject => urn::subject(text),
+        UrnKind::Assurance => urn::assurance(text),
+    };
+    match class {
+        Class::Foreign => Ok(()),
+        Class::Malformed(reason) if shape.malformed == Some(false) => Err(reason.into()),
+        Class::Legacy(reason) if shape.legacy == Some(false) => Err(reason.into()),
+        Class::Valid | Class::Legacy(_) if shape.authority == Some(true) && !urn::has_authority(text) => {
+            Err("names no authority after `#`".into())
+        }
+        Class::Valid | Class::Legacy(_) | Class::Malformed(_) => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +208,28 @@ mod tests {
             let got = check_scope(&parsed, list, index).err().unwrap_or_default();
             assert_eq!(got.is_empty(), reason.is_empty(), "{shape} {list:?}: {got} {remark}");
             assert!(got.contains(reason), "{shape} {list:?}: {got} {remark}");
+        }
+    }
+
+    #[test]
+    fn urns_are_held_to_what_the_rule_asks() {
+        use serde_json::json;
+        for (shape, text, reason, remark) in [
+            (json!({"kind": "entitlement", "malformed": false}), "urn:geant:x:group:", "empty", ""),
+            (json!({"kind": "entitlement", "malformed": false}), "urn:geant:x:group:v#a", "", "legacy is not malformed"),
+            (json!({"kind": "entitlement", "legacy": false}), "urn:geant:x:group:v#a", "authority", ""),
+            (json!({"kind": "entitlement", "legacy": false}), "urn:geant:x:group:", "", "malformed is not legacy"),
+            (json!({"kind": "entitlement", "authority": true}), "urn:geant:x:group:v", "no authority", ""),
+            (json!({"kind": "entitlement", "authority": true}), "urn:geant:x:res:v", "", "another kind"),
+            (json!({"kind": "capability", "authority": true}), "urn:geant:x:res:v", "no authority", ""),
+            (json!({"kind": "urn", "malformed": false}), "urn:x:y", "namespace", ""),
+            (json!({"kind": "subject", "malformed": false}), "abc", "`@`", ""),
+            (json!({"kind": "assurance", "malformed": false}), "https://refeds.org/assurance/x", "none", ""),
+        ] {
+            let parsed: UrnShape = serde_json::from_value(shape.clone()).expect("a shape");
+            let got = check_urn(&parsed, text).err().unwrap_or_default();
+            assert_eq!(got.is_empty(), reason.is_empty(), "{shape} {text}: {got} {remark}");
+            assert!(got.contains(reason), "{shape} {text}: {got} {remark}");
         }
     }
 
