@@ -239,7 +239,9 @@ pub fn assurance(text: &str) -> Class {
         Some(value) if REFEDS_VALUES.contains(&value) => Class::Valid,
         Some(value) if is_version(value) => Class::Valid,
         Some(_) => Class::Malformed("is none of the values that the REFEDS framework defines"),
-        None => Class::Malformed("is spelt differently from the REFEDS values, which are compared character by character"),
+        None => {
+            Class::Malformed("is spelt differently from the REFEDS values, which are compared character by character")
+        }
     }
 }
 

@@ -216,7 +216,12 @@ mod tests {
         use serde_json::json;
         for (shape, text, reason, remark) in [
             (json!({"kind": "entitlement", "malformed": false}), "urn:geant:x:group:", "empty", ""),
-            (json!({"kind": "entitlement", "malformed": false}), "urn:geant:x:group:v#a", "", "legacy is not malformed"),
+            (
+                json!({"kind": "entitlement", "malformed": false}),
+                "urn:geant:x:group:v#a",
+                "",
+                "legacy is not malformed",
+            ),
             (json!({"kind": "entitlement", "legacy": false}), "urn:geant:x:group:v#a", "authority", ""),
             (json!({"kind": "entitlement", "legacy": false}), "urn:geant:x:group:", "", "malformed is not legacy"),
             (json!({"kind": "entitlement", "authority": true}), "urn:geant:x:group:v", "no authority", ""),
