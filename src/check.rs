@@ -8,6 +8,7 @@ use crate::parse::{Cursor, Data, Document, NodeId, NoteKind, Syntax};
 use crate::report::{DocumentRef, FileError, Finding, NotJudged, ProfileRef, Region, Related, TargetRef};
 use crate::rule::{Rule, message};
 use crate::source::{Source, Span, mask};
+use crate::suppress::inline;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -27,8 +28,6 @@ pub struct Outcome {
     pub errors: Vec<FileError>,
     /// Spans of known secrets in files with findings.
     pub secrets: Vec<Span>,
-    /// Comments, for inline suppressions.
-    pub comments: Vec<Span>,
     /// Family and generic profiles that were applied, with the reason.
     pub profiles: BTreeSet<ProfileRef>,
     /// Targets that every applicable rule could judge.
@@ -37,6 +36,8 @@ pub struct Outcome {
     pub not_judged_targets: u64,
     /// Judgements that found nothing wrong.
     pub passed: u64,
+    /// What comments say about findings of rules that span documents.
+    pub allowed: Vec<inline::Allow>,
     /// What the targets leave behind for rules that span documents.
     pub facts: Vec<Fact>,
     /// True when some document was recognised.
@@ -57,11 +58,35 @@ pub fn check(plan: &Plan, source: &Arc<Source>, now: i64) -> Outcome {
         });
     }
     run.outcome.recognised = recognised.is_known();
+    let comments = recognised.documents.iter().flat_map(|(document, _)| document.tree.comments.iter().copied());
+    let allowed = match run.outcome.recognised {
+        true => inline::read(source, &comments.collect::<Vec<_>>()),
+        false => vec![],
+    };
+    // A finding about a comment shows the lines around it.
+    run.masks_all = !allowed.is_empty();
     for (document, known) in &recognised.documents {
-        run.outcome.comments.extend(&document.tree.comments);
+        if run.masks_all {
+            run.mask(document);
+        }
         if let Some((adapter, kind)) = known {
             run.document(document, kind, |sink| adapter.adapt(document, kind, sink));
         }
+    }
+    let mut outcome = run.finish();
+    if !allowed.is_empty() {
+        inline::apply(plan, source, &allowed, &mut outcome, now);
+        sort(&mut outcome.findings);
+        outcome.allowed = allowed.into_iter().filter(|allow| plan.joins(&allow.rule)).collect();
+    }
+    outcome
+}
+
+/// Judges targets that no adapter read (suppressions); their fields point into `document`.
+pub fn check_targets(plan: &Plan, document: &Document, targets: &[Target<'_>], now: i64) -> Outcome {
+    let mut run = Run::new(plan, &document.source, now);
+    for target in targets {
+        run.judge(&[document], target);
     }
     run.finish()
 }
@@ -80,6 +105,8 @@ struct Run<'r> {
     /// Documents (by their place) whose notes and secrets are taken already.
     noted: HashSet<String>,
     masked: HashSet<String>,
+    /// Secrets of every document are noted, with findings or without.
+    masks_all: bool,
     ordinals: HashMap<(usize, String), usize>,
 }
 
@@ -97,6 +124,7 @@ impl<'r> Run<'r> {
             paging: None,
             noted: HashSet::new(),
             masked: HashSet::new(),
+            masks_all: false,
             ordinals: HashMap::new(),
         }
     }
@@ -184,6 +212,10 @@ impl<'r> Run<'r> {
             name: message::quote(&target.name),
             identity: target.identity.clone(),
             path: self.source.name().to_string(),
+            anchor: match target.identity.as_str() {
+                "" => format!("{}\0{}", self.source.anchor(), spot(target.at).pointer),
+                identity => identity.to_string(),
+            },
             spot: spot(target.at),
             profiles: profiles.clone(),
             fields: fields.filter(|(_, field, _)| !field.is_absent()).collect(),
@@ -253,7 +285,7 @@ impl<'r> Run<'r> {
         let ordinal = self.ordinals.entry((planned.profile, format!("{} {field}", rule.id))).or_default();
         *ordinal += 1;
         let anchor = match target.identity.as_str() {
-            "" => format!("{}\0{}", self.source.name(), place(target.at).pointer),
+            "" => format!("{}\0{}", self.source.anchor(), place(target.at).pointer),
             identity => identity.to_string(),
         };
         let kind = target.kind.name();
@@ -272,6 +304,7 @@ impl<'r> Run<'r> {
             requirements: rule.applications[planned.application].requirements.clone(),
             related,
             help: rule.prose().help.trim().to_string(),
+            identity: target.identity.clone(),
             fingerprint,
             suppressed: None,
         }
@@ -322,10 +355,6 @@ pub fn check_fleet(plan: &Plan, mut facts: Vec<Fact>, now: i64) -> Outcome {
     let mut gaps: Vec<NotJudged> = gaps.collect();
     for fleet in said.findings {
         let (fact, profile) = (fleet.fact, &plan.book.profiles[fleet.planned.profile]);
-        let anchor = match fact.identity.as_str() {
-            "" => format!("{}\0{}", fact.path, fact.spot.pointer),
-            identity => identity.to_string(),
-        };
         let kind = fact.kind.name();
         outcome.findings.push(Finding {
             rule: fleet.rule.id.clone(),
@@ -341,7 +370,8 @@ pub fn check_fleet(plan: &Plan, mut facts: Vec<Fact>, now: i64) -> Outcome {
             requirements: fleet.rule.applications[fleet.planned.application].requirements.clone(),
             related: fleet.related.into_iter().map(|(other, spot)| related(other, spot)).collect(),
             help: fleet.rule.prose().help.trim().to_string(),
-            fingerprint: fingerprint(&[&fleet.rule.id, &profile.raw.family, kind, &anchor, fleet.field, "1"]),
+            fingerprint: fingerprint(&[&fleet.rule.id, &profile.raw.family, kind, &fact.anchor, fleet.field, "1"]),
+            identity: fact.identity.clone(),
             suppressed: None,
         });
     }
@@ -382,6 +412,9 @@ pub fn sort(findings: &mut [Finding]) {
 impl Sink for Run<'_> {
     fn target(&mut self, documents: &[&Document], target: Target<'_>) {
         self.targets += 1;
+        if self.masks_all {
+            documents.iter().for_each(|document| self.mask(document));
+        }
         *self.outcome.targets.entry(target.kind.name().to_string()).or_default() += 1;
         for (index, document) in documents.iter().enumerate() {
             let nested = !document.prefix.is_empty() || document.decoded.is_some();

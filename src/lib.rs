@@ -11,11 +11,13 @@ pub mod evaluate;
 pub mod inspect;
 pub mod model;
 pub mod parse;
+pub mod policy;
 pub mod profile;
 pub mod report;
 pub mod rule;
 pub mod schema;
 pub mod source;
+pub mod suppress;
 pub mod trial;
 
 #[cfg(feature = "cli")]

@@ -11,6 +11,10 @@ pub enum Kind {
     Profile,
     /// A requirement ledger.
     Ledger,
+    /// A policy file.
+    Policy,
+    /// A waiver file.
+    Waivers,
     /// The JSON report.
     Report,
     /// The JSON form of an inspected token.
@@ -19,7 +23,8 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 5] = [Kind::Rule, Kind::Profile, Kind::Ledger, Kind::Report, Kind::Inspect];
+    pub const ALL: [Kind; 7] =
+        [Kind::Rule, Kind::Profile, Kind::Ledger, Kind::Policy, Kind::Waivers, Kind::Report, Kind::Inspect];
 
     /// File name below `schemas/`.
     pub fn file_name(self) -> &'static str {
@@ -27,6 +32,8 @@ impl Kind {
             Kind::Rule => "rule.schema.json",
             Kind::Profile => "profile.schema.json",
             Kind::Ledger => "ledger.schema.json",
+            Kind::Policy => "policy.schema.json",
+            Kind::Waivers => "waivers.schema.json",
             Kind::Report => "report.schema.json",
             Kind::Inspect => "inspect.schema.json",
         }
@@ -39,6 +46,8 @@ pub fn schema(kind: Kind) -> Schema {
         Kind::Rule => schemars::schema_for!(crate::rule::RawRule),
         Kind::Profile => schemars::schema_for!(crate::profile::RawProfile),
         Kind::Ledger => schemars::schema_for!(crate::profile::RawLedger),
+        Kind::Policy => schemars::schema_for!(crate::policy::RawPolicy),
+        Kind::Waivers => schemars::schema_for!(crate::policy::RawWaivers),
         Kind::Inspect => schemars::schema_for!(crate::inspect::Inspection),
         Kind::Report => schemars::schema_for!(crate::report::JsonReport<'static>),
     }

@@ -33,6 +33,7 @@ mod read;
 mod rfc7591;
 mod rucio;
 mod secret;
+mod suppressions;
 #[cfg(test)]
 pub(crate) mod testing;
 mod workload;
@@ -87,6 +88,7 @@ pub trait Sink {
 
 /// Every format, most specific first.
 pub static ADAPTERS: &[&dyn Adapter] = &[
+    &suppressions::Suppressions,
     &jwks::Jwks,
     &indigo_iam_policies::IndigoIamPolicies,
     &indigo_iam_other::IndigoIamOther,

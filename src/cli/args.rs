@@ -1,8 +1,8 @@
 //! Arguments of every subcommand.
 
 use crate::parse::jwt;
+use crate::policy::FailOn;
 use crate::report::Format;
-use crate::rule::Severity;
 use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Check files and trees (the default when only paths are given)
-    Check(CheckArgs),
+    Check(Box<CheckArgs>),
     /// Decode and explain one token, with every profile's verdict
     Inspect(InspectArgs),
     /// Explain a rule or a requirement
@@ -76,6 +76,25 @@ pub(super) struct CheckArgs {
     #[arg(long, value_name = "RFC3339", help_heading = "What to judge by")]
     pub(super) now: Option<String>,
 
+    /// The policy file. Default: `tokenvet.yaml` in the folder of the first path or above it
+    #[arg(long, value_name = "FILE", help_heading = "Policy and suppressions", conflicts_with = "no_config")]
+    pub(super) config: Option<PathBuf>,
+    /// Look for no policy file
+    #[arg(long, help_heading = "Policy and suppressions")]
+    pub(super) no_config: bool,
+    /// Refuse to run under another policy than the one a report named in `policy_digest`
+    #[arg(long, value_name = "SHA256", help_heading = "Policy and suppressions")]
+    pub(super) policy_digest: Option<String>,
+    /// Waiver file, in place of the policy's; repeats
+    #[arg(long, value_name = "FILE", help_heading = "Policy and suppressions")]
+    pub(super) waivers: Vec<PathBuf>,
+    /// Baseline file, in place of the policy's
+    #[arg(long, value_name = "FILE", help_heading = "Policy and suppressions")]
+    pub(super) baseline: Option<PathBuf>,
+    /// Write every finding that nothing else suppresses to a baseline file, and do not fail because of them
+    #[arg(long, value_name = "FILE", help_heading = "Policy and suppressions")]
+    pub(super) write_baseline: Option<PathBuf>,
+
     /// Output format on standard output
     #[arg(long, short, value_name = "FORMAT", help_heading = "Output", value_parser = parse_format)]
     pub(super) format: Vec<Format>,
@@ -89,9 +108,9 @@ pub(super) struct CheckArgs {
     #[arg(long, value_enum, default_value_t = Color::Auto, help_heading = "Output")]
     pub(super) color: Color,
 
-    /// Exit 1 when a finding is at least this bad
-    #[arg(long, value_enum, default_value_t = FailOn::Error, help_heading = "Exit code")]
-    pub(super) fail_on: FailOn,
+    /// Exit 1 when a finding is at least this bad [default: the policy's, or error]
+    #[arg(long, value_enum, help_heading = "Exit code")]
+    pub(super) fail_on: Option<FailOn>,
     /// Exit 1 also when something could not be judged
     #[arg(long, help_heading = "Exit code")]
     pub(super) fail_on_unknown: bool,
@@ -114,26 +133,6 @@ pub(super) enum Color {
     Auto,
     Always,
     Never,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum FailOn {
-    Error,
-    Warning,
-    Note,
-    Never,
-}
-
-impl FailOn {
-    /// True when this severity makes the run fail.
-    pub(super) fn includes(self, severity: Severity) -> bool {
-        match self {
-            FailOn::Error => severity >= Severity::Error,
-            FailOn::Warning => severity >= Severity::Warning,
-            FailOn::Note => true,
-            FailOn::Never => false,
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -256,6 +255,10 @@ pub(super) enum SchemaKind {
     Profile,
     /// Requirement ledgers
     Ledger,
+    /// Policy files (`tokenvet.yaml`)
+    Policy,
+    /// Waiver files
+    Waivers,
 }
 
 #[derive(Debug, ClapArgs)]

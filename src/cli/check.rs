@@ -3,15 +3,18 @@
 use super::args::{CheckArgs, Color, Unrecognised};
 use super::exit::{Exit, Failure};
 use super::output::ReportFile;
+use super::policy::Governance;
 use super::rules;
-use crate::check::{Outcome, check, check_fleet};
+use crate::check::{Outcome, check, check_fleet, sort};
 use crate::discover::walk::{self, Input, Unreadable};
 use crate::discover::{self};
-use crate::evaluate::{Adjustments, Fact, Plan, Selection};
+use crate::evaluate::{Fact, Plan, Selection};
+use crate::policy::FailOn;
 use crate::report::{self, Checked, FileError, Finding, Format, Options, ProfileRef, Reporter, Run, Summary, View};
 use crate::source::Source;
+use crate::suppress::{baseline, inline::Allow};
 use std::collections::BTreeSet;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,41 +26,50 @@ const GROUP_BYTES: u64 = 16 << 20;
 /// Runs the command.
 pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let now = super::clock(args.now.as_deref())?;
-    let book = Arc::new(rules::book(&args.rules)?);
-    let chosen: Result<Vec<usize>, String> = args.profile.iter().map(|text| book.resolve_profile(text)).collect();
-    let selection = if args.profile.is_empty() { Selection::Auto } else { Selection::Chosen(chosen?) };
-    for id in args.only.iter().chain(&args.ignore) {
-        rules::known(&book, id)?;
-    }
-    let adjustments = Adjustments {
-        severities: args.ignore.iter().map(|id| (id.clone(), None)).collect(),
-        only: args.only.clone(),
-        ..Adjustments::default()
-    };
-    let plan = Plan::new(Arc::clone(&book), selection, &adjustments);
-    let files = args.output.iter().map(|text| destination(text)).collect::<Result<Vec<_>, Failure>>()?;
+    let governance = Governance::load(args)?;
+    let book = Arc::clone(&governance.book);
     let lookup = rules::Lookup(&book);
+    let files = args.output.iter().map(|text| destination(text)).collect::<Result<Vec<_>, Failure>>()?;
+    let baseline = args.write_baseline.as_deref().map(ReportFile::create).transpose()?;
     let reporters = reporters(args, &files, &lookup)?;
 
-    let found = walk::walk(&args.paths, &|_, _| false);
-    let mut job = Job { args, plan: &plan, reporters, tally: Tally::default() };
-    let workers = Workers::new(args.threads, found.inputs.len());
-    job.tally.skipped = found.skipped;
-    let unreadable: Vec<FileError> = found.unreadable.into_iter().map(error_of).collect();
-    job.tally.broken = !unreadable.is_empty();
-    job.tally.errors = unreadable;
-    for group in groups(&found.inputs) {
-        let judged = workers.map(group, |input| judge(&plan, input, now.as_second()));
-        for (input, result) in group.iter().zip(judged) {
-            job.report(input, result)?;
+    let found = walk::walk(&args.paths, &|path, _| governance.ignores(path));
+    let tasks: Vec<Task> = found.inputs.into_iter().map(|input| Task::new(input, &governance)).collect();
+    let workers = Workers::new(args.threads, tasks.len());
+    let tally = Tally { skipped: found.skipped, broken: !found.unreadable.is_empty(), ..Tally::default() };
+    let mut job = Job { args, now: now.as_second(), governance, reporters, accepted: vec![], tally };
+    job.tally.errors = found.unreadable.into_iter().map(error_of).collect();
+    for group in groups(&tasks) {
+        let judged = workers.map(group, |task| judge(task, now.as_second()));
+        for (task, result) in group.iter().zip(judged) {
+            job.report(task, result)?;
         }
     }
-    job.fleet(now.as_second())?;
+    job.fleet()?;
+    if let Some(baseline) = baseline {
+        job.write_baseline(baseline)?;
+    }
     let exit = job.finish(&now.to_string())?;
     for file in files {
         file.1.publish()?;
     }
     Ok(exit)
+}
+
+/// A file to judge and what it is judged by.
+struct Task {
+    input: Input,
+    /// Its path relative to the policy's folder.
+    relative: String,
+    plan: Arc<Plan>,
+}
+
+impl Task {
+    fn new(input: Input, governance: &Governance) -> Self {
+        let relative = governance.relative(&input.path);
+        let plan = governance.plan_for(&relative);
+        Task { input, relative, plan }
+    }
 }
 
 fn error_of(unreadable: Unreadable) -> FileError {
@@ -94,8 +106,8 @@ fn reporters<'a>(
 }
 
 /// Cuts the inputs into runs that are judged together.
-fn groups(inputs: &[Input]) -> Vec<&[Input]> {
-    let size = |input: &Input| std::fs::metadata(&input.path).map_or(0, |metadata| metadata.len());
+fn groups(inputs: &[Task]) -> Vec<&[Task]> {
+    let size = |task: &Task| std::fs::metadata(&task.input.path).map_or(0, |metadata| metadata.len());
     let (mut groups, mut start, mut bytes) = (Vec::new(), 0, 0);
     for (index, input) in inputs.iter().enumerate() {
         let next = size(input);
@@ -134,7 +146,7 @@ impl Workers {
     }
 
     /// Maps in parallel, keeping the order.
-    fn map<'i, T: Send>(&self, inputs: &'i [Input], map: impl Fn(&'i Input) -> T + Send + Sync) -> Vec<T> {
+    fn map<'i, T: Send>(&self, inputs: &'i [Task], map: impl Fn(&'i Task) -> T + Send + Sync) -> Vec<T> {
         #[cfg(feature = "threads")]
         if let Some(pool) = &self.pool {
             use rayon::prelude::*;
@@ -147,17 +159,20 @@ impl Workers {
 /// A file that was read and judged.
 type Judged = Result<(Arc<Source>, Outcome), Unreadable>;
 
-fn judge(plan: &Plan, input: &Input, now: i64) -> Judged {
-    let source = Arc::new(walk::read(input)?);
-    let outcome = check(plan, &source, now);
+fn judge(task: &Task, now: i64) -> Judged {
+    let source = Arc::new(walk::read(&task.input)?.anchored(task.relative.as_str()));
+    let outcome = check(&task.plan, &source, now);
     Ok((source, outcome))
 }
 
 struct Job<'j> {
     args: &'j CheckArgs,
-    plan: &'j Plan,
+    now: i64,
+    governance: Governance,
     /// Without those whose reader went away.
     reporters: Vec<Box<dyn Reporter + 'j>>,
+    /// What a baseline written by this run holds.
+    accepted: Vec<baseline::Entry>,
     tally: Tally,
 }
 
@@ -170,6 +185,8 @@ struct Tally {
     /// What the targets left behind for rules that span documents, and what those found.
     facts: Vec<Fact>,
     fleet: Vec<Finding>,
+    /// What comments say about findings of rules that span documents, by file.
+    allowed: Vec<(String, Allow)>,
     profiles: BTreeSet<ProfileRef>,
     summary: Summary,
     /// A named input, the policy or a rule is broken: exit 2.
@@ -180,7 +197,8 @@ struct Tally {
 
 impl Job<'_> {
     /// Takes one file's outcome: counts it and hands it to the reporters.
-    fn report(&mut self, input: &Input, judged: Judged) -> Result<(), Failure> {
+    fn report(&mut self, task: &Task, judged: Judged) -> Result<(), Failure> {
+        let input = &task.input;
         let (source, mut outcome) = match judged {
             Ok(judged) => judged,
             Err(unreadable) => return self.refuse(input, unreadable),
@@ -189,7 +207,11 @@ impl Job<'_> {
             self.tally.skipped += 1;
             return Ok(());
         }
+        let complete = outcome.errors.is_empty();
+        self.suppress(&task.relative, &mut outcome.findings, complete);
         let tally = &mut self.tally;
+        let allowed = std::mem::take(&mut outcome.allowed).into_iter();
+        tally.allowed.extend(allowed.map(|allow| (source.name().to_string(), allow)));
         tally.broken |= !outcome.errors.is_empty() || !outcome.defects.is_empty();
         tally.documents += outcome.documents.len() as u64;
         tally.facts.append(&mut outcome.facts);
@@ -204,7 +226,7 @@ impl Job<'_> {
             }
         }
         for finding in &outcome.findings {
-            tally.count(finding, self.args);
+            tally.count(finding, self.governance.fail_on);
         }
         let secrets = std::mem::take(&mut outcome.secrets);
         let checked = Checked {
@@ -262,25 +284,81 @@ impl Job<'_> {
     }
 
     /// Judges what spans documents, once all are known.
-    fn fleet(&mut self, now: i64) -> Result<(), Failure> {
-        let outcome = check_fleet(self.plan, std::mem::take(&mut self.tally.facts), now);
-        for finding in &outcome.findings {
-            self.tally.count(finding, self.args);
+    fn fleet(&mut self) -> Result<(), Failure> {
+        let mut outcome = check_fleet(&self.governance.plan, std::mem::take(&mut self.tally.facts), self.now);
+        for mut finding in std::mem::take(&mut outcome.findings) {
+            let relative = self.governance.relative(Path::new(&finding.path));
+            // An override says what holds for the file the finding points at.
+            let plan = self.governance.plan_for(&relative);
+            let Some(severity) = plan.severity(&finding.rule, &finding.profile) else { continue };
+            finding.severity = severity;
+            let line = self.tally.allowed.iter().filter(|(path, _)| *path == finding.path);
+            let allows = line.map(|(_, allow)| allow).find(|allow| allow.covers(&finding));
+            finding.suppressed = allows.and_then(|allow| allow.suppressed());
+            self.suppress(&relative, std::slice::from_mut(&mut finding), false);
+            self.tally.count(&finding, self.governance.fail_on);
+            self.tally.fleet.push(finding);
         }
-        self.tally.fleet = outcome.findings;
         match outcome.not_judged.is_empty() {
             true => Ok(()),
             false => self.emit(&Checked { not_judged: outcome.not_judged, ..Checked::default() }),
         }
     }
 
+    /// Waivers and baseline; comments were taken into account before. `complete` says that these are all findings of
+    /// a file that was judged as a whole.
+    fn suppress(&mut self, relative: &str, findings: &mut [Finding], complete: bool) {
+        self.governance.waivers.apply(relative, findings, self.now);
+        if self.args.write_baseline.is_some() {
+            let live = findings.iter().filter(|finding| finding.suppressed.is_none());
+            self.accepted.extend(live.map(|finding| baseline::Entry {
+                path: relative.to_string(),
+                rule: finding.rule.clone(),
+                fingerprint: finding.fingerprint.clone(),
+            }));
+        }
+        if let Some(baseline) = &mut self.governance.baseline {
+            baseline.apply(relative, findings, complete);
+        }
+    }
+
+    /// Writes what was accepted, and what an earlier baseline says of files that were not judged now.
+    fn write_baseline(&mut self, file: ReportFile) -> Result<(), Failure> {
+        if self.tally.broken {
+            let message =
+                "the baseline was not written: some input could not be judged, and its findings would be lost";
+            self.tally.errors.push(FileError { path: String::new(), message: message.into(), region: None });
+            return Ok(());
+        }
+        let kept = self.governance.baseline.iter().flat_map(|baseline| baseline.unjudged().cloned());
+        let text = baseline::text(self.accepted.drain(..).chain(kept));
+        file.writer()?.write_all(text.as_bytes())?;
+        file.publish()
+    }
+
+    /// Findings about waivers and baseline, which only the end of the run can tell.
+    fn about_suppressions(&self) -> Vec<Finding> {
+        let governance = &self.governance;
+        let whole = governance.is_whole(&self.args.paths);
+        let mut findings = governance.waivers.finish(&governance.plan, whole, self.now);
+        if self.args.write_baseline.is_none() {
+            let stale = governance.baseline.iter().flat_map(|baseline| baseline.finish(&governance.plan, self.now));
+            findings.extend(stale);
+        }
+        findings
+    }
+
     fn finish(mut self, now: &str) -> Result<Exit, Failure> {
+        let own = self.about_suppressions();
+        own.iter().for_each(|finding| self.tally.count(finding, self.governance.fail_on));
         let exit = self.tally.exit(self.args);
-        let tally = std::mem::take(&mut self.tally);
+        let mut tally = std::mem::take(&mut self.tally);
+        tally.fleet.extend(own);
+        sort(&mut tally.fleet);
         let run = Run {
             now: now.to_string(),
-            policy_digest: None,
-            profiles: profiles(self.plan, tally.profiles),
+            policy_digest: self.governance.digest.clone(),
+            profiles: profiles(&self.governance, tally.profiles),
             findings: tally.fleet,
             errors: tally.errors,
             skipped: tally.skipped,
@@ -292,7 +370,7 @@ impl Job<'_> {
 }
 
 impl Tally {
-    fn count(&mut self, finding: &Finding, args: &CheckArgs) {
+    fn count(&mut self, finding: &Finding, fail_on: FailOn) {
         use crate::rule::Severity;
         if finding.suppressed.is_some() {
             self.summary.suppressed += 1;
@@ -303,14 +381,14 @@ impl Tally {
             Severity::Warning => self.summary.warning += 1,
             Severity::Note => self.summary.note += 1,
         }
-        self.failing |= args.fail_on.includes(finding.severity);
+        self.failing |= fail_on.includes(finding.severity);
     }
 
     fn exit(&self, args: &CheckArgs) -> Exit {
         let unknown = args.fail_on_unknown && self.summary.not_judged > 0;
         match self {
             Tally { broken: true, .. } => Exit::Usage,
-            Tally { failing: true, .. } => Exit::Findings,
+            Tally { failing: true, .. } if args.write_baseline.is_none() => Exit::Findings,
             _ if unknown => Exit::Findings,
             Tally { documents: 0, .. } => Exit::Nothing,
             _ => Exit::Clean,
@@ -319,21 +397,21 @@ impl Tally {
 }
 
 /// The profiles of the run: chosen, shown by targets, or applied to all.
-fn profiles(plan: &Plan, shown: BTreeSet<ProfileRef>) -> Vec<ProfileRef> {
+fn profiles(governance: &Governance, shown: BTreeSet<ProfileRef>) -> Vec<ProfileRef> {
     use crate::profile::ProfileClass;
-    let all = plan.book.profiles.iter().enumerate();
-    let fixed = all.filter_map(|(index, profile)| {
-        let why = match (&plan.selection, profile.raw.class) {
-            (_, ProfileClass::General) => "always applied",
-            (Selection::Chosen(chosen), _) if chosen.contains(&index) => "--profile",
-            (Selection::Auto, ProfileClass::Generic) => "no --profile: generic rules apply to every target",
-            (Selection::Chosen(_), _) | (Selection::Auto, ProfileClass::Family) => return None,
-        };
-        Some(ProfileRef { id: profile.id.clone(), why: why.to_string() })
-    });
-    let mut list: Vec<ProfileRef> = fixed.chain(shown).collect();
-    list.sort();
-    list
+    let mut list = shown;
+    for plan in governance.plans() {
+        for (index, profile) in plan.book.profiles.iter().enumerate() {
+            let why = match (&plan.selection, profile.raw.class) {
+                (_, ProfileClass::General) => "always applied",
+                (Selection::Chosen(chosen), _) if chosen.contains(&index) => governance.chosen_by,
+                (Selection::Auto, ProfileClass::Generic) => "no profile is chosen: generic rules apply to every target",
+                (Selection::Chosen(_), _) | (Selection::Auto, ProfileClass::Family) => continue,
+            };
+            list.insert(ProfileRef { id: profile.id.clone(), why: why.to_string() });
+        }
+    }
+    list.into_iter().collect()
 }
 
 /// True when standard output is a terminal.

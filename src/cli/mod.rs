@@ -7,6 +7,7 @@ mod explain;
 mod inspect;
 mod list;
 mod output;
+mod policy;
 mod problem;
 mod rules;
 mod schema;

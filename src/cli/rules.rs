@@ -11,14 +11,20 @@ use std::sync::Arc;
 
 /// The built-in book plus rule files; every broken file is reported with a snippet.
 pub(super) fn book(paths: &[PathBuf]) -> Result<RuleBook, Failure> {
+    Ok(book_and_sources(paths)?.0)
+}
+
+/// The same, with the rule files that were read.
+pub(super) fn book_and_sources(paths: &[PathBuf]) -> Result<(RuleBook, Vec<Arc<Source>>), Failure> {
     let mut book = RuleBook::builtin().map_err(|defect| Failure::Usage(format!("the built-in rule book: {defect}")))?;
-    let mut problems = String::new();
+    let (mut problems, mut sources) = (String::new(), Vec::new());
     for path in rule_files(paths)? {
-        if let Err(problem) = load(&mut book, &path) {
-            problems.push_str(&problem);
+        match load(&mut book, &path) {
+            Ok((_, source, _)) => sources.push(source),
+            Err(problem) => problems.push_str(&problem),
         }
     }
-    if problems.is_empty() { Ok(book) } else { Err(Failure::Reported(problems)) }
+    if problems.is_empty() { Ok((book, sources)) } else { Err(Failure::Reported(problems)) }
 }
 
 /// Adds one rule file; the error is the rendered problem.

@@ -32,6 +32,8 @@ pub struct Fact {
     pub identity: String,
     /// The file it came from.
     pub path: String,
+    /// What a fingerprint tells it by: its identity, or where it stands.
+    pub anchor: String,
     /// Where the target stands.
     pub spot: Spot,
     /// Profiles that apply to it, by index into the rule book.
@@ -172,6 +174,7 @@ impl<'f> Judge<'f> {
         'f: 's,
     {
         let own = Scope::new(self.fact, self.fact.kind.fields(), &self.plan.book.registry, self.now);
+        let own = Scope { environment: self.plan.environment, ..own };
         let other = other.map(|other| other as &dyn Record<'static>);
         Scope { other, limit: planned.limit, ..own }
     }

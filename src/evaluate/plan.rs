@@ -25,6 +25,9 @@ pub struct Adjustments {
     pub limits: BTreeMap<String, i64>,
     /// When not empty, only these rules run.
     pub only: Vec<String>,
+    /// What the input is for, as expressions read it (`environment`): `production`, `development` or `test`; empty
+    /// when nobody said.
+    pub environment: &'static str,
 }
 
 /// A rule under one profile, after the policy.
@@ -60,6 +63,8 @@ pub struct Plan {
     pub book: Arc<RuleBook>,
     /// The choice it was made with.
     pub selection: Selection,
+    /// See [`Adjustments::environment`].
+    pub environment: &'static str,
     by_kind: Vec<Vec<Entry>>,
     pub(crate) native: Vec<Entry>,
     /// Rules that join targets of several documents, with the kind they judge.
@@ -74,7 +79,9 @@ impl Plan {
         let wanted: Vec<bool> = (0..book.profiles.len()).map(|index| wants(&book, &selection, index)).collect();
         let by_kind = vec![Vec::new(); TargetKind::ALL.len()];
         let fact_fields = vec![Vec::new(); TargetKind::ALL.len()];
-        let mut plan = Plan { by_kind, native: vec![], fleet: vec![], fact_fields, selection, book: Arc::clone(&book) };
+        let environment = adjustments.environment;
+        let (native, fleet) = (vec![], vec![]);
+        let mut plan = Plan { by_kind, native, fleet, fact_fields, selection, environment, book: Arc::clone(&book) };
         for (index, rule) in book.rules.iter().enumerate() {
             let severity = adjustments.severities.get(&rule.id);
             let deselected = !adjustments.only.is_empty() && !adjustments.only.contains(&rule.id);
@@ -106,6 +113,37 @@ impl Plan {
             }
         }
         plan
+    }
+
+    /// Does this rule run on anything under the plan?
+    pub fn runs(&self, id: &str) -> bool {
+        self.all().any(|entry| self.book.rules[entry.rule].id == id)
+    }
+
+    /// Is it a rule that spans documents, and does it run?
+    pub fn joins(&self, id: &str) -> bool {
+        self.fleet.iter().any(|(_, entry)| self.book.rules[entry.rule].id == id)
+    }
+
+    /// The severity of a rule under a profile (`wlcg@1.3`); `None` where it does not run.
+    pub fn severity(&self, id: &str, profile: &str) -> Option<Severity> {
+        let entries = self.all().filter(|entry| self.book.rules[entry.rule].id == id);
+        let mut planned = entries.flat_map(|entry| &entry.planned);
+        planned.find(|planned| self.book.profiles[planned.profile].id == profile).map(|planned| planned.severity)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Entry> {
+        let fleet = self.fleet.iter().map(|(_, entry)| entry);
+        self.by_kind.iter().flatten().chain(&self.native).chain(fleet)
+    }
+
+    /// Lets facts keep what the joining rules of another plan read, which judges them in the end.
+    pub fn keep_facts_of(&mut self, other: &Plan) {
+        for (kept, wanted) in self.fact_fields.iter_mut().zip(&other.fact_fields) {
+            kept.extend(wanted);
+            kept.sort_unstable();
+            kept.dedup();
+        }
     }
 
     /// Notes the fields a joining rule reads on both sides.

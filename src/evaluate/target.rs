@@ -55,7 +55,8 @@ impl ProfileSet {
 }
 
 fn scope<'a, 'd>(plan: &'a Plan, target: &'a Target<'d>, now: i64) -> Scope<'a, 'd> {
-    Scope::new(target.record.as_ref(), target.kind.fields(), &plan.book.registry, now)
+    let scope = Scope::new(target.record.as_ref(), target.kind.fields(), &plan.book.registry, now);
+    Scope { environment: plan.environment, ..scope }
 }
 
 /// What one rule says of one target under one profile.
@@ -234,7 +235,7 @@ fn judge_selected(
     for &node in found {
         let item = native_field(document.cursor(node));
         let alone = Scope::new(&Nothing, &[], &plan.book.registry, now);
-        let scope = Scope { item: Some(&item), limit: planned.limit, ..alone };
+        let scope = Scope { item: Some(&item), limit: planned.limit, environment: plan.environment, ..alone };
         let itself = || vec![Violation { at: item.at, field: "", item: None, reason: String::new() }];
         match native.check.as_ref().map_or_else(|| Verdict::Broken(itself()), |check| check.judge(&scope)) {
             Verdict::Holds if outcome == Judgement::NotApplicable => outcome = Judgement::Pass,

@@ -14,6 +14,7 @@ mod key;
 mod policy;
 pub mod scope;
 mod settings;
+mod suppression;
 mod token;
 pub mod url;
 pub mod urn;
@@ -25,6 +26,7 @@ pub use issuer::Issuer;
 pub use key::{Key, KeySet};
 pub use policy::{ExchangePolicy, ScopePolicy};
 pub use settings::Settings;
+pub use suppression::Suppression;
 pub use token::Token;
 
 /// The kinds of target a rule can name.
@@ -59,11 +61,13 @@ pub enum TargetKind {
     ScopePolicy,
     /// A token exchange policy.
     ExchangePolicy,
+    /// A comment, waiver or baseline entry that suppresses findings.
+    Suppression,
 }
 
 impl TargetKind {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [TargetKind; 13] = [
+    pub const ALL: [TargetKind; 14] = [
         TargetKind::Document,
         TargetKind::Client,
         TargetKind::AccessToken,
@@ -77,6 +81,7 @@ impl TargetKind {
         TargetKind::Settings,
         TargetKind::ScopePolicy,
         TargetKind::ExchangePolicy,
+        TargetKind::Suppression,
     ];
 
     /// The name in rules, reports and documentation.
@@ -95,6 +100,7 @@ impl TargetKind {
             TargetKind::Settings => "settings",
             TargetKind::ScopePolicy => "scope-policy",
             TargetKind::ExchangePolicy => "exchange-policy",
+            TargetKind::Suppression => "suppression",
         }
     }
 
@@ -114,6 +120,7 @@ impl TargetKind {
             TargetKind::Settings => Settings::FIELDS,
             TargetKind::ScopePolicy => ScopePolicy::FIELDS,
             TargetKind::ExchangePolicy => ExchangePolicy::FIELDS,
+            TargetKind::Suppression => Suppression::FIELDS,
         }
     }
 }

@@ -129,6 +129,10 @@ pub struct Finding {
     pub related: Vec<Related>,
     /// What to do.
     pub help: String,
+    /// What identifies the target across runs (a client id, a `jti`); empty when only its place does. Waivers match
+    /// it, reports do not show it.
+    #[serde(skip)]
+    pub identity: String,
     /// Stable identity across runs, 32 hexadecimal digits.
     pub fingerprint: String,
     /// Set when suppressed.

@@ -195,6 +195,9 @@ impl<'a, W: io::Write> Human<'a, W> {
             if judged.severity != finding.severity {
                 basis.push_str(&format!(" ({})", judged.severity));
             }
+            if judged.severity != judged.default_severity {
+                basis.push_str(&format!(" ({} by default; the policy changed it)", judged.default_severity));
+            }
             if judged.message != finding.message {
                 basis.push_str(&format!(" – {}", text::shown(&judged.message)));
             }
@@ -323,6 +326,7 @@ pub fn problem(view: &View<'_>, region: &Region, message: &str, options: Options
         requirements: vec![],
         related: vec![],
         help: String::new(),
+        identity: String::new(),
         fingerprint: String::new(),
         suppressed: None,
     };

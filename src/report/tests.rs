@@ -43,6 +43,7 @@ fn finding_at(source: &Source, span: std::ops::Range<usize>, rule: &str, profile
         requirements: vec!["WLCG-LIF-005".into()],
         related: Vec::new(),
         help: "The IAM operator lowers \"Access token timeout\" of the client in the dashboard.".into(),
+        identity: String::new(),
         fingerprint: "0123456789abcdef0123456789abcdef".into(),
         suppressed: None,
     }
@@ -486,6 +487,7 @@ fn hostile_checked<'a>(source: &'a Source, text: &str) -> Checked<'a> {
         requirements: vec![text.into(), text.into()],
         related: vec![related],
         help: text.into(),
+        identity: String::new(),
         fingerprint: text.into(),
         ..one
     };

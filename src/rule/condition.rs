@@ -96,6 +96,8 @@ pub(crate) struct Scope<'a, 'd> {
     pub(crate) registry: &'a Registry,
     /// Seconds since 1970.
     pub(crate) now: i64,
+    /// What the input is for; empty when nobody said.
+    pub(crate) environment: &'static str,
 }
 
 impl<'a, 'd> Scope<'a, 'd> {
@@ -106,7 +108,7 @@ impl<'a, 'd> Scope<'a, 'd> {
         registry: &'a Registry,
         now: i64,
     ) -> Self {
-        Scope { record, specs, item: None, other: None, siblings: &[], limit: None, registry, now }
+        Scope { record, specs, item: None, other: None, siblings: &[], limit: None, registry, now, environment: "" }
     }
 }
 

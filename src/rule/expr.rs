@@ -1,8 +1,9 @@
 //! CEL expressions. The only file that names the `cel` crate.
 //!
-//! Expressions see `self` (the fields, nested by their dots), `other` (under `join`), `item` (under `each`), `limit` and
-//! `now` (seconds since 1970). Numbers are signed; unlimited is larger than every limit. There is no clock, no I/O and no environment;
-//! source length and nesting of comprehensions are bounded, so every expression ends soon.
+//! Expressions see `self` (the fields, nested by their dots), `other` (under `join`), `item` (under `each`), `limit`,
+//! `now` (seconds since 1970) and `environment` (the policy's word for what the input is for, or empty text). Numbers
+//! are signed; unlimited is larger than every limit. There is no clock and no I/O; source length and nesting of
+//! comprehensions are bounded, so every expression ends soon.
 
 use super::condition::{Defect, Scope, Verdict, Violation, field_index};
 use crate::model::{Field, FieldSpec, Record, State, Value};
@@ -89,12 +90,13 @@ impl Expression {
         }
         let references = program.references();
         for name in references.variables() {
-            let known = matches!(name, "self" | "limit" | "now")
+            let known = matches!(name, "self" | "limit" | "now" | "environment")
                 || (name == "item" && self.in_each)
                 || (name == "other" && !self.other.is_empty());
             if !known && !walk.bound.iter().any(|bound| bound == name) {
                 return Err(format!(
-                    "`cel`: `{name}` is not known here; use self, item (under `each`), other (under `join`), limit and now"
+                    "`cel`: `{name}` is not known here; use self, item (under `each`), other (under `join`), limit, now and \
+                     environment"
                 ));
             }
         }
@@ -132,6 +134,7 @@ impl Expression {
             }
         }
         context.add_variable_from_value("now", scope.now);
+        context.add_variable_from_value("environment", scope.environment);
         if let Some(limit) = scope.limit {
             context.add_variable_from_value("limit", limit.value);
         }

@@ -253,7 +253,8 @@ impl<T> OneOrMany<T> {
 /// Conditions on fields, all of which must hold. The key is a field name (`item` under `each`), or `cel`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
-    /// A CEL expression over `self`, `item`, `limit` and `now` that must be true.
+    /// A CEL expression over `self`, `item`, `limit`, `now` and `environment` (the policy's, or empty) that must be
+    /// true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cel: Option<String>,
     /// Operators by field.

@@ -49,6 +49,7 @@ impl Span {
 #[derive(Debug)]
 pub struct Source {
     name: String,
+    anchor: Option<String>,
     text: Box<str>,
     lines: OnceLock<LineIndex>,
 }
@@ -67,7 +68,7 @@ pub struct DecodeError {
 impl Source {
     /// Wraps text that is already UTF-8 (stdin of an embedder, fixtures, decoded values).
     pub fn from_text(name: impl Into<String>, text: impl Into<Box<str>>) -> Self {
-        Source { name: name.into(), text: text.into(), lines: OnceLock::new() }
+        Source { name: name.into(), anchor: None, text: text.into(), lines: OnceLock::new() }
     }
 
     /// Decodes file content. UTF-8 with or without a byte order mark is accepted; UTF-16, UTF-32,
@@ -113,6 +114,17 @@ impl Source {
     /// The name shown to users: a path with `/` separators, or `<stdin>`.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Gives the source the path that identifies it across runs: relative to the policy's folder, however and from
+    /// wherever the file was named.
+    pub fn anchored(self, path: impl Into<String>) -> Self {
+        Source { anchor: Some(path.into()), ..self }
+    }
+
+    /// The path that identifies the source across runs; its name unless [`Source::anchored`] gave another.
+    pub fn anchor(&self) -> &str {
+        self.anchor.as_deref().unwrap_or(&self.name)
     }
 
     /// The whole text.

@@ -1,0 +1,352 @@
+//! Policies: `tokenvet.yaml` as typed values, checked against the rule book, and what it says for one file.
+//!
+//! Nothing here touches the file system; finding and reading the files is the command line's work.
+
+pub mod glob;
+mod raw;
+
+pub use raw::{
+    Amount, Environment, FailOn, Level, RawCover, RawOverride, RawPolicy, RawSelection, RawWaiver, RawWaivers,
+};
+
+use crate::evaluate::{Adjustments, Selection};
+use crate::model::duration::{self, BareUnit};
+use crate::parse::{Cursor, Document, ParseError, typed};
+use crate::rule::{RuleBook, condition::distance};
+use crate::source::{Source, Span};
+use globset::GlobSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+/// The name under which a policy is found.
+pub const FILE_NAME: &str = "tokenvet.yaml";
+/// Largest policy file, in bytes.
+pub const MAX_FILE: u64 = 1 << 20;
+/// Most overrides in a policy: each combination that fits some file costs a plan.
+const MAX_OVERRIDES: usize = 100;
+
+/// A policy file with the place of everything in it.
+#[derive(Debug)]
+pub struct PolicyFile {
+    /// As written.
+    pub raw: RawPolicy,
+    document: Document,
+}
+
+/// A policy whose names are all known.
+#[derive(Debug)]
+pub struct Policy {
+    ignored: GlobSet,
+    base: Layer,
+    overrides: Vec<(GlobSet, Layer)>,
+}
+
+/// Settings, of the policy as a whole or of an override.
+#[derive(Clone, Debug, Default)]
+struct Layer {
+    profiles: Vec<usize>,
+    environment: Option<Environment>,
+    only: Vec<String>,
+    severities: BTreeMap<String, Option<crate::rule::Severity>>,
+    limits: BTreeMap<String, i64>,
+}
+
+/// The members a policy and an override share.
+struct Members<'r> {
+    profiles: &'r [String],
+    environment: Option<Environment>,
+    rules: &'r RawSelection,
+    severity: &'r BTreeMap<String, Level>,
+    limits: &'r BTreeMap<String, Amount>,
+}
+
+impl PolicyFile {
+    /// Reads a policy.
+    pub fn read(source: &Arc<Source>) -> Result<Self, ParseError> {
+        let (raw, document): (RawPolicy, _) = typed::read(source)?;
+        // A list of the members' values in their order would be readable, but nobody means that.
+        if !document.root().is_map() {
+            return Err(ParseError::at(0, "a mapping is expected; see `tokenvet schema policy`"));
+        }
+        Ok(PolicyFile { raw, document })
+    }
+
+    /// Points an error at a member (`rule-files`) and, in a list, at one of its elements.
+    pub fn error(&self, member: &str, index: Option<usize>, message: String) -> ParseError {
+        let list = self.document.root().get(member);
+        let place = index.and_then(|index| list.and_then(|list| list.items().nth(index))).or(list);
+        ParseError { message, span: place.map_or(Span::default(), Cursor::span) }
+    }
+
+    /// Checks every name against the rule book and every glob.
+    pub fn compile(&self, book: &RuleBook) -> Result<Policy, ParseError> {
+        let raw = &self.raw;
+        let members = Members {
+            profiles: &raw.profiles,
+            environment: raw.environment,
+            rules: &raw.rules,
+            severity: &raw.severity,
+            limits: &raw.limits,
+        };
+        let root = self.document.root();
+        let base = Layer::new(&members, root, book)?;
+        if raw.overrides.len() > MAX_OVERRIDES {
+            return Err(self.error("overrides", None, format!("more than {MAX_OVERRIDES} overrides; merge some")));
+        }
+        let mut overrides = Vec::new();
+        let places = root.get("overrides").into_iter().flat_map(Cursor::items);
+        for (entry, place) in raw.overrides.iter().zip(places) {
+            let members = Members {
+                profiles: &entry.profiles,
+                environment: entry.environment,
+                rules: &entry.rules,
+                severity: &entry.severity,
+                limits: &entry.limits,
+            };
+            overrides.push((globs(&entry.files, place.get("files"))?, Layer::new(&members, place, book)?));
+        }
+        Ok(Policy { ignored: globs(&raw.ignore, root.get("ignore"))?, base, overrides })
+    }
+}
+
+fn globs(texts: &[String], place: Option<Cursor<'_>>) -> Result<GlobSet, ParseError> {
+    glob::paths(texts).map_err(|(index, message)| {
+        let item = place.and_then(|list| list.items().nth(index)).or(place);
+        ParseError { message, span: item.map_or(Span::default(), Cursor::span) }
+    })
+}
+
+impl Layer {
+    fn new(members: &Members<'_>, place: Cursor<'_>, book: &RuleBook) -> Result<Self, ParseError> {
+        let mut layer = Layer { environment: members.environment, ..Layer::default() };
+        let element = |names: &[&str], index: usize| place.path(names).and_then(|list| list.items().nth(index));
+        for (index, text) in members.profiles.iter().enumerate() {
+            let profile = book.resolve_profile(text);
+            layer.profiles.push(profile.map_err(|message| at(element(&["profiles"], index), message))?);
+        }
+        for (list, name) in [(&members.rules.only, "only"), (&members.rules.ignore, "ignore")] {
+            for (index, id) in list.iter().enumerate() {
+                known_rule(book, id).map_err(|message| at(element(&["rules", name], index), message))?;
+            }
+        }
+        for (id, level) in members.severity {
+            let key = place.path(&["severity", id]);
+            known_rule(book, id).map_err(|message| at_key(key, message))?;
+            layer.severities.insert(id.clone(), level.severity());
+        }
+        layer.only = members.rules.only.clone();
+        layer.severities.extend(members.rules.ignore.iter().map(|id| (id.clone(), None)));
+        for (name, amount) in members.limits {
+            let entry = place.path(&["limits", name]);
+            known_limit(book, name).map_err(|message| at_key(entry, message))?;
+            layer.limits.insert(name.clone(), bound(name, amount).map_err(|message| at(entry, message))?);
+        }
+        Ok(layer)
+    }
+}
+
+fn at(place: Option<Cursor<'_>>, message: String) -> ParseError {
+    ParseError { message, span: place.map_or(Span::default(), Cursor::span) }
+}
+
+fn at_key(place: Option<Cursor<'_>>, message: String) -> ParseError {
+    ParseError { message, span: place.and_then(Cursor::key_span).unwrap_or_default() }
+}
+
+/// Says that no rule has this id, and which one may be meant.
+pub(crate) fn known_rule(book: &RuleBook, id: &str) -> Result<(), String> {
+    match book.rule(id) {
+        Some(_) => Ok(()),
+        None => Err(format!("there is no such rule; did you mean `{}`?", crate::suppress::nearest_rule(book, id))),
+    }
+}
+
+fn known_limit(book: &RuleBook, name: &str) -> Result<(), String> {
+    let limits: BTreeSet<&str> =
+        book.profiles.iter().flat_map(|profile| profile.raw.limits.keys()).map(String::as_str).collect();
+    if limits.contains(name) {
+        return Ok(());
+    }
+    let short: String = name.chars().take(100).collect();
+    let near = limits.iter().min_by_key(|known| distance(known, &short)).copied().unwrap_or_default();
+    Err(format!("no profile has such a limit; did you mean `{near}`?"))
+}
+
+/// A bound in seconds or bits.
+fn bound(name: &str, amount: &Amount) -> Result<i64, String> {
+    let number = match amount {
+        Amount::Number(number) => *number,
+        Amount::Text(_) if name.contains("bits") => return Err("a number of bits is expected".into()),
+        Amount::Text(text) => seconds(text)
+            .ok_or("a duration is expected: a whole number with s, min, h, d or week, for example `2 d`")?,
+    };
+    if number < 0 { Err("a limit is never negative".into()) } else { Ok(number) }
+}
+
+/// `2 d`, `36 h`, `90 min`, `1h30m`, `172800`.
+fn seconds(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let short = text.strip_suffix('d').and_then(|days| days.trim().parse::<i64>().ok()?.checked_mul(86_400));
+    let hours = || text.strip_suffix('h').and_then(|hours| hours.trim().parse::<i64>().ok()?.checked_mul(3_600));
+    short.or_else(hours).or_else(|| duration::with_unit(text, BareUnit::Seconds)).or_else(|| duration::go(text))
+}
+
+impl Policy {
+    /// Is a file (by its path relative to the policy's folder) left out of walked folders?
+    pub fn ignores(&self, path: &str) -> bool {
+        self.ignored.is_match(path)
+    }
+
+    /// The overrides that hold for a file, in order.
+    pub fn overrides(&self, path: &str) -> Vec<usize> {
+        let fitting = self.overrides.iter().enumerate().filter(|(_, (files, _))| files.is_match(path));
+        fitting.map(|(index, _)| index).collect()
+    }
+
+    /// What the policy with these overrides asks for.
+    pub fn adjustments(&self, overrides: &[usize]) -> (Selection, Adjustments) {
+        let mut merged = self.base.clone();
+        for layer in overrides.iter().filter_map(|&index| self.overrides.get(index).map(|(_, layer)| layer)) {
+            let Layer { profiles, environment, only, severities, limits } = layer.clone();
+            merged.profiles = if profiles.is_empty() { merged.profiles } else { profiles };
+            merged.only = if only.is_empty() { merged.only } else { only };
+            merged.environment = environment.or(merged.environment);
+            merged.severities.extend(severities);
+            merged.limits.extend(limits);
+        }
+        let selection = match merged.profiles.is_empty() {
+            true => Selection::Auto,
+            false => Selection::Chosen(merged.profiles),
+        };
+        let environment = merged.environment.map_or("", Environment::name);
+        let Layer { severities, limits, only, .. } = merged;
+        (selection, Adjustments { severities, limits, only, environment })
+    }
+}
+
+/// A path that a policy names, relative to its folder: no way to leave it can be written. Links are the reader's to
+/// check.
+pub fn inside(text: &str) -> Result<PathBuf, String> {
+    let path = Path::new(text);
+    if text.contains("://") {
+        return Err("addresses are not fetched; copy the file below the policy's folder and name its path".into());
+    }
+    if text.contains(['*', '?', '[']) {
+        return Err("globs are not expanded here; name each file or its folder".into());
+    }
+    let windows = text.contains('\\') || text.as_bytes().get(1) == Some(&b':');
+    let plain = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if text.is_empty() || text.contains('\0') || windows || !plain {
+        return Err(
+            "the path must lie below the policy's folder: relative, without `..`, with `/` between names".into()
+        );
+    }
+    Ok(path.to_path_buf())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Policy, (String, String)> {
+        let source = Arc::new(Source::from_text("tokenvet.yaml", text));
+        let book = RuleBook::builtin().unwrap();
+        let read = PolicyFile::read(&source).and_then(|file| file.compile(&book));
+        read.map_err(|error| (error.message, source.slice(error.span).to_string()))
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_its_place() {
+        for (text, place, message, remark) in [
+            ("profile: [wlcg]\n", "profile", "unknown field", "a misspelt member"),
+            ("profiles: [wlgc]\n", "wlgc", "there is no profile", "a misspelt profile"),
+            ("profiles: [wlcg@9.9]\n", "wlcg@9.9", "has no version", "a version that does not exist"),
+            ("profiles: wlcg\n", "wlcg", "sequence", "a text for a list"),
+            ("rules: {ignore: [kid-among-claim]}\n", "kid-among-claim", "`kid-among-claims`", "a misspelt rule"),
+            ("severity: {kid-among-claim: off}\n", "kid-among-claim", "`kid-among-claims`", "the same as a key"),
+            ("severity: {kid-among-claims: fatal}\n", "fatal", "unknown variant", "a severity that does not exist"),
+            ("limits: {access_token.lifetime.mx: 1}\n", "access_token.lifetime.mx", "lifetime.max`", "a limit"),
+            ("limits: {access_token.lifetime.max: soon}\n", "soon", "a duration is expected", "no duration"),
+            ("limits: {access_token.lifetime.max: 1.5}\n", "1.5", "a whole number", "a fraction"),
+            ("limits: {access_token.lifetime.max: -1}\n", "-1", "never negative", "a negative bound"),
+            ("ignore: [a, '[']\n", "'['", "no valid glob", "a broken glob"),
+            ("overrides: [{files: [a], rules: {only: [x]}}]\n", "x", "no such rule", "inside an override"),
+            ("overrides: [{profiles: [wlcg]}]\n", "", "missing field `files`", "an override for nothing"),
+            ("environment: prod\n", "prod", "unknown variant", "an environment that does not exist"),
+            ("fail-on: all\n", "all", "unknown variant", "a severity to fail on"),
+            ("ignore: []\nignore: []\n", "ignore", "twice", "a member twice"),
+            ("- [wlcg]\n", "", "a mapping is expected", "a list"),
+        ] {
+            let (got, at) = read(text).err().unwrap_or_default();
+            assert!(got.contains(message), "{remark}: {got}");
+            assert_eq!(at, place, "{remark}: {got}");
+        }
+    }
+
+    #[test]
+    fn later_overrides_win() {
+        let policy = read(
+            "limits: {access_token.lifetime.max: 2 d}\nseverity: {kid-among-claims: off}\nenvironment: test\n\
+             overrides:\n- {files: ['a/**'], severity: {kid-among-claims: note}, limits: {access_token.lifetime.max: 1 h}}\n\
+             - {files: ['*.json'], environment: production, rules: {ignore: [kid-among-claims]}}\n",
+        )
+        .unwrap();
+        let max = "access_token.lifetime.max";
+        let of = |path: &str| policy.adjustments(&policy.overrides(path)).1;
+        for (path, limit, severity, environment) in [
+            ("x.yaml", 172_800, None, "test"),
+            ("a/x.yaml", 3_600, Some(crate::rule::Severity::Note), "test"),
+            ("a/x.json", 3_600, None, "production"),
+        ] {
+            let got = of(path);
+            assert_eq!(got.limits[max], limit, "{path}");
+            assert_eq!(got.severities["kid-among-claims"], severity, "{path}");
+            assert_eq!(got.environment, environment, "{path}");
+        }
+    }
+
+    #[test]
+    fn durations_are_written_with_their_unit() {
+        for (text, expected) in [
+            ("2 d", Some(172_800)),
+            ("2d", Some(172_800)),
+            ("36 h", Some(129_600)),
+            ("90 min", Some(5_400)),
+            ("3 days", Some(259_200)),
+            ("1h30m", Some(5_400)),
+            ("60", Some(60)),
+            ("1 month", None),
+            ("d", None),
+            ("99999999999999999999 d", None),
+        ] {
+            assert_eq!(seconds(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_path_leads_out_of_the_folder() {
+        for text in [
+            "",
+            "/etc/passwd",
+            "../x.yaml",
+            "a/../../x.yaml",
+            "a/..",
+            "..",
+            "file:///etc/passwd",
+            "https://example.org/x",
+            "C:\\x.yaml",
+            "C:x.yaml",
+            "a\\..\\x",
+            "\\\\host\\x",
+            "a\0b",
+            "rules/*.yaml",
+            "~/../x",
+        ] {
+            assert!(inside(text).is_err(), "{text:?}");
+        }
+        for text in ["x.yaml", "./x.yaml", "a/b.yaml", "a..b/c.yaml", "…/x"] {
+            assert!(inside(text).is_ok(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,510 @@
+//! Policy and suppressions as a user meets them: the built program in a folder of its own.
+
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const NOW: &str = "2026-01-01T00:00:00Z";
+
+/// An access token of 11 days whose kid stands among the claims.
+const TOKEN: &str = r#"header: { alg: RS256 }
+payload:
+  wlcg.ver: "1.0"
+  sub: 6d3fb4a7-52cb-4f47-8f4e-1c1f2f0d9b11
+  kid: rsa1
+  iss: https://iam.example.org/
+  aud: https://se.example.org
+  nbf: 1763783940
+  iat: 1763784000
+  exp: 1764784000
+  scope: storage.read:/
+  jti: 0b1c8a4e-9d57-4a2b-9a39-6f1c3f7e2d10
+  client_id: 85e6f7a5-580b-4a1c-a6d2-39055143063d
+"#;
+
+/// The same with its kid in the header: the lifetime is all that is wrong.
+fn long_lived() -> String {
+    TOKEN.replace("alg: RS256", "alg: RS256, kid: rsa1").replace("  kid: rsa1\n", "")
+}
+
+/// A folder that no policy above it reaches.
+struct Project(TempDir);
+
+impl Project {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let project = Project(TempDir::new().unwrap());
+        fs::create_dir(project.path(".git")).unwrap();
+        files.iter().for_each(|(name, text)| project.write(name, text));
+        project
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn run_in(&self, folder: &Path, args: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tokenvet"));
+        command.current_dir(folder).args(["check", "--now", NOW]).args(args).output().unwrap()
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.run_in(self.0.path(), args)
+    }
+
+    /// Exit code and json report.
+    fn json(&self, args: &[&str]) -> (i32, Value) {
+        let output = self.run(&[args, &["-f", "json"]].concat());
+        let report = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("no report: {}", String::from_utf8_lossy(&output.stderr)));
+        (output.status.code().unwrap(), report)
+    }
+
+    /// The error of a run that must not begin.
+    fn refused(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(output.stdout.is_empty());
+        text
+    }
+}
+
+/// `rule severity path` of the findings that count, sorted.
+fn live(report: &Value) -> Vec<String> {
+    listed(report, |finding| finding["suppressed"].is_null())
+}
+
+/// `rule severity path` of suppressed findings.
+fn suppressed(report: &Value) -> Vec<String> {
+    listed(report, |finding| !finding["suppressed"].is_null())
+}
+
+fn listed(report: &Value, wanted: impl Fn(&Value) -> bool) -> Vec<String> {
+    let findings = report["findings"].as_array().unwrap().iter().filter(|finding| wanted(finding));
+    let text = |finding: &Value, member: &str| finding[member].as_str().unwrap().to_string();
+    let mut list: Vec<String> =
+        findings.map(|f| format!("{} {} {}", text(f, "rule"), text(f, "severity"), text(f, "path"))).collect();
+    list.sort();
+    list
+}
+
+fn of_rule<'r>(report: &'r Value, rule: &str) -> &'r Value {
+    let findings = report["findings"].as_array().unwrap();
+    findings.iter().find(|finding| finding["rule"] == rule).unwrap_or_else(|| panic!("no {rule}: {findings:?}"))
+}
+
+const KID: &str = "kid-among-claims";
+const LIFE: &str = "token-outlives-maximum";
+
+#[test]
+fn without_policy_both_rules_find_something() {
+    let project = Project::new(&[("t.yaml", TOKEN)]);
+    let (code, report) = project.json(&["t.yaml"]);
+    assert_eq!(code, 1);
+    assert!(report["policy_digest"].is_null());
+    assert_eq!(of_rule(&report, LIFE)["severity"], "error");
+    assert_eq!(suppressed(&report), [""; 0]);
+    of_rule(&report, KID);
+}
+
+#[test]
+fn a_policy_is_found_upward_within_the_repository() {
+    let project = Project::new(&[("tokenvet.yaml", "rules: {only: [kid-among-claims]}\n"), ("a/b/t.yaml", TOKEN)]);
+    let only = |args: &[&str], folder: &str| {
+        let output = project.run_in(&project.path(folder), &[args, &["-f", "json"]].concat());
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let rules = report["findings"].as_array().unwrap().iter().map(|f| f["rule"].as_str().unwrap().to_string());
+        rules.collect::<Vec<_>>() == [KID]
+    };
+    assert!(only(&["a/b/t.yaml"], "."), "from above");
+    assert!(only(&["t.yaml"], "a/b"), "from inside");
+    assert!(only(&["a"], "."), "a folder");
+    assert!(!only(&["a", "--no-config"], "."), "switched off");
+    project.write("other.yaml", "rules: {only: [token-outlives-maximum]}\n");
+    assert!(!only(&["a", "--config", "other.yaml"], "."), "another file");
+    fs::create_dir(project.path("a/.git")).unwrap();
+    assert!(!only(&["t.yaml"], "a/b"), "not beyond the repository");
+}
+
+#[test]
+fn fingerprints_do_not_depend_on_the_working_folder() {
+    // Without names only its place tells a token from others.
+    let named = |line: &&str| ["jti:", "sub:"].iter().any(|name| line.contains(name));
+    let unnamed: String = TOKEN.lines().filter(|line| !named(line)).map(|line| format!("{line}\n")).collect();
+    let project = Project::new(&[("tokenvet.yaml", "{}\n"), ("a/t.yaml", &unnamed), ("b/t.yaml", &unnamed)]);
+    let fingerprint = |folder: &str, path: &str| {
+        let output = project.run_in(&project.path(folder), &[path, "--only", LIFE, "-f", "json"]);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        of_rule(&report, LIFE)["fingerprint"].as_str().unwrap().to_string()
+    };
+    let here = fingerprint(".", "a/t.yaml");
+    assert_ne!(here, fingerprint(".", "b/t.yaml"), "the place counts");
+    for (folder, path) in [("a", "t.yaml"), ("a", "../a/t.yaml"), (".", "./a"), ("b", "../a/t.yaml")] {
+        assert_eq!(fingerprint(folder, path), here, "{folder} {path}");
+    }
+}
+
+#[test]
+fn overrides_hold_for_their_files() {
+    let policy = "overrides:\n- {files: [old/**], severity: {token-outlives-maximum: warning}}\n\
+                  - {files: ['*.test.yaml'], rules: {ignore: [token-outlives-maximum]}}\n";
+    let project = Project::new(&[
+        ("tokenvet.yaml", policy),
+        ("new/t.yaml", TOKEN),
+        ("old/t.yaml", TOKEN),
+        ("old/x.test.yaml", TOKEN),
+    ]);
+    let (code, report) = project.json(&["."]);
+    assert_eq!(code, 1);
+    let lives: Vec<String> = live(&report).into_iter().filter(|line| line.starts_with(LIFE)).collect();
+    assert_eq!(lives, [format!("{LIFE} error new/t.yaml"), format!("{LIFE} warning old/t.yaml")]);
+    let changed =
+        report["findings"].as_array().unwrap().iter().find(|f| f["severity"] == "warning" && f["rule"] == LIFE);
+    assert_eq!(changed.unwrap()["default_severity"], "error", "the change shows");
+}
+
+#[test]
+fn a_changed_severity_is_said_to_people_too() {
+    let project =
+        Project::new(&[("tokenvet.yaml", "severity: {token-outlives-maximum: note}\n"), ("t.yaml", &long_lived())]);
+    let output = project.run(&["t.yaml"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text.contains("error by default"), "{text}");
+}
+
+#[test]
+fn limits_and_failing_follow_the_policy_and_the_command_line_wins() {
+    let project = Project::new(&[("t.yaml", TOKEN)]);
+    let policy = |text: &str| project.write("tokenvet.yaml", text);
+    let has = |args: &[&str]| live(&project.json(args).1).iter().any(|line| line.starts_with(LIFE));
+    policy("limits: {access_token.lifetime.max: 12 d}\n");
+    assert!(!has(&["t.yaml"]), "a longer limit");
+    policy("limits: {access_token.lifetime.max: 2 d}\n");
+    let (code, report) = project.json(&["t.yaml"]);
+    assert_eq!(code, 1);
+    assert!(of_rule(&report, LIFE)["message"].as_str().unwrap().contains("2 d"));
+    policy("rules: {ignore: [token-outlives-maximum]}\nfail-on: note\n");
+    assert!(!has(&["t.yaml"]));
+    assert!(has(&["t.yaml", "--only", LIFE]), "asked for by name");
+    assert_eq!(project.json(&["t.yaml"]).0, 1, "the policy's fail-on");
+    assert_eq!(project.json(&["t.yaml", "--fail-on", "never"]).0, 0, "the command line's");
+    policy("profiles: [rfc9068]\n");
+    let (_, report) = project.json(&["t.yaml"]);
+    let why = |id: &str, report: &Value| {
+        let profiles = report["profiles"].as_array().unwrap().iter().find(|profile| profile["id"] == id).cloned();
+        profiles.map(|profile| profile["why"].as_str().unwrap().to_string())
+    };
+    assert_eq!(why("rfc9068@1", &report).as_deref(), Some("tokenvet.yaml"));
+    let (_, report) = project.json(&["t.yaml", "--profile", "wlcg@1.3"]);
+    assert_eq!((why("wlcg@1.3", &report).as_deref(), why("rfc9068@1", &report)), (Some("--profile"), None));
+}
+
+#[test]
+fn ignored_paths_are_left_out_of_folders_but_named_files_are_meant() {
+    let project = Project::new(&[
+        ("tokenvet.yaml", "ignore: [vendor, '*.bak.yaml']\n"),
+        ("vendor/a/t.yaml", TOKEN),
+        ("t.bak.yaml", TOKEN),
+        ("t.yaml", TOKEN),
+    ]);
+    let paths = |report: &Value| {
+        let documents = report["documents"].as_array().unwrap().iter();
+        documents.map(|document| document["path"].as_str().unwrap().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(paths(&project.json(&["."]).1), ["t.yaml"]);
+    assert_eq!(paths(&project.json(&["t.bak.yaml"]).1), ["t.bak.yaml"]);
+}
+
+#[test]
+fn comments_suppress_with_a_reason() {
+    let exp = "  exp: 1764784000";
+    let token = long_lived();
+    let with = |comment: &str| token.replace(exp, &format!("{exp} {comment}"));
+    for (text, hidden, expected, remark) in [
+        (with("# tokenvet: allow token-outlives-maximum -- agreed"), true, None, "behind the value"),
+        (
+            token.replace(exp, &format!("  # tokenvet: allow token-outlives-maximum -- agreed\n{exp}")),
+            true,
+            None,
+            "above",
+        ),
+        (with("# tokenvet: allow token-outlives-maximum"), false, Some("suppression-without-reason"), "no reason"),
+        (with("# tokenvet: allow token-outlives-max -- x"), false, Some("suppression-of-unknown-rule"), "unknown"),
+        (with("# tokenvet: allow kid-among-claims -- x"), false, Some("suppression-unused"), "nothing there"),
+    ] {
+        let project = Project::new(&[("t.yaml", &text)]);
+        let (code, report) = project.json(&["t.yaml"]);
+        assert_eq!(suppressed(&report).len(), usize::from(hidden), "{remark}");
+        assert_eq!(code, i32::from(!hidden), "{remark}");
+        let own: Vec<&str> =
+            report["findings"].as_array().unwrap().iter().map(|f| f["rule"].as_str().unwrap()).collect();
+        let own: Vec<&str> = own.into_iter().filter(|rule| rule.starts_with("suppression")).collect();
+        assert_eq!(own, expected.into_iter().collect::<Vec<_>>(), "{remark}");
+        if let Some(rule) = expected {
+            let finding = of_rule(&report, rule);
+            let start = finding["region"]["byte_offset"].as_u64().unwrap() as usize;
+            let end = start + finding["region"]["byte_length"].as_u64().unwrap() as usize;
+            let named = text.split("allow ").nth(1).unwrap().split_whitespace().next().unwrap();
+            assert_eq!(&text[start..end], named, "{remark}: it points into the comment");
+        }
+    }
+}
+
+#[test]
+fn a_rule_that_did_not_run_leaves_its_suppression_alone() {
+    let text = TOKEN.replace("  exp", "  # tokenvet: allow token-outlives-maximum -- agreed\n  exp");
+    let project = Project::new(&[("t.yaml", &text)]);
+    for args in [["t.yaml", "--ignore", LIFE], ["t.yaml", "--profile", "rfc9068"]] {
+        let found = live(&project.json(&args).1);
+        assert!(!found.iter().any(|line| line.starts_with("suppression")), "{args:?}: {found:?}");
+    }
+}
+
+#[test]
+fn suppressed_findings_stay_in_the_reports() {
+    let text = TOKEN.replace("  exp", "  # tokenvet: allow token-outlives-maximum -- agreed\n  exp");
+    let project = Project::new(&[("t.yaml", &text)]);
+    let (_, report) = project.json(&["t.yaml", "-o", "sarif=out.sarif"]);
+    assert_eq!(report["summary"]["suppressed"], 1);
+    let kept = of_rule(&report, LIFE)["suppressed"].clone();
+    assert_eq!((kept["kind"].as_str(), kept["reason"].as_str()), (Some("inline"), Some("agreed")));
+    let sarif: Value = serde_json::from_slice(&fs::read(project.path("out.sarif")).unwrap()).unwrap();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    let result = results.iter().find(|result| result["ruleId"] == LIFE).unwrap();
+    assert_eq!(result["suppressions"][0]["kind"], "inSource");
+    assert_eq!(result["suppressions"][0]["justification"], "agreed");
+}
+
+fn waiver(rule: &str, covers: &str, expires: &str) -> String {
+    format!("- rule: {rule}\n  match: {covers}\n  reason: agreed\n  owner: ops\n  expires: {expires}\n")
+}
+
+#[test]
+fn waivers_hold_until_the_end_of_their_day() {
+    for (covers, expires, hidden, expected, remark) in [
+        ("{path: t.yaml}", "2027-01-31", true, "", "by path"),
+        ("{path: '**', target: '6d3fb*'}", "2027-01-31", true, "", "by name"),
+        ("{pointer: /payload/*}", "2027-01-31", true, "", "by pointer"),
+        ("{target: 0b1c8a4e*}", "2027-01-31", true, "", "by identity"),
+        ("{path: t.yaml}", "2026-01-01", true, "waiver-expiring note", "its last day"),
+        ("{path: t.yaml}", "2025-12-31", false, "waiver-expired warning", "the day after"),
+        ("{path: x.yaml}", "2027-01-31", false, "waiver-unused warning", "another path"),
+        ("{path: t.yaml, target: other}", "2027-01-31", false, "waiver-unused warning", "another target"),
+        ("{pointer: /payload}", "2027-01-31", false, "waiver-unused warning", "another pointer"),
+    ] {
+        let file = waiver(LIFE, covers, expires);
+        let files = [("tokenvet.yaml", "waivers: [w.yaml]\n"), ("w.yaml", &file), ("t.yaml", &long_lived())];
+        let project = Project::new(&files);
+        let (code, report) = project.json(&["."]);
+        assert_eq!(code, i32::from(!hidden), "{remark}");
+        assert_eq!(suppressed(&report).len(), usize::from(hidden), "{remark}");
+        let own: Vec<String> = live(&report).into_iter().filter(|line| line.starts_with("waiver")).collect();
+        let wanted: Vec<String> = (!expected.is_empty()).then(|| format!("{expected} w.yaml")).into_iter().collect();
+        assert_eq!(own, wanted, "{remark}");
+        if hidden {
+            let kept = of_rule(&report, LIFE)["suppressed"].clone();
+            assert_eq!((kept["owner"].as_str(), kept["expires"].as_str()), (Some("ops"), Some(expires)), "{remark}");
+        }
+    }
+}
+
+#[test]
+fn a_waiver_of_what_was_not_checked_is_not_called_unused() {
+    let file = waiver(LIFE, "{path: other/**}", "2027-01-31");
+    let project = Project::new(&[("tokenvet.yaml", "waivers: [w.yaml]\n"), ("w.yaml", &file), ("t.yaml", TOKEN)]);
+    assert!(!live(&project.json(&["t.yaml"]).1).iter().any(|line| line.starts_with("waiver")));
+    assert!(live(&project.json(&["."]).1).contains(&"waiver-unused warning w.yaml".to_string()));
+}
+
+#[test]
+fn a_waiver_that_says_too_little_is_refused() {
+    let good = waiver(LIFE, "{path: t.yaml}", "2027-01-31");
+    let project = Project::new(&[("t.yaml", TOKEN)]);
+    for (bad, says, remark) in [
+        (good.replace("  expires: 2027-01-31\n", ""), "expires", "no last day"),
+        (good.replace("2027-01-31", "2027-02-30"), "YYYY-MM-DD", "no such day"),
+        (good.replace("2027-01-31", "''"), "YYYY-MM-DD", "an empty day"),
+        (good.replace("agreed", "' '"), "empty", "no reason"),
+        (good.replace("  owner: ops\n", ""), "owner", "no owner"),
+        (good.replace("{path: t.yaml}", "{}"), "say what is covered", "covers nothing"),
+        (good.replace(LIFE, "token-outlives-maximun"), "did you mean `token-outlives-maximum`", "unknown rule"),
+        (good.replace("path:", "file:"), "unknown field", "unknown member"),
+        (good.replace("t.yaml", "'['"), "no valid glob", "a broken glob"),
+    ] {
+        project.write("w.yaml", &bad);
+        let text = project.refused(&["t.yaml", "--waivers", "w.yaml"]);
+        assert!(text.contains(says) && text.contains("w.yaml"), "{remark}: {text}");
+    }
+}
+
+#[test]
+fn a_baseline_hides_what_was_there_and_tells_what_is_gone() {
+    let project = Project::new(&[("t.yaml", TOKEN)]);
+    let written = project.run(&["t.yaml", "--write-baseline", "b.json"]);
+    assert_eq!(written.status.code(), Some(0), "accepted findings do not fail");
+    let first = fs::read_to_string(project.path("b.json")).unwrap();
+    assert!(first.contains(LIFE) && !first.contains("1764784000"));
+    project.run(&["t.yaml", "--write-baseline", "c.json"]);
+    assert_eq!(fs::read_to_string(project.path("c.json")).unwrap(), first, "stable bytes");
+
+    let (code, report) = project.json(&["t.yaml", "--baseline", "b.json"]);
+    assert_eq!((code, live(&report).len()), (0, 0));
+    assert_eq!(of_rule(&report, LIFE)["suppressed"]["kind"], "baseline");
+
+    project.write("t.yaml", &format!("# moved\n\n{}", TOKEN.replace("exp: 1764784000", "exp: 1763785000")));
+    let (code, report) = project.json(&["t.yaml", "--baseline", "b.json"]);
+    assert_eq!(code, 0);
+    assert_eq!(live(&report), ["baseline-stale note b.json"], "repaired");
+    project.write("u.yaml", &TOKEN.replace("0b1c8a4e", "1b1c8a4e"));
+    let (code, report) = project.json(&["u.yaml", "--baseline", "b.json"]);
+    assert_eq!(code, 1, "another token");
+    assert!(!live(&report).iter().any(|line| line.starts_with("baseline")), "t.yaml was not judged");
+}
+
+#[test]
+fn writing_a_baseline_keeps_what_was_not_judged_and_loses_nothing() {
+    let other = TOKEN.replace("0b1c8a4e", "1b1c8a4e");
+    let project = Project::new(&[("t.yaml", TOKEN), ("u.yaml", &other), ("tokenvet.yaml", "baseline: b.json\n")]);
+    project.run(&[".", "--write-baseline", "b.json"]);
+    let both = fs::read_to_string(project.path("b.json")).unwrap();
+    assert!(both.contains("\"t.yaml\"") && both.contains("\"u.yaml\""), "{both}");
+    project.run(&["t.yaml", "--write-baseline", "b.json"]);
+    assert_eq!(fs::read_to_string(project.path("b.json")).unwrap(), both);
+    project.write("bad.json", "{\"client_id\": ");
+    assert_eq!(project.run(&["bad.json", "--write-baseline", "b.json"]).status.code(), Some(2));
+    assert_eq!(fs::read_to_string(project.path("b.json")).unwrap(), both, "the old file is whole");
+    assert_eq!(project.run(&["t.yaml", "--write-baseline", "no/such/b.json"]).status.code(), Some(2));
+    assert!(
+        !fs::read_dir(project.0.path()).unwrap().any(|e| e
+            .unwrap()
+            .file_name()
+            .to_string_lossy()
+            .starts_with(".tokenvet-"))
+    );
+}
+
+#[test]
+fn a_policy_names_nothing_outside_its_folder() {
+    let project = Project::new(&[("p/t.yaml", TOKEN), ("outside/w.yaml", "[]\n"), ("p/in/w.yaml", "[]\n")]);
+    std::os::unix::fs::symlink(project.path("outside"), project.path("p/out")).unwrap();
+    std::os::unix::fs::symlink(project.path("outside/w.yaml"), project.path("p/w.yaml")).unwrap();
+    std::os::unix::fs::symlink(project.path("p/in/w.yaml"), project.path("p/ok.yaml")).unwrap();
+    let absolute = project.path("outside/w.yaml").display().to_string();
+    for name in [
+        "../outside/w.yaml",
+        "in/../../outside/w.yaml",
+        "in/../in/w.yaml",
+        absolute.as_str(),
+        "/etc/passwd",
+        "file:///etc/passwd",
+        "https://example.org/w.yaml",
+        "out/w.yaml",
+        "w.yaml",
+        "..",
+        "in/*.yaml",
+        "missing.yaml",
+        "''",
+    ] {
+        for member in ["rule-files: [X]", "waivers: [X]", "baseline: X"] {
+            project.write("p/tokenvet.yaml", &format!("{}\n", member.replace('X', name)));
+            let text = project.refused(&["p/t.yaml"]);
+            assert!(text.contains("tokenvet.yaml:1:"), "{member} {name}: {text}");
+            assert!(!text.contains("root:"), "{member} {name}: {text}");
+        }
+    }
+    for name in ["in/w.yaml", "./in/w.yaml", "ok.yaml"] {
+        project.write("p/tokenvet.yaml", &format!("waivers: [{name}]\n"));
+        assert_eq!(project.run(&["p/t.yaml"]).status.code(), Some(1), "{name}");
+    }
+}
+
+#[test]
+fn hostile_policies_end_soon_at_a_place() {
+    let bomb: String = (1..9).fold("a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_string(), |text, n| {
+        let line = vec![format!("*a{}", n - 1); 9].join(", ");
+        text + &format!("a{n}: &a{n} [{line}]\n")
+    });
+    let deep = format!("ignore: {}{}\n", "[".repeat(100_000), "]".repeat(100_000));
+    let large = format!("ignore: [{}]\n", "a,".repeat(600_000));
+    let many = format!("overrides: [{}]\n", "{files: [a]},".repeat(101));
+    let globs = format!("ignore: ['{}']\n", "{a,b}*".repeat(160));
+    let project = Project::new(&[("t.yaml", TOKEN)]);
+    for (text, remark) in [
+        (bomb.as_str(), "aliases"),
+        (&deep, "nesting"),
+        (&large, "size"),
+        (&many, "overrides"),
+        ("", "nothing"),
+        ("a: b: c\n", "no YAML"),
+        ("--- {}\n--- {}\n", "two documents"),
+        ("ignore: ['{a,{b,{c']\n", "a broken glob"),
+    ] {
+        project.write("tokenvet.yaml", text);
+        let start = Instant::now();
+        let error = project.refused(&["t.yaml"]);
+        assert!(start.elapsed() < Duration::from_secs(5), "{remark}");
+        assert!(error.contains("tokenvet.yaml") && error.len() < 10_000, "{remark}: {error}");
+    }
+    project.write("tokenvet.yaml", &globs);
+    let start = Instant::now();
+    project.run(&["."]);
+    assert!(start.elapsed() < Duration::from_secs(5), "a glob of many alternatives");
+}
+
+#[test]
+fn own_rules_come_with_the_policy_and_count_in_the_digest() {
+    let rule = "id: token-of-iam\ntitle: T\ntarget: access-token\nseverity: note\ncheck: {iss: {pattern: '^x'}}\n\
+                message: m\nhelp: h\nrationale: r\nexamples: []\n";
+    let project = Project::new(&[("rules/token-of-iam.yaml", rule), ("t.yaml", TOKEN)]);
+    project.write("tokenvet.yaml", "rule-files: [rules]\nseverity: {token-of-iam: error}\n");
+    let (_, report) = project.json(&["t.yaml"]);
+    assert_eq!(of_rule(&report, "token-of-iam")["severity"], "error");
+    let digest = report["policy_digest"].as_str().unwrap().to_string();
+    assert_eq!(digest.len(), 64);
+    assert_eq!(project.run(&["t.yaml", "--policy-digest", &digest]).status.code(), Some(1));
+    project.write("rules/token-of-iam.yaml", &rule.replace("'^x'", "'^y'"));
+    let (_, changed) = project.json(&["t.yaml"]);
+    assert_ne!(changed["policy_digest"], digest.as_str());
+    assert!(project.refused(&["t.yaml", "--policy-digest", &digest]).contains("another"));
+}
+
+#[test]
+fn expressions_know_the_environment() {
+    let rule = "id: in-production\ntitle: T\ntarget: access-token\nseverity: note\n\
+                check: {cel: \"environment != 'production' || self.iss == ''\"}\nat: [iss]\n\
+                message: m\nhelp: h\nrationale: r\nexamples: []\n";
+    let project = Project::new(&[("in-production.yaml", rule), ("t.yaml", TOKEN)]);
+    for (policy, found) in [("environment: production\n", true), ("environment: test\n", false), ("{}\n", false)] {
+        project.write("tokenvet.yaml", policy);
+        let (_, report) = project.json(&["t.yaml", "--rules", "in-production.yaml", "--only", "in-production"]);
+        assert_eq!(live(&report).len(), usize::from(found), "{policy}");
+    }
+}
+
+#[test]
+fn secrets_near_a_comment_stay_hidden() {
+    let text =
+        "client_id: a\nclient_secret: canary-8f2c91d7e6b5 # tokenvet: allow no-such-rule -- x\nregistration: y\n";
+    let project = Project::new(&[("t.yaml", text), ("c.env", "")]);
+    let env = "IAM_ISSUER=https://iam.example.org/\nIAM_JAVA_OPTS=-Xmx1g\n# tokenvet: allow no-such-rule -- x\n\
+               IAM_DB_PASSWORD=canary-8f2c91d7e6b5\n";
+    project.write("c.env", env);
+    for name in ["t.yaml", "c.env"] {
+        for format in ["human", "json", "sarif", "github", "markdown"] {
+            let output = project.run(&[name, "-f", format, "--unrecognised", "skip"]);
+            let all = [output.stdout, output.stderr].concat();
+            assert!(!String::from_utf8_lossy(&all).contains("canary-8f2c91d7e6b5"), "{name} {format}");
+        }
+    }
+    assert!(live(&project.json(&["c.env"]).1).iter().any(|line| line.starts_with("suppression-of-unknown-rule")));
+}
