@@ -40,6 +40,7 @@ const PARTIES: &[(&str, &str)] = &[
     ("operator", "operator"),
     ("administrator", "administrator"),
     ("owner of the file", "owner of the file"),
+    ("owner of the waiver", "owner of the waiver"),
 ];
 
 impl RuleInfo {
