@@ -83,59 +83,92 @@ pub fn run(book: &Arc<RuleBook>, rule: &Rule) -> Vec<Failure> {
 
 fn run_one(book: &Arc<RuleBook>, rule: &Rule, example: &RawExample) -> Result<Option<String>, String> {
     let (expected, value) = expectation(example)?;
-    let application = match &example.profile {
-        // The newest profile that holds the rule.
-        None => rule.applications.last().ok_or("no profile holds this rule")?,
-        Some(text) => {
-            let profile = book.resolve_profile(text)?;
-            let found = rule.applications.iter().find(|application| application.profile == profile);
-            match (found, expected) {
-                (Some(application), _) => application,
-                // A rule that the profile does not hold says nothing there: that is what `skip` means.
-                (None, Expected::Skip) => return Ok(None),
-                (None, _) => return Err(format!("profile {text} does not hold this rule")),
+    match Trial::new(book, rule, example)? {
+        None => Ok(None),
+        Some(trial) => Ok(compare(&trial, &trial.judge(value)?, expected, example)),
+    }
+}
+
+/// An example's surroundings: the profile it is judged by and the documents beside it.
+pub struct Trial<'e> {
+    plan: Plan,
+    profile: usize,
+    example: &'e RawExample,
+}
+
+impl<'e> Trial<'e> {
+    /// Prepares an example; `None` when its profile does not hold the rule, which is what `skip` means then.
+    pub fn new(book: &Arc<RuleBook>, rule: &Rule, example: &'e RawExample) -> Result<Option<Self>, String> {
+        let (expected, _) = expectation(example)?;
+        let application = match &example.profile {
+            // The newest profile that holds the rule.
+            None => rule.applications.last().ok_or("no profile holds this rule")?,
+            Some(text) => {
+                let profile = book.resolve_profile(text)?;
+                let found = rule.applications.iter().find(|application| application.profile == profile);
+                match (found, expected) {
+                    (Some(application), _) => application,
+                    (None, Expected::Skip) => return Ok(None),
+                    (None, _) => return Err(format!("profile {text} does not hold this rule")),
+                }
             }
+        };
+        let adjustments = Adjustments { only: vec![rule.id.clone()], ..Adjustments::default() };
+        let profile = application.profile;
+        let plan = Plan::new(Arc::clone(book), Selection::Chosen(vec![profile]), &adjustments);
+        Ok(Some(Trial { plan, profile, example }))
+    }
+
+    /// What the rule says of a document in the example's place.
+    pub fn outcome(&self, document: &Value) -> Result<Expected, String> {
+        self.judge(document).map(|outcome| self.verdict(&outcome))
+    }
+
+    fn judge(&self, document: &Value) -> Result<Outcome, String> {
+        let source = |name: String, document: &Value| Arc::new(Source::from_text(name, document_text(document)));
+        let mut outcome = check(&self.plan, &source("example".into(), document), NOW);
+        let mut facts = std::mem::take(&mut outcome.facts);
+        for (index, beside) in self.example.beside.iter().enumerate() {
+            let other = check(&self.plan, &source(format!("beside {index}"), &beside.document), NOW);
+            if !other.documents.iter().any(|document| document.kind == beside.kind) {
+                return Err(format!("the document beside it ({index}) is not recognised as {}", beside.kind));
+            }
+            facts.extend(other.facts);
         }
-    };
-    let adjustments = Adjustments { only: vec![rule.id.clone()], ..Adjustments::default() };
-    let plan = Plan::new(Arc::clone(book), Selection::Chosen(vec![application.profile]), &adjustments);
-    let mut outcome = check(&plan, &Arc::new(Source::from_text("example", document_text(value))), NOW);
-    let mut facts = std::mem::take(&mut outcome.facts);
-    for (index, beside) in example.beside.iter().enumerate() {
-        let source = Source::from_text(format!("beside {index}"), document_text(&beside.document));
-        let other = check(&plan, &Arc::new(source), NOW);
-        if !other.documents.iter().any(|document| document.kind == beside.kind) {
-            return Err(format!("the document beside it ({index}) is not recognised as {}", beside.kind));
+        let fleet = check_fleet(&self.plan, facts, NOW);
+        outcome.passed += fleet.passed;
+        outcome.findings.extend(fleet.findings.into_iter().filter(|finding| finding.path == "example"));
+        outcome.not_judged.extend(fleet.not_judged.into_iter().filter(|gap| gap.path == "example"));
+        if let Some(defect) = outcome.defects.first() {
+            return Err(defect.clone());
         }
-        facts.extend(other.facts);
+        if let Some(error) = outcome.errors.first() {
+            return Err(format!("the document has an error: {}", error.message));
+        }
+        let kinds: Vec<&str> = outcome.documents.iter().map(|document| document.kind.as_str()).collect();
+        if !kinds.contains(&self.example.kind.as_str()) {
+            let found = if kinds.is_empty() { "nothing known".to_string() } else { kinds.join(", ") };
+            return Err(format!("the document is recognised as {found}, not as {}", self.example.kind));
+        }
+        let profile = &self.plan.book.profiles[self.profile].id;
+        outcome.findings.retain(|finding| finding.profile == *profile);
+        Ok(outcome)
     }
-    let fleet = check_fleet(&plan, facts, NOW);
-    outcome.passed += fleet.passed;
-    outcome.findings.extend(fleet.findings.into_iter().filter(|finding| finding.path == "example"));
-    outcome.not_judged.extend(fleet.not_judged.into_iter().filter(|gap| gap.path == "example"));
-    if let Some(defect) = outcome.defects.first() {
-        return Err(defect.clone());
+
+    fn verdict(&self, outcome: &Outcome) -> Expected {
+        match (outcome.findings.is_empty(), outcome.not_judged.first(), outcome.passed) {
+            (false, ..) => Expected::Fail,
+            (true, Some(_), _) => Expected::Unknown,
+            (true, None, 1..) => Expected::Pass,
+            (true, None, 0) => Expected::Skip,
+        }
     }
-    if let Some(error) = outcome.errors.first() {
-        return Err(format!("the document has an error: {}", error.message));
-    }
-    let kinds: Vec<&str> = outcome.documents.iter().map(|document| document.kind.as_str()).collect();
-    if !kinds.contains(&example.kind.as_str()) {
-        let found = if kinds.is_empty() { "nothing known".to_string() } else { kinds.join(", ") };
-        return Err(format!("the document is recognised as {found}, not as {}", example.kind));
-    }
-    Ok(compare(&outcome, &book.profiles[application.profile].id, expected, example))
 }
 
 /// Expected against got; `None` when they agree.
-fn compare(outcome: &Outcome, profile: &str, expected: Expected, example: &RawExample) -> Option<String> {
-    let failed: Vec<_> = outcome.findings.iter().filter(|finding| finding.profile == profile).collect();
-    let got = match (failed.is_empty(), outcome.not_judged.first(), outcome.passed) {
-        (false, ..) => Expected::Fail,
-        (true, Some(_), _) => Expected::Unknown,
-        (true, None, 1..) => Expected::Pass,
-        (true, None, 0) => Expected::Skip,
-    };
+fn compare(trial: &Trial<'_>, outcome: &Outcome, expected: Expected, example: &RawExample) -> Option<String> {
+    let failed = &outcome.findings;
+    let got = trial.verdict(outcome);
     let mut diff = String::new();
     if got != expected {
         let _ = writeln!(diff, "- expected: {}\n+ got:      {}", expected.name(), got.name());
