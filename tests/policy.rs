@@ -1,5 +1,7 @@
 //! Policy and suppressions as a user meets them: the built program in a folder of its own.
 
+#![allow(clippy::unwrap_used)] // a helper that fails is a failed test
+
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
