@@ -9,6 +9,7 @@ use super::{Adapter, Kind, Sink};
 use crate::model::{At, Field, State, Target, TargetKind, Token};
 use crate::parse::jwt::{Compact, Segment, decode_segment};
 use crate::parse::{Cursor, Data, Document, NodeId, Syntax};
+use std::collections::HashSet;
 
 /// The adapter for tokens in every form.
 pub(super) struct Tokens;
@@ -445,6 +446,7 @@ impl<'d> Parts<'d> {
             client_id: shown(payload.text("client_id").or(payload.text("azp")).or(payload.text("cid"))),
             azp: shown(payload.text("azp")),
             wlcg_ver: shown(payload.text("wlcg.ver")),
+            wlcg_roots: shown(roots(&payload.texts("wlcg.groups"))),
             wlcg_groups: shown(payload.texts("wlcg.groups")),
             ver: shown(payload.text("ver")),
             auth_time: shown(time(payload, "auth_time")),
@@ -615,6 +617,20 @@ fn joined<'d>(one: Field<'d>, other: Field<'d>) -> Field<'d> {
     }
 }
 
+/// The first segments of groups, each once.
+fn roots<'d>(groups: &Field<'d>) -> Field<'d> {
+    let State::Value(_) = &groups.state else { return groups.clone() };
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
+    for group in groups.items() {
+        let root = group.as_text().and_then(|name| name.strip_prefix('/')).and_then(|name| name.split('/').next());
+        if let Some(root) = root.filter(|root| !root.is_empty() && seen.insert(*root)) {
+            found.push(Field::text(root.to_string(), group.at));
+        }
+    }
+    let at = found.get(1).map_or(groups.at, |second| second.at);
+    Field::list(found, at)
+}
+
 /// From the start of validity to `exp`.
 fn lifetime<'d>(exp: &Field<'d>, nbf: &Field<'d>, iat: &Field<'d>) -> Field<'d> {
     let start = if nbf.is_absent() { iat } else { nbf };
@@ -779,6 +795,21 @@ mod tests {
         assert_eq!(got.get("mistyped_claims"), "iss aud exp nbf jti");
         let got = only(json(r#"{"iss":"i","sub":"s","aud":["a"],"exp":1,"jti":"j"}"#));
         assert_eq!(got.get("mistyped_claims"), "");
+    }
+
+    #[test]
+    fn groups_have_roots() {
+        for (groups, roots, pointer) in [
+            (r#"["/cms","/cms/uscms"]"#, "cms", "/wlcg.groups"),
+            (r#"["/cms/uscms","/cms","/atlas/x"]"#, "cms atlas", "/wlcg.groups/2"),
+            (r#"["cms","/",""]"#, "", "/wlcg.groups"),
+            ("[]", "", "/wlcg.groups"),
+        ] {
+            let got = only(json(&format!(r#"{{"iss":"i","sub":"s","scope":"a","wlcg.groups":{groups}}}"#)));
+            assert_eq!((got.get("wlcg.roots"), got.pointers["wlcg.roots"].as_str()), (roots, pointer), "{groups}");
+        }
+        let got = only(json(r#"{"iss":"i","sub":"s","scope":"a","wlcg.groups":"/cms"}"#));
+        assert!(got.get("wlcg.roots").starts_with("malformed"), "a text is no list");
     }
 
     #[test]

@@ -46,6 +46,9 @@ super::record! {
         wlcg_ver "wlcg.ver": Text,
         /// `wlcg.groups`.
         wlcg_groups "wlcg.groups": Texts,
+        /// First segments of `wlcg.groups` without their slash, each once, where its first group stands; as a whole it
+        /// points at the group that brings in the second one. Groups without a leading slash are left out.
+        wlcg_roots "wlcg.roots": Texts,
         /// `ver` (SciTokens).
         ver "ver": Text,
         /// `auth_time`.

@@ -1,0 +1,298 @@
+//! Every statement of a profile that a file can show has a rule that checks it, or a reason why none does; and
+//! `docs/coverage.md`, which says so to people, is what the rule book says.
+//!
+//! `UPDATE=1 cargo test --test coverage` writes the page anew.
+
+mod judge;
+
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::Path;
+use tokenvet::profile::Level;
+use tokenvet::rule::{Requirement, RuleBook};
+
+/// What the tool reads today, in the ledger's words.
+const READ: [&str; 5] = ["token", "discovery", "jwks", "client_config", "issuer_config"];
+
+/// Documents whose ledger is not complete yet.
+const PENDING: &[&str] = &[
+    "aarc-g071",
+    "aarc-g081",
+    "egi",
+    "oidc-core",
+    "oidc-discovery",
+    "oidc-registration",
+    "rfc6749",
+    "rfc6750",
+    "rfc7009",
+    "rfc7515",
+    "rfc7517",
+    "rfc7518",
+    "rfc7519",
+    "rfc7591",
+    "rfc7592",
+    "rfc7636",
+    "rfc7662",
+    "rfc8037",
+    "rfc8414",
+    "rfc8628",
+    "rfc8693",
+    "rfc8705",
+    "rfc8725",
+    "rfc9068",
+    "rfc9207",
+    "rfc9449",
+    "rfc9700",
+    "scitokens",
+];
+
+/// Rules by the requirement they rest on in some profile.
+fn rules(book: &RuleBook) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut found: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for rule in &book.rules {
+        for id in rule.applications.iter().flat_map(|application| &application.requirements) {
+            found.entry(id).or_default().insert(&rule.id);
+        }
+    }
+    found
+}
+
+fn can_be_shown(requirement: &Requirement) -> bool {
+    requirement.raw.checkable_from.iter().any(|from| READ.contains(&from.as_str()))
+}
+
+fn demands(level: Level) -> bool {
+    match level {
+        Level::Must | Level::MustNot | Level::Should | Level::ShouldNot => true,
+        Level::May | Level::Informative => false,
+    }
+}
+
+#[test]
+fn every_checkable_demand_has_a_rule_or_a_reason() {
+    let book = judge::book();
+    let rules = rules(&book);
+    let mut wrong = Vec::new();
+    for (id, requirement) in &book.requirements {
+        let (rule, reason) = (rules.get(id.as_str()), &requirement.raw.unchecked);
+        if PENDING.contains(&requirement.document.as_str()) {
+            continue;
+        }
+        match (rule, reason) {
+            (Some(rules), Some(_)) => wrong.push(format!("{id}: {rules:?} check it, and a reason says that none does")),
+            (None, Some(reason)) if reason.split_whitespace().count() < 4 => wrong.push(format!("{id}: {reason}?")),
+            (None, None) if can_be_shown(requirement) && demands(requirement.raw.level) => {
+                wrong.push(format!("{id}: neither a rule nor a reason"));
+            }
+            (Some(_), None) | (None, Some(_) | None) => {}
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn reasons_name_rules_and_statements_that_exist() {
+    let book = judge::book();
+    for (id, requirement) in &book.requirements {
+        let reason = requirement.raw.unchecked.as_deref().unwrap_or_default();
+        for name in reason.split('`').skip(1).step_by(2) {
+            assert!(book.rule(name).is_some(), "{id}: there is no rule {name}");
+        }
+        let family = id.split('-').next().unwrap_or_default();
+        for word in reason.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '-')) {
+            let numbered =
+                word.len() > 4 && word.as_bytes()[word.len() - 4] == b'-' && word.ends_with(char::is_numeric);
+            let known = |name: &str| book.requirements.contains_key(name);
+            assert!(!numbered || known(word) || known(&format!("{family}-{word}")), "{id}: there is no {word}");
+        }
+    }
+}
+
+/// The ledger of the WLCG profile has as many statements as the document; one that is lost would not be missed
+/// otherwise.
+#[test]
+fn the_wlcg_ledger_is_complete() {
+    let book = judge::book();
+    let of = |version: &str| {
+        let held = book.requirements.values().filter(|requirement| requirement.document == "wlcg");
+        held.filter(|r| r.raw.versions.is_empty() || r.raw.versions.iter().any(|held| held == version)).count()
+    };
+    let all = book.requirements.values().filter(|requirement| requirement.document == "wlcg").count();
+    assert_eq!((all, [of("1.0"), of("1.1"), of("1.2"), of("1.3")]), (305, [218, 265, 269, 277]));
+}
+
+#[test]
+fn the_page_on_coverage_is_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/coverage.md");
+    let wanted = page(&judge::book());
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap_or(&path)).expect("docs/ can be made");
+        std::fs::write(&path, &wanted).expect("docs/coverage.md can be written");
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    let differs = wanted.lines().zip(found.lines()).position(|(wanted, found)| wanted != found);
+    assert!(wanted == found, "docs/coverage.md differs (line {differs:?}); UPDATE=1 cargo test --test coverage");
+}
+
+/// How a statement stands, for the totals.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// A rule checks it.
+    Checked,
+    /// A reason says why none does.
+    Reasoned,
+    /// It permits or explains, or cannot be shown by what is read today.
+    Outside,
+    /// Neither, and it could be.
+    Open,
+}
+
+fn standing(requirement: &Requirement, rules: &BTreeMap<&str, BTreeSet<&str>>) -> Standing {
+    match (rules.contains_key(requirement.raw.id.as_str()), &requirement.raw.unchecked) {
+        (true, _) => Standing::Checked,
+        (false, Some(_)) => Standing::Reasoned,
+        (false, None) if can_be_shown(requirement) && demands(requirement.raw.level) => Standing::Open,
+        (false, None) => Standing::Outside,
+    }
+}
+
+/// The last column: rules, the reason, or what else is to say.
+fn how(requirement: &Requirement, rules: &BTreeMap<&str, BTreeSet<&str>>) -> String {
+    let raw = &requirement.raw;
+    let names = |ids: &BTreeSet<&str>| ids.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
+    match (rules.get(raw.id.as_str()), &raw.unchecked) {
+        (Some(ids), _) => names(ids),
+        (None, Some(reason)) => reason.trim().to_string(),
+        (None, None) if !demands(raw.level) => "—".into(),
+        (None, None) if can_be_shown(requirement) => "*open*".into(),
+        (None, None) => match raw.checkable_from.iter().map(|from| place(from)).collect::<Vec<_>>().as_slice() {
+            [] => "*no file shows it*".into(),
+            places => format!("*shown by {} only*", places.join(" and ")),
+        },
+    }
+}
+
+fn place(from: &str) -> &str {
+    match from {
+        "rp_config" => "a service's settings",
+        "log" => "logs",
+        other => other,
+    }
+}
+
+fn page(book: &RuleBook) -> String {
+    let rules = rules(book);
+    let mut documents: BTreeMap<&str, Vec<&Requirement>> = BTreeMap::new();
+    for requirement in book.requirements.values() {
+        documents.entry(&requirement.document).or_default().push(requirement);
+    }
+    let mut out = String::from(
+        "# What is checked\n\n<!-- Written by UPDATE=1 cargo test --test coverage. -->\n\nEvery statement of the \
+         documents that the rules rest on, with the rules that check it or the reason why none does.\nPermissions and \
+         definitions have neither unless there is something to say. `tokenvet explain ID` tells more.\n\n| document | \
+         statements | with rules | with a reason | nothing to check in files read today | open |\n|---|--:|--:|--:|--:|--:|\n",
+    );
+    for (name, requirements) in &documents {
+        let count = |wanted| requirements.iter().filter(|r| standing(r, &rules) == wanted).count();
+        let [checked, reasoned, outside, open] =
+            [Standing::Checked, Standing::Reasoned, Standing::Outside, Standing::Open].map(count);
+        let total = requirements.len();
+        let _ = writeln!(out, "| [{name}](#{name}) | {total} | {checked} | {reasoned} | {outside} | {open} |");
+    }
+    out.push_str(&own_examples());
+    for (name, requirements) in &documents {
+        let (title, url) = requirements.first().map_or(("", ""), |r| (r.document_title.as_str(), r.url.as_str()));
+        let _ = write!(out, "\n## {name}\n\n[{title}]({url})\n\n");
+        out.push_str("| requirement | level | versions | statement | checked by |\n|---|---|---|---|---|\n");
+        for requirement in requirements {
+            let raw = &requirement.raw;
+            let versions = if raw.versions.is_empty() { "all".into() } else { raw.versions.join(", ") };
+            let (level, how) = (raw.level.name(), how(requirement, &rules));
+            let _ = writeln!(out, "| {} | {level} | {versions} | {} | {} |", raw.id, cell(&raw.statement), cell(&how));
+        }
+    }
+    out
+}
+
+/// Text inside a table.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+/// Shapes of the examples that the WLCG profile prints, filled with values of ours: where, in which versions, the shape,
+/// the profile to judge by, the document.
+fn printed() -> Vec<(&'static str, &'static str, &'static str, &'static str, Value)> {
+    let token = |header: Value, changes: &[(&str, Value)]| {
+        let mut payload = json!({
+            "wlcg.ver": "1.0", "iss": "https://dteam.example.org/", "sub": "6d3fb4a7-52cb-4f47-8f4e-1c1f2f0d9b11",
+            "aud": "https://se.example.org", "iat": 1_767_225_000, "nbf": 1_767_225_000, "exp": 1_767_226_200,
+            "jti": "0b1c8a4e-9d57-4a2b-9a39-6f1c3f7e2d10", "scope": "storage.read:/dteam",
+        });
+        for (claim, value) in changes {
+            payload[*claim] = value.clone();
+        }
+        if let Some(payload) = payload.as_object_mut() {
+            payload.retain(|_, value| !value.is_null());
+        }
+        json!({"header": header, "payload": payload})
+    };
+    let header = || json!({"alg": "RS256", "kid": "key-1"});
+    vec![
+        (
+            "verification example",
+            "1.0",
+            "a list of `read:` and `write:` as scope",
+            "wlcg@1.0",
+            token(header(), &[("scope", json!(["read:/dteam", "write:/dteam"]))]),
+        ),
+        (
+            "last scope example",
+            "1.0",
+            "a path after `compute.create`",
+            "wlcg@1.0",
+            token(header(), &[("scope", json!("compute.create:/"))]),
+        ),
+        ("4.2.2, verification example", "1.3", "no aud", "wlcg@1.3", token(header(), &[("aud", Value::Null)])),
+        (
+            "least metadata for verification",
+            "1.3",
+            "two members only (and a comma too many, so that it is no JSON as printed)",
+            "wlcg@1.3",
+            json!({"issuer": "https://dteam.example.org", "jwks_uri": "https://dteam.example.org/jwk"}),
+        ),
+        (
+            "5.3.2, access token",
+            "1.3",
+            "no aud, a name as sub",
+            "wlcg@1.3",
+            token(header(), &[("aud", Value::Null), ("sub", json!("joe"))]),
+        ),
+        (
+            "5.3.4 and 5.3.5, access tokens",
+            "1.1 to 1.3",
+            "valid for 600 s",
+            "wlcg@1.3",
+            token(header(), &[("exp", json!(1_767_225_600))]),
+        ),
+    ]
+}
+
+/// What the tool says of the profile's own examples.
+fn own_examples() -> String {
+    let mut out = String::from(
+        "\n## The profile's own examples\n\nSome examples printed in the WLCG profile break its rules. Tokens and metadata \
+         of the same shape, with other values, give these findings:\n\n| example | version | shape | findings |\n\
+         |---|---|---|---|\n",
+    );
+    for (place, version, shape, profile, document) in printed() {
+        let outcome = judge::judge(profile, &document);
+        let of_profile = outcome.findings.iter().filter(|finding| finding.profile == profile);
+        let found: BTreeSet<String> =
+            of_profile.map(|finding| format!("{} `{}`", finding.severity, finding.rule)).collect();
+        assert!(!found.is_empty(), "{place}: the tool finds nothing");
+        let found: Vec<String> = found.into_iter().collect();
+        let _ = writeln!(out, "| {place} | {version} | {shape} | {} |", found.join(", "));
+    }
+    out
+}
