@@ -91,7 +91,7 @@ fn key_cache(seconds: i64) -> Value {
         "IAM_KEY_STORE_LOCATION": "file:///keys/keystore.jwks", "IAM_JAVA_OPTS": "-Dspring.profiles.active=prod",
         "IAM_CLIENT_REGISTRATION_ALLOW_FOR": "ADMINISTRATORS", "IAM_DEFAULT_ACCESS_TOKEN_VALIDITY_SECONDS": "1200",
         "IAM_DEFAULT_REFRESH_TOKEN_VALIDITY_SECONDS": "864000",
-        "IAM_ACTUATOR_USER_PASSWORD": "test-value", "IAM_TOTP_MFA_PASSWORD_TO_ENCRYPT_AND_DECRYPT": "test-value",
+        "IAM_ACTUATOR_USER_PASSWORD": "${ACTUATOR_PASSWORD}",
         "IAM_JWK_CACHE_LIFETIME": seconds.to_string(),
     }}}})
 }
