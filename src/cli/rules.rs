@@ -3,7 +3,6 @@
 use super::exit::Failure;
 use super::problem;
 use crate::report::{self, RuleInfo};
-use crate::rule::condition::distance;
 use crate::rule::{RuleBook, RuleFile};
 use crate::source::Source;
 use std::path::{Path, PathBuf};
@@ -62,11 +61,7 @@ pub(super) fn rule_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
 
 /// Checks that a rule id exists.
 pub(super) fn known(book: &RuleBook, id: &str) -> Result<(), Failure> {
-    if book.rule(id).is_some() {
-        return Ok(());
-    }
-    let near = book.rules.iter().map(|rule| rule.id.as_str()).min_by_key(|known| distance(known, id));
-    Err(Failure::Usage(format!("there is no rule `{id}`; did you mean `{}`?", near.unwrap_or_default())))
+    Ok(book.require(id).map(|_| ())?)
 }
 
 /// Prose for renderers.

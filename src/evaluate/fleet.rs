@@ -237,7 +237,7 @@ impl<'f> Judge<'f> {
             item: broken.first().map(|other| other.name.clone()),
             reason: String::new(),
         };
-        let profile = &self.plan.book.profiles[planned.profile].id;
+        let profile = planned.profile_name(&self.plan.book);
         let first = self.form.at.first().copied();
         let related = broken.iter().take(SHOWN).map(|other| {
             let shown = self.join.show.iter().find_map(|index| other.spot_of(*index));
@@ -249,7 +249,7 @@ impl<'f> Judge<'f> {
             fact: self.fact,
             spot: first.and_then(|index| self.fact.spot_of(index)).unwrap_or(&self.fact.spot),
             field: first.map_or("", |index| scope.specs[index].name),
-            message: self.form.message.render(&scope, &violation, profile),
+            message: self.form.message.render(&scope, &violation, &profile),
             related: related.collect(),
         }
     }

@@ -43,6 +43,8 @@ pub struct Planned {
     pub application: usize,
     /// The bound.
     pub limit: Option<Limit>,
+    /// True when the policy put another bound in the profile's place; messages say so.
+    pub limit_changed: bool,
 }
 
 /// A rule that has at least one application in the plan.
@@ -71,6 +73,14 @@ pub struct Plan {
     pub(crate) fleet: Vec<(TargetKind, Entry)>,
     /// Fields that those rules read, by kind: what a fact has to keep.
     fact_fields: Vec<Vec<usize>>,
+}
+
+impl Planned {
+    /// The profile as messages name it.
+    pub(crate) fn profile_name<'b>(&self, book: &'b RuleBook) -> std::borrow::Cow<'b, str> {
+        let id = &book.profiles[self.profile].id;
+        if self.limit_changed { format!("{id}, changed by the policy,").into() } else { id.into() }
+    }
 }
 
 impl Plan {
@@ -201,5 +211,6 @@ fn planned(
         default_severity: application.severity,
         application: at,
         limit: application.limit.map(|limit| Limit { value: changed.copied().unwrap_or(limit.value), ..limit }),
+        limit_changed: changed.is_some(),
     }
 }

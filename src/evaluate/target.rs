@@ -176,9 +176,9 @@ impl Judge<'_, '_> {
             Verdict::Broken(violations) => violations,
         };
         let form = self.form;
-        let profile = &self.plan.book.profiles[planned.profile].id;
+        let profile = planned.profile_name(&self.plan.book);
         for violation in violations {
-            let message = form.message.render(scope, &violation, profile);
+            let message = form.message.render(scope, &violation, &profile);
             let labels = form.at.iter().filter_map(|index| scope.record.field(*index).at);
             let mut at: Vec<At> = match form.at.is_empty() {
                 true => violation.at.into_iter().collect(),
@@ -245,8 +245,8 @@ fn judge_selected(
             Verdict::Broken(violations) => {
                 failed = true;
                 for violation in violations {
-                    let profile = &plan.book.profiles[planned.profile].id;
-                    let message = native.message.render(&scope, &violation, profile);
+                    let profile = planned.profile_name(&plan.book);
+                    let message = native.message.render(&scope, &violation, &profile);
                     let at = violation.at.into_iter().collect();
                     sink(rule, planned, Judgement::Fail { at, field: "", message });
                 }

@@ -12,7 +12,7 @@ pub use raw::{
 use crate::evaluate::{Adjustments, Selection};
 use crate::model::duration::{self, BareUnit};
 use crate::parse::{Cursor, Document, ParseError, typed};
-use crate::rule::{RuleBook, condition::distance};
+use crate::rule::{RuleBook, near::did_you_mean};
 use crate::source::{Source, Span};
 use globset::GlobSet;
 use std::collections::{BTreeMap, BTreeSet};
@@ -156,10 +156,7 @@ fn at_key(place: Option<Cursor<'_>>, message: String) -> ParseError {
 
 /// Says that no rule has this id, and which one may be meant.
 pub(crate) fn known_rule(book: &RuleBook, id: &str) -> Result<(), String> {
-    match book.rule(id) {
-        Some(_) => Ok(()),
-        None => Err(format!("there is no such rule; did you mean `{}`?", crate::suppress::nearest_rule(book, id))),
-    }
+    book.require(id).map(|_| ())
 }
 
 fn known_limit(book: &RuleBook, name: &str) -> Result<(), String> {
@@ -168,9 +165,7 @@ fn known_limit(book: &RuleBook, name: &str) -> Result<(), String> {
     if limits.contains(name) {
         return Ok(());
     }
-    let short: String = name.chars().take(100).collect();
-    let near = limits.iter().min_by_key(|known| distance(known, &short)).copied().unwrap_or_default();
-    Err(format!("no profile has such a limit; did you mean `{near}`?"))
+    Err(format!("no profile has such a limit{}", did_you_mean(name, limits.into_iter())))
 }
 
 /// A bound in seconds or bits.

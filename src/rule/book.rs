@@ -5,6 +5,7 @@
 
 use super::condition::{self, Conditions, Defect, Limit};
 use super::message::Template;
+use super::near::{did_you_mean, nearest};
 use super::{Hold, Join, Prose, RawExample, RawLogic, RawRule, Severity};
 use crate::model::{FieldSpec, TargetKind};
 use crate::profile::{ProfileClass, RawLedger, RawProfile, RawRequirement, Registry};
@@ -298,6 +299,20 @@ impl RuleBook {
     /// The rule with this id.
     pub fn rule(&self, id: &str) -> Option<&Rule> {
         self.rules.binary_search_by(|rule| rule.id.as_str().cmp(id)).ok().map(|index| &self.rules[index])
+    }
+
+    /// The rule with this id, or a sentence that says which one may be meant.
+    pub fn require(&self, id: &str) -> Result<&Rule, String> {
+        self.rule(id).ok_or_else(|| format!("there is no rule `{id}`{}", did_you_mean(id, self.ids())))
+    }
+
+    /// The rule whose id is nearly this one.
+    pub(crate) fn nearest(&self, id: &str) -> Option<&str> {
+        nearest(id, self.ids())
+    }
+
+    fn ids(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().map(|rule| rule.id.as_str())
     }
 
     /// The profile with this exact id (`wlcg@1.3`).

@@ -1,6 +1,7 @@
 //! Conditions: the operators of a rule, compiled against the fields of one target kind.
 
 use super::expr::Expression;
+use super::near::did_you_mean;
 use super::shapes;
 use super::{Bound, Check, GroupGrammar, Operators, RegistryShape, Scalar, ScopeShape, UrlShape, UrnShape};
 use crate::model::{At, Field, FieldSpec, Record, State, Value};
@@ -143,25 +144,9 @@ pub(crate) enum Verdict {
 /// Index of a field by its dotted name.
 pub(crate) fn field_index(specs: &[FieldSpec], name: &str) -> Result<usize, Defect> {
     specs.iter().position(|spec| spec.name == name).ok_or_else(|| {
-        let near = specs.iter().map(|spec| spec.name).min_by_key(|known| distance(known, name)).unwrap_or_default();
-        format!("there is no field `{name}` here; did you mean `{near}`?")
+        let names = specs.iter().map(|spec| spec.name);
+        format!("there is no field `{name}` here{}", did_you_mean(name, names))
     })
-}
-
-/// Levenshtein distance, for "did you mean".
-pub(crate) fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut previous = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let substituted = previous + usize::from(ca != *cb);
-            previous = row[j + 1];
-            row[j + 1] = substituted.min(previous + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 impl Conditions {

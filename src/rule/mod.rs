@@ -5,6 +5,7 @@ pub(crate) mod condition;
 mod expr;
 mod load;
 pub(crate) mod message;
+pub(crate) mod near;
 mod raw;
 pub(crate) mod shapes;
 

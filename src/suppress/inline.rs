@@ -3,7 +3,6 @@
 //! A comment behind a value holds for its line; one that stands alone holds for the next line that is no comment.
 //! Without a reason it holds for nothing.
 
-use super::nearest_rule;
 use crate::check::Outcome;
 use crate::evaluate::Plan;
 use crate::model::{At, Field, Suppression, Target, TargetKind};
@@ -131,7 +130,10 @@ pub fn apply(plan: &Plan, source: &Arc<Source>, allowed: &[Allow], outcome: &mut
             by: Field::text("inline", None),
             rule: Field::text(allow.rule.as_str(), at),
             known: Field::bool(known, at),
-            nearest: if known { Field::default() } else { Field::text(nearest_rule(&plan.book, &allow.rule), None) },
+            nearest: match plan.book.nearest(&allow.rule).filter(|_| !known) {
+                Some(near) => Field::text(near, None),
+                None => Field::default(),
+            },
             reason: allow.reason.as_deref().map_or_else(Field::default, |reason| Field::text(reason, at)),
             used: if told { Field::bool(used, at) } else { Field::default() },
             ..Suppression::default()

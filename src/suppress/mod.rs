@@ -13,7 +13,6 @@ use crate::evaluate::Plan;
 use crate::model::Target;
 use crate::parse::Document;
 use crate::report::Finding;
-use crate::rule::{RuleBook, condition::distance};
 
 /// Largest waiver or baseline file, in bytes.
 pub const MAX_FILE: u64 = 16 << 20;
@@ -30,14 +29,6 @@ pub fn end_of_day(text: &str) -> Option<i64> {
 /// Judges suppressions that stand in `document`, with the plan that holds for the whole run.
 fn judge(plan: &Plan, document: &Document, targets: &[Target<'_>], now: i64) -> Vec<Finding> {
     check_targets(plan, document, targets, now).findings
-}
-
-/// The rule whose id is most like `id`.
-pub(crate) fn nearest_rule<'b>(book: &'b RuleBook, id: &str) -> &'b str {
-    // Comparing takes time in proportion to the length, which a hostile file decides.
-    let id: String = id.chars().take(100).collect();
-    let ids = book.rules.iter().map(|rule| rule.id.as_str());
-    ids.min_by_key(|known| distance(known, &id)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Waiver files: findings that somebody answers for until a day.
 
-use super::{end_of_day, nearest_rule};
+use super::end_of_day;
 use crate::evaluate::Plan;
 use crate::model::{At, Field, Suppression, Target, TargetKind};
 use crate::parse::{Cursor, Document, ParseError, typed};
@@ -104,10 +104,7 @@ impl Waiver {
         if !place.is_map() {
             return Err(error(&[], "a mapping is expected; see `tokenvet schema waivers`".into()));
         }
-        if book.rule(&raw.rule).is_none() {
-            let near = nearest_rule(book, &raw.rule);
-            return Err(error(&["rule"], format!("there is no such rule; did you mean `{near}`?")));
-        }
+        book.require(&raw.rule).map_err(|message| error(&["rule"], message))?;
         for (name, text) in [("reason", &raw.reason), ("owner", &raw.owner)] {
             if text.trim().is_empty() {
                 return Err(error(
