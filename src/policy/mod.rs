@@ -266,7 +266,7 @@ mod tests {
             ("limits: {access_token.lifetime.max: 1.5}\n", "1.5", "a whole number", "a fraction"),
             ("limits: {access_token.lifetime.max: -1}\n", "-1", "never negative", "a negative bound"),
             ("ignore: [a, '[']\n", "'['", "no valid glob", "a broken glob"),
-            ("overrides: [{files: [a], rules: {only: [x]}}]\n", "x", "no such rule", "inside an override"),
+            ("overrides: [{files: [a], rules: {only: [x]}}]\n", "x", "there is no rule", "inside an override"),
             ("overrides: [{profiles: [wlcg]}]\n", "", "missing field `files`", "an override for nothing"),
             ("environment: prod\n", "prod", "unknown variant", "an environment that does not exist"),
             ("fail-on: all\n", "all", "unknown variant", "a severity to fail on"),
