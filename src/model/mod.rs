@@ -12,6 +12,7 @@ pub mod group;
 mod issuer;
 mod key;
 mod policy;
+pub mod power;
 pub mod scope;
 mod settings;
 mod suppression;

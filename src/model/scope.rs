@@ -83,6 +83,38 @@ impl<'s> Capability<'s> {
             && operation_covers(self.operation, other.operation)
             && ScopePath::new(self.path).covers(&ScopePath::new(other.path))
     }
+
+    /// The scope in its one spelling: dot segments resolved, empty segments gone, escapes only where they are needed
+    /// and in upper case; a trailing slash stays, since it names a directory. Storage scopes without a path get `/`,
+    /// as verifiers read them; others that reach everything lose theirs. Scopes that cover each other are spelt alike.
+    pub fn normalised(self) -> String {
+        let path = ScopePath::new(self.path);
+        let bare = path.segments.is_empty()
+            && !(self.operation.starts_with("storage.") || matches!(self.operation, "read" | "write"));
+        if bare { self.operation.to_string() } else { format!("{}:{path}", self.operation) }
+    }
+
+    /// The widest scope that both cover, normalised; `None` when no scope is covered by both. What the versions of a
+    /// profile disagree on (whether staging includes reading) is left out; see [`super::power`] for a given version.
+    pub fn intersection(self, other: Capability<'_>) -> Option<String> {
+        if self.family != other.family {
+            return None;
+        }
+        let operation = match () {
+            () if operation_covers(self.operation, other.operation) => other.operation,
+            () if operation_covers(other.operation, self.operation) => self.operation,
+            () => return None,
+        };
+        // Paths form a tree: two either lie one below the other or share nothing.
+        let (ours, theirs) = (ScopePath::new(self.path), ScopePath::new(other.path));
+        let path = match () {
+            () if ours.covers(&theirs) => theirs,
+            () if theirs.covers(&ours) => ours,
+            () => return None,
+        };
+        let path = path.to_string();
+        Some(Capability { family: self.family, operation, path: Some(&path) }.normalised())
+    }
 }
 
 /// True when the first operation includes the second in every version that defines both. `storage.stage` included
@@ -108,17 +140,19 @@ pub fn covered_by(list: &[&str], index: usize) -> Option<usize> {
     })
 }
 
-/// A path as verifiers compare it: percent-decoded segments without dot segments and empty ones.
-struct ScopePath {
-    segments: Vec<Vec<u8>>,
+/// A path as verifiers compare it: percent-decoded segments without dot segments and empty ones. In their order
+/// whatever a path covers stands right behind it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ScopePath {
+    pub(super) segments: Vec<Vec<u8>>,
     /// A trailing slash names a directory only (WLCG 1.1 and later); the root always is one.
-    directory: bool,
+    pub(super) directory: bool,
 }
 
 impl ScopePath {
     /// Without a path the root is meant; a relative path is taken from the root. Both are what scitokens-cpp and
     /// XRootD grant, though WLCG 1.0 and later forbid both.
-    fn new(path: Option<&str>) -> Self {
+    pub(super) fn new(path: Option<&str>) -> Self {
         let text = path.unwrap_or("/");
         let mut segments: Vec<Vec<u8>> = Vec::new();
         let mut directory = true;
@@ -136,9 +170,26 @@ impl ScopePath {
         ScopePath { directory: directory || segments.is_empty(), segments }
     }
 
-    fn covers(&self, other: &ScopePath) -> bool {
+    pub(super) fn covers(&self, other: &ScopePath) -> bool {
         other.segments.starts_with(&self.segments)
             && (other.segments.len() > self.segments.len() || !self.directory || other.directory)
+    }
+}
+
+/// The path with escapes where RFC 3986 needs them and nowhere else.
+impl std::fmt::Display for ScopePath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for segment in &self.segments {
+            f.write_str("/")?;
+            for &byte in segment {
+                match byte {
+                    b'/' => f.write_str("%2F")?,
+                    byte if is_path_byte(byte) => write!(f, "{}", char::from(byte))?,
+                    byte => write!(f, "%{byte:02X}")?,
+                }
+            }
+        }
+        f.write_str(if self.directory { "/" } else { "" })
     }
 }
 
@@ -301,6 +352,44 @@ mod tests {
     }
 
     #[test]
+    fn one_spelling_stands_for_all() {
+        for (text, normal, remark) in [
+            ("storage.read:/a/./b/../c", "storage.read:/a/c", "dot segments"),
+            ("storage.read:/a//c/", "storage.read:/a/c/", "an empty segment; the directory stays one"),
+            ("storage.read:/%7euser/%e9", "storage.read:/~user/%E9", "escapes where they are needed"),
+            ("storage.read:/a%2fb", "storage.read:/a%2Fb", "an escaped slash is none"),
+            ("storage.read:/%zz", "storage.read:/%25zz", "a broken escape stands for itself"),
+            ("storage.read:a", "storage.read:/a", "a relative path starts at the root"),
+            ("storage.read", "storage.read:/", "no path is the root"),
+            ("write:", "write:/", "SciTokens as well"),
+            ("compute.read:/", "compute.read", "computing has no paths"),
+            ("compute.read:/x", "compute.read:/x", "but what is written stays"),
+        ] {
+            let scope = Capability::parse(text).expect("a capability");
+            assert_eq!(scope.normalised(), normal, "{text}: {remark}");
+        }
+    }
+
+    #[test]
+    fn scopes_share_the_narrower_of_two() {
+        for (one, other, shared, remark) in [
+            ("storage.read:/", "storage.read:/a", Some("storage.read:/a"), "the longer path"),
+            ("storage.modify:/a/b", "storage.create:/a", Some("storage.create:/a/b"), "operation and path apart"),
+            ("storage.read:/a", "storage.read:/a/", Some("storage.read:/a/"), "the directory only"),
+            ("storage.read:/a", "storage.read:/ab", None, "whole segments only"),
+            ("storage.read:/a", "storage.modify:/a", None, "changing does not read"),
+            ("storage.stage:/a", "storage.read:/a", None, "the versions disagree"),
+            ("read:/a", "storage.read:/a", None, "families are not compared"),
+        ] {
+            let parse = |text| Capability::parse(text).expect("a capability");
+            for (one, other) in [(one, other), (other, one)] {
+                let got = parse(one).intersection(parse(other));
+                assert_eq!(got.as_deref(), shared, "{one} and {other}: {remark}");
+            }
+        }
+    }
+
+    #[test]
     fn path_defects_are_named() {
         for (path, defect) in [
             ("/", ""),
@@ -357,6 +446,30 @@ mod tests {
             prop_assume!(a.contains(':'));
             let narrower = format!("{a}/{name}");
             prop_assert!(covers(&a, &narrower) && !covers(&narrower, &a));
+        }
+
+        #[test]
+        fn normalising_changes_the_spelling_alone(a in capability(), b in capability()) {
+            let parse = |text| Capability::parse(text).expect("a capability");
+            let normal = parse(&a).normalised();
+            prop_assert!(covers(&a, &normal) && covers(&normal, &a));
+            prop_assert_eq!(parse(&normal).normalised(), normal.clone());
+            let alike = covers(&a, &b) && covers(&b, &a);
+            prop_assert_eq!(normal == parse(&b).normalised(), alike);
+        }
+
+        #[test]
+        fn what_two_scopes_share_is_covered_by_both_and_nothing_wider_is(
+            a in capability(), b in capability(), c in capability()
+        ) {
+            let parse = |text| Capability::parse(text).expect("a capability");
+            let shared = parse(&a).intersection(parse(&b));
+            if let Some(shared) = &shared {
+                prop_assert!(covers(&a, shared) && covers(&b, shared));
+            }
+            if covers(&a, &c) && covers(&b, &c) {
+                prop_assert!(shared.is_some_and(|shared| covers(&shared, &c)));
+            }
         }
 
         #[test]
