@@ -417,6 +417,10 @@ impl Sink for Run<'_> {
         }
         *self.outcome.targets.entry(target.kind.name().to_string()).or_default() += 1;
         for (index, document) in documents.iter().enumerate() {
+            // What lies encoded in a line shows up beside the findings of its neighbours as well.
+            if document.decoded.is_some() {
+                self.mask(document);
+            }
             let nested = !document.prefix.is_empty() || document.decoded.is_some();
             if nested && !document.tree.notes.is_empty() && self.noted.insert(place_of_root(document)) {
                 let facts = notes(document, index as u8);
@@ -434,6 +438,11 @@ impl Sink for Run<'_> {
     fn secret(&mut self, document: &Document, node: NodeId) {
         let cursor = document.cursor(node);
         self.outcome.secrets.push(outer_span(document, cursor.span()));
+        // A repeated key: the adapter sees the value that counts, the others are as secret.
+        if let (Some(key), Some(parent)) = (cursor.key(), document.tree.parent(node)) {
+            let twins = document.cursor(parent).entries().filter(|(name, _)| *name == key);
+            self.outcome.secrets.extend(twins.map(|(_, twin)| outer_span(document, twin.span())));
+        }
         let own = document.prefix.is_empty() && document.decoded.is_none();
         self.secrets.push((cursor.key().unwrap_or("value").to_string(), own.then_some(node)));
     }
@@ -530,21 +539,49 @@ fn region(source: &Source, span: Span) -> Region {
     Region::new(start, source.position(span.end as usize), span.start as usize, span.len())
 }
 
-/// Values that must never be shown: what stands under a secret's name, and private members of keys.
+/// Values that must never be shown: what stands under a secret's name at any depth, and private members of keys. Of a
+/// document that lies encoded in another also whatever looks like a secret, since nothing else knows its shape there.
 fn secret_spans(document: &Document) -> Vec<Span> {
     let mut found = Vec::new();
     for id in document.tree.ids() {
         let cursor = document.cursor(id);
-        let (Some(key), Some(text)) = (cursor.key(), cursor.scalar_text()) else { continue };
-        let private = mask::is_private_jwk_member(key)
-            && document.tree.parent(id).is_some_and(|parent| document.cursor(parent).has("kty"));
-        // Of a JWT only the signature is secret, and the masked view knows its shape; a refresh token is all secret.
-        let jwt = crate::parse::jwt::looks_like_jwt(text) && !key.to_ascii_lowercase().contains("refresh");
-        if private || (mask::is_secret_key(key) && !jwt && cursor.as_str().is_some()) {
+        let Some(text) = cursor.scalar_text() else { continue };
+        let hidden = cursor.as_str().is_some() && named_secret(document, id, text);
+        if hidden || is_private_member(document, id) || (document.decoded.is_some() && mask::redact(text) != text) {
             found.push(cursor.span());
         }
     }
     found
+}
+
+/// True when the value, or a container around it, has the name of a secret.
+fn named_secret(document: &Document, id: NodeId, text: &str) -> bool {
+    let mut at = Some(id);
+    while let Some(node) = at {
+        if let Some(key) = document.cursor(node).key()
+            && mask::is_secret_key(key)
+        {
+            // Of a JWT only the signature is secret, and the masked view knows its shape; a refresh token is all secret.
+            let jwt = crate::parse::jwt::looks_like_jwt(text) && !key.to_ascii_lowercase().contains("refresh");
+            return !jwt && !mask::is_token_lifetime(key, text);
+        }
+        at = document.tree.parent(node);
+    }
+    false
+}
+
+/// True for private members of a JWK, also inside `oth`.
+fn is_private_member(document: &Document, id: NodeId) -> bool {
+    let mut at = Some(id);
+    while let Some(node) = at {
+        let parent = document.tree.parent(node);
+        let member = document.cursor(node).key().is_some_and(mask::is_private_jwk_member);
+        if member && parent.is_some_and(|parent| document.cursor(parent).has("kty")) {
+            return true;
+        }
+        at = parent;
+    }
+    false
 }
 
 /// Stable identity of a finding: never message, offsets, checked value or a secret.

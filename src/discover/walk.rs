@@ -77,7 +77,8 @@ pub fn walk(paths: &[PathBuf], ignored: &dyn Fn(&Path, bool) -> bool) -> Found {
 
 fn walk_tree(root: &Path, ignored: &dyn Fn(&Path, bool) -> bool, found: &mut Found) {
     let mut builder = ignore::WalkBuilder::new(root);
-    builder.hidden(false).follow_links(false).require_git(false).sort_by_file_name(Ord::cmp);
+    // What one user has git ignore everywhere must not change a result.
+    builder.hidden(false).follow_links(false).require_git(false).git_global(false).sort_by_file_name(Ord::cmp);
     builder.filter_entry(|entry| entry.file_name() != ".git");
     for entry in builder.build() {
         match entry {

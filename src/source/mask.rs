@@ -5,7 +5,8 @@
 //! the line breaks, so that columns under a snippet stay true.
 
 use super::{Source, Span};
-use std::sync::LazyLock;
+use base64::Engine as _;
+use std::ops::Range;
 
 /// The character that stands for a hidden one.
 pub const MASK: char = '*';
@@ -23,6 +24,7 @@ const SECRET_KEYS: &[&str] = &[
     "clientassertion",
     "clientsecret",
     "clientsecretbasic",
+    "clientsecretrotated",
     "cookiesecret",
     "credential",
     "credentials",
@@ -66,6 +68,9 @@ const SECRET_KEYS: &[&str] = &[
     "value_secret",
 ];
 
+/// Longest name that is looked at, in bytes.
+const MAX_NAME: usize = 64;
+
 /// Name endings that mark a secret as well (`IAM_ADMIN_PASSWORD`, `db-secret`).
 const SECRET_ENDINGS: &[&str] =
     &["password", "passwd", "secret", "privatekey", "apikey", "accesstoken", "refreshtoken", "passphrase"];
@@ -75,12 +80,16 @@ const JWK_PRIVATE: &[&str] = &["d", "p", "q", "dp", "dq", "qi", "k", "oth"];
 
 /// True when the string value under a member of this name is a secret.
 pub fn is_secret_key(name: &str) -> bool {
-    if name.len() > 64 {
+    if name.len() > MAX_NAME {
         return false;
     }
     let folded: String =
         name.chars().filter(|c| !matches!(c, '-' | '_' | '.' | ' ')).map(|c| c.to_ascii_lowercase()).collect();
-    SECRET_KEYS.contains(&folded.as_str()) || SECRET_ENDINGS.iter().any(|ending| folded.ends_with(ending))
+    // `SECRET_CERT_KEY` holds one, `SECRET_DB_PASSWORD_FILE` names a file.
+    let set_apart = name.len() > 7 && name.as_bytes()[..7].eq_ignore_ascii_case(b"secret_");
+    SECRET_KEYS.contains(&folded.as_str())
+        || SECRET_ENDINGS.iter().any(|ending| folded.ends_with(ending))
+        || (set_apart && !["file", "name", "path"].iter().any(|ending| folded.ends_with(ending)))
 }
 
 /// True when this member of a JWK (an object with `kty`) holds private key material.
@@ -88,38 +97,208 @@ pub fn is_private_jwk_member(name: &str) -> bool {
     JWK_PRIVATE.contains(&name)
 }
 
-static SHAPES: LazyLock<regex::Regex> = LazyLock::new(|| {
-    regex::Regex::new(concat!(
-        r"(?:ey[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*){0,3}\.?(?P<jws>[A-Za-z0-9_=-]*))",
-        r"|(?s:-----BEGIN [A-Z ]*PRIVATE KEY-----(?P<pem>.*?)(?:-----END|\z))",
-        r"|(?://[^/\s:@]{1,256}:(?P<url>[^/\s@]{1,256})@)",
-        r"|(?i:(?:client_secret|refresh_token|access_token|password)(?:=|%3D)(?P<form>[^&\s\x22']+))",
-    ))
-    .unwrap_or_else(|error| unreachable!("constant pattern: {error}"))
-});
-
 /// Byte ranges of `text` that look like secrets: everything of a JWT behind its second dot, the body of a PEM
-/// private key, the password of a URL, form-encoded secrets.
-fn secret_shapes(text: &str) -> Vec<std::ops::Range<usize>> {
+/// private key, the password of a URL, what is assigned with `=` to a secret's name. Takes time linear in the text.
+fn secret_shapes(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    for hit in SHAPES.captures_iter(text) {
-        for name in ["pem", "url", "form"] {
-            if let Some(group) = hit.name(name) {
-                found.push(group.range());
-            }
+    jwt_signatures(text, &mut found);
+    private_keys(text, &mut found);
+    url_passwords(text, &mut found);
+    assignments(text, b'=', &mut found);
+    found
+}
+
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
+/// True when this segment may be base64url of a JSON object, judged by its first and last bytes.
+fn is_json_segment(segment: &[u8]) -> bool {
+    let opens = match segment {
+        [b'e', b'y', third, ..] => matches!(third, b'A'..=b'D' | b'I'..=b'L'), // a space or a quote behind the brace
+        [b'e', b'w', third, ..] => matches!(third, b'k'..=b'n' | b'o'..=b'r' | b'0'..=b'3'), // tab, line feed, return
+        _ => false,
+    };
+    let tail = match segment.len() % 4 {
+        0 => 4,
+        1 => return false,
+        rest => rest,
+    };
+    // The unused bits of the last character may be anything.
+    let engine = base64::engine::GeneralPurpose::new(
+        &base64::alphabet::URL_SAFE,
+        base64::engine::GeneralPurposeConfig::new()
+            .with_decode_allow_trailing_bits(true)
+            .with_decode_padding_mode(base64::engine::DecodePaddingMode::RequireNone),
+    );
+    opens
+        && engine
+            .decode(&segment[segment.len() - tail..])
+            .is_ok_and(|end| end.last().is_some_and(|byte| *byte == b'}' || byte.is_ascii_whitespace()))
+}
+
+/// What follows the header and payload of compact tokens. Of an encrypted token everything behind the header.
+fn jwt_signatures(text: &str, found: &mut Vec<Range<usize>>) {
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    for dot in memchr::memchr_iter(b'.', bytes) {
+        if dot < from {
+            continue;
         }
-        if let Some(whole) = hit.get(0)
-            && whole.as_str().starts_with("ey")
-        {
-            let body = whole.as_str();
-            let header_end = body.find('.').map_or(0, |dot| dot + 1);
-            // Header and payload may be shown; a lone payload (no second dot) is redacted already.
-            if let Some(dot) = body[header_end..].find('.') {
-                found.push(whole.start() + header_end + dot + 1..whole.end());
+        let run = bytes[from..dot].iter().rev().take_while(|byte| is_token_byte(**byte)).count();
+        let segment = &bytes[dot - run..dot];
+        let starts_header = memchr::memchr_iter(b'e', segment).any(|at| is_json_segment(&segment[at..]));
+        if !starts_header {
+            continue;
+        }
+        let next = token_run(bytes, dot + 1);
+        let payload = &bytes[dot + 1..next];
+        let secret = if is_json_segment(payload) || payload.is_empty() {
+            if bytes.get(next) != Some(&b'.') {
+                from = dot + 1;
+                continue;
             }
+            next + 1
+        } else {
+            dot + 1
+        };
+        let rest =
+            bytes[secret..].iter().take_while(|byte| is_token_byte(**byte) || matches!(byte, b'.' | b'=' | b'+'));
+        let end = secret + rest.count();
+        if end > secret {
+            found.push(secret..end);
+        }
+        from = end;
+    }
+}
+
+/// Where the token characters that begin here end.
+fn token_run(bytes: &[u8], from: usize) -> usize {
+    from + bytes[from..].iter().take_while(|byte| is_token_byte(**byte)).count()
+}
+
+fn private_keys(text: &str, found: &mut Vec<Range<usize>>) {
+    const BEGIN: &str = "PRIVATE KEY-----";
+    let mut from = 0;
+    while let Some(at) = text[from..].find(BEGIN) {
+        let label = &text[from..from + at];
+        from += at + BEGIN.len();
+        // The closing line carries the same words.
+        if label.rfind("-----BEGIN").is_some_and(|begin| label[begin..].len() < 40) {
+            let end = text[from..].find("-----END").map_or(text.len(), |end| from + end);
+            found.push(from..end);
+            from = end;
         }
     }
-    found
+}
+
+/// `//user:password@host`.
+fn url_passwords(text: &str, found: &mut Vec<Range<usize>>) {
+    let mut from = 0;
+    while let Some(at) = text[from..].find("//") {
+        let start = from + at + 2;
+        let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'"' | b'\'' | b'<' | b'>' | b'`');
+        let length = text.as_bytes()[start..].iter().take_while(|byte| !ends(byte)).count();
+        let authority = &text[start..start + length];
+        if let (Some(colon), Some(sign)) = (authority.find(':'), authority.rfind('@'))
+            && colon + 1 < sign
+        {
+            found.push(start + colon + 1..start + sign);
+        }
+        from = start + length;
+    }
+}
+
+/// What is assigned to a secret's name: `client_secret=…` in forms, commands and settings; with `:` as the sign, members
+/// of JSON objects and YAML mappings on one line.
+fn assignments(text: &str, sign: u8, found: &mut Vec<Range<usize>>) {
+    let bytes = text.as_bytes();
+    assigned(text, sign, &mut memchr::memchr_iter(sign, bytes).map(|at| (at, at + 1)), found);
+    if sign == b'=' {
+        assigned(text, sign, &mut memchr::memmem::find_iter(bytes, "%3D").map(|at| (at, at + 3)), found);
+    }
+}
+
+/// [`assignments`] at these places of the sign, ascending.
+fn assigned(text: &str, sign: u8, places: &mut dyn Iterator<Item = (usize, usize)>, found: &mut Vec<Range<usize>>) {
+    let bytes = text.as_bytes();
+    let mut covered = 0;
+    for (at, behind) in places {
+        if at < covered {
+            continue;
+        }
+        let blank = |byte: &&u8| matches!(byte, b' ' | b'\t');
+        let mut end = at - bytes[..at].iter().rev().take(8).take_while(blank).count();
+        end -= usize::from(end > 0 && matches!(bytes[end - 1], b'"' | b'\''));
+        end -= usize::from(end > 0 && bytes[end - 1] == b'\\');
+        let in_name = |byte: &&u8| is_token_byte(**byte) || **byte == b'.';
+        let start = end - bytes[..end].iter().rev().take(MAX_NAME + 1).take_while(in_name).count();
+        if start == end || !is_secret_key(&text[start..end]) {
+            continue;
+        }
+        let value = behind + bytes[behind..].iter().take(8).take_while(blank).count();
+        let inside = value_range(&bytes[value..], sign);
+        let inside = value + inside.start..value + inside.end;
+        if !inside.is_empty() && !is_harmless(&text[start..end], &text[inside.clone()]) {
+            covered = inside.end;
+            found.push(inside);
+        }
+    }
+}
+
+/// The value that begins here, without its quotes.
+fn value_range(bytes: &[u8], sign: u8) -> Range<usize> {
+    let escapes = bytes.iter().take_while(|byte| **byte == b'\\').count();
+    match bytes.get(escapes) {
+        Some(&mark @ (b'"' | b'\'')) => {
+            let start = escapes + 1;
+            let mut at = start;
+            while let Some(&byte) = bytes.get(at) {
+                match byte {
+                    b'\n' => break,
+                    b'\\' if escapes == 0 => at += 1,
+                    _ if byte == mark => break,
+                    _ => {}
+                }
+                at += 1;
+            }
+            // Inside an escaped text the closing quote has its own escapes.
+            let end = at.min(bytes.len());
+            start..end.saturating_sub(if bytes.get(end) == Some(&mark) { escapes } else { 0 }).max(start)
+        }
+        // The bracket of a container is no value.
+        Some(b'{' | b'[') => 0..0,
+        _ => {
+            // In YAML a comma ends a value only inside brackets, which nothing here knows; a comment always does.
+            let ends = |pair: &[u8]| {
+                matches!(
+                    (sign, pair),
+                    (_, [b'\n' | b'\r' | b'"', ..])
+                        | (b':', [b' ', b'#'] | [b',', b' '])
+                        | (b'=', [b'&' | b'\'' | b' ' | b'\t', ..])
+                )
+            };
+            0..(0..bytes.len()).take_while(|&at| !ends(&bytes[at..bytes.len().min(at + 2)])).count()
+        }
+    }
+}
+
+/// True for values that hide nothing though their name sounds secret: literals of the syntax, block markers, and the
+/// lifetime of a kind of token (`access_token: 1h`).
+fn is_harmless(name: &str, value: &str) -> bool {
+    let first = value.trim().split([',', '}', ']', ' ']).next().unwrap_or_default();
+    matches!(first, "true" | "false" | "null" | "~" | "|" | ">" | "|-" | ">-") || is_token_lifetime(name, first)
+}
+
+/// True when a member named after a kind of token holds a lifetime, not a token.
+pub fn is_token_lifetime(name: &str, value: &str) -> bool {
+    let unit = |c: char| {
+        c.is_ascii_digit() || matches!(c, 's' | 'm' | 'h' | 'd' | 'w' | 'y' | '.' | '-' | 'P' | 'T' | 'H' | 'M')
+    };
+    name.to_ascii_lowercase().ends_with("token")
+        && value.len() <= 12
+        && value.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | 'P'))
+        && value.chars().all(unit)
 }
 
 /// Replaces everything that looks like a secret. For values quoted in messages and names.
@@ -135,10 +314,13 @@ pub fn redact(text: &str) -> std::borrow::Cow<'_, str> {
 ///
 /// `secrets` are spans of the whole source; shapes are searched in the window and some bytes around it, so that a
 /// secret that begins before the window is still recognised.
-pub fn window(source: &Source, range: std::ops::Range<usize>, secrets: &[Span]) -> String {
+pub fn window(source: &Source, range: Range<usize>, secrets: &[Span]) -> String {
     const AROUND: usize = 16 * 1024;
     let text = source.text();
+    let bytes = text.as_bytes();
     let mut from = range.start.saturating_sub(AROUND);
+    // A token or an assigned value may be longer than that.
+    from -= bytes[..from].iter().rev().take_while(|byte| is_token_byte(**byte) || **byte == b'.').count();
     while !text.is_char_boundary(from) {
         from -= 1;
     }
@@ -146,7 +328,9 @@ pub fn window(source: &Source, range: std::ops::Range<usize>, secrets: &[Span]) 
     while !text.is_char_boundary(to) {
         to += 1;
     }
-    let mut ranges: Vec<_> = secret_shapes(&text[from..to]).into_iter().map(|r| r.start + from..r.end + from).collect();
+    let mut ranges = secret_shapes(&text[from..to]);
+    assignments(&text[from..to], b':', &mut ranges);
+    let mut ranges: Vec<_> = ranges.into_iter().map(|r| r.start + from..r.end + from).collect();
     ranges.extend(secrets.iter().map(|span| span.range()).filter(|r| r.start < range.end && r.end > range.start));
     let clipped: Vec<_> = ranges
         .into_iter()
@@ -156,7 +340,7 @@ pub fn window(source: &Source, range: std::ops::Range<usize>, secrets: &[Span]) 
     mask_ranges(&text[range.clone()], range.start, &clipped)
 }
 
-fn mask_ranges(text: &str, base: usize, ranges: &[std::ops::Range<usize>]) -> String {
+fn mask_ranges(text: &str, base: usize, ranges: &[Range<usize>]) -> String {
     text.char_indices()
         .map(|(at, c)| {
             let at = at + base;
@@ -178,10 +362,18 @@ mod tests {
             "client.secret",
             "registration_access_token",
             "refresh-token",
+            "SECRET_CERT_KEY",
         ] {
             assert!(is_secret_key(name), "{name}");
         }
-        for name in ["client_id", "token_endpoint", "secretary", "password_file_path_hint", "jwks_uri"] {
+        for name in [
+            "client_id",
+            "token_endpoint",
+            "secretary",
+            "SECRET_DB_PASSWORD_FILE",
+            "password_file_path_hint",
+            "jwks_uri",
+        ] {
             assert!(!is_secret_key(name), "{name}");
         }
     }
@@ -196,6 +388,56 @@ mod tests {
                 && !masked.contains("pw@")
         );
         assert_eq!(masked.chars().count(), text.chars().count());
+    }
+
+    #[test]
+    fn knows_the_shapes_of_secrets() {
+        for (text, masked, why) in [
+            ("https://u:p@h/x", "https://u:*@h/x", "password of a URL"),
+            ("redis://:pass@h", "redis://:****@h", "without a user"),
+            ("https://h:8443/a@b", "https://h:8443/a@b", "a port is none"),
+            ("keycloak.example.org/monkey.patch.py", "keycloak.example.org/monkey.patch.py", "a host name is no token"),
+            ("eyJhIjoxfQ.eyJhIjoxfQ.c2ln", "eyJhIjoxfQ.eyJhIjoxfQ.****", "a signature"),
+            ("xeyJhIjoxfQ.eyJhIjoxfQ.c2ln=", "xeyJhIjoxfQ.eyJhIjoxfQ.*****", "glued to other text"),
+            ("eyJhIjoxfQ.eyJhIjoxfQ", "eyJhIjoxfQ.eyJhIjoxfQ", "no signature"),
+            ("eyJhIjoxfQ.c2ln.c2ln.c2ln.c2ln", "eyJhIjoxfQ.*******************", "encrypted"),
+            ("ewogImEiOjF9.eyJhIjoxfQ.c2ln x", "ewogImEiOjF9.eyJhIjoxfQ.**** x", "a header with a line break"),
+            ("a?client_secret=x&b=c", "a?client_secret=*&b=c", "form"),
+            ("refresh_token%3Dabc", "refresh_token%3D***", "percent-encoded sign"),
+            ("-Dspring.datasource.password=abc -Dx=y", "-Dspring.datasource.password=*** -Dx=y", "command line"),
+            ("PASSWORD='a b' X=y", "PASSWORD='***' X=y", "quoted"),
+            ("access_token=3600s", "access_token=3600s", "a lifetime"),
+            ("the secret: see above", "the secret: see above", "prose"),
+            (
+                "-----BEGIN PRIVATE KEY-----\nab\n-----END PRIVATE KEY-----\n",
+                "-----BEGIN PRIVATE KEY-----\n**\n-----END PRIVATE KEY-----\n",
+                "a key",
+            ),
+        ] {
+            assert_eq!(redact(text), masked, "{why}");
+        }
+    }
+
+    #[test]
+    fn masks_what_stands_under_a_secret_name_in_a_window() {
+        for (text, masked) in [
+            ("{\"client_secret\" : \"a,\\\"b\", \"x\": 1}", "{\"client_secret\" : \"*****\", \"x\": 1}"),
+            ("- password: a b c\n  user: u", "- password: *****\n  user: u"),
+            ("{password: abc, user: u}", "{password: ***, user: u}"),
+            ("password: a,b{c}", "password: ******"),
+            ("{\"a\": \"{\\\"password\\\":\\\"abc\\\"}\"}", "{\"a\": \"{\\\"password\\\":\\\"***\\\"}\"}"),
+            ("access_token: 1h\nsecrets:\n", "access_token: 1h\nsecrets:\n"),
+            ("\"credentials\": [1]", "\"credentials\": [1]"),
+            ("{\"secret\":null,\"reuse_refresh_token\":true}", "{\"secret\":null,\"reuse_refresh_token\":true}"),
+            ("password: null", "password: null"),
+            ("password: abc # x", "password: *** # x"),
+        ] {
+            let source = Source::from_text("x", text);
+            assert_eq!(window(&source, 0..text.len(), &[]), masked);
+        }
+        let long = format!("eyJhIjoxfQ.{}.{}", "a".repeat(40_000), "c2ln".repeat(10_000));
+        let source = Source::from_text("x", long.as_str());
+        assert_eq!(window(&source, long.len() - 20..long.len(), &[]), "*".repeat(20), "a token longer than the window");
     }
 
     #[test]
