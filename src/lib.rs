@@ -7,6 +7,7 @@
 pub mod adapt;
 pub mod check;
 pub mod discover;
+pub mod docs;
 pub mod evaluate;
 pub mod inspect;
 pub mod model;

@@ -48,9 +48,14 @@ pub fn schema(kind: Kind) -> Schema {
         Kind::Ledger => schemars::schema_for!(crate::profile::RawLedger),
         Kind::Policy => schemars::schema_for!(crate::policy::RawPolicy),
         Kind::Waivers => schemars::schema_for!(crate::policy::RawWaivers),
-        Kind::Inspect => schemars::schema_for!(crate::inspect::Inspection),
-        Kind::Report => schemars::schema_for!(crate::report::JsonReport<'static>),
+        Kind::Inspect => written::<crate::inspect::Inspection>(),
+        Kind::Report => written::<crate::report::JsonReport<'static>>(),
     }
+}
+
+/// What we write: members that are always there are required.
+fn written<T: schemars::JsonSchema>() -> Schema {
+    schemars::generate::SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>()
 }
 
 /// The schema as text, with a final newline.

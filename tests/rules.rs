@@ -77,15 +77,17 @@ fn every_rule_file_is_complete() {
     assert!(book.rules.len() >= 60, "{} rules", book.rules.len());
 }
 
-/// Writes every failing example into a folder per rule.
+/// Writes every failing example into a folder of its own, `<rule>/<number>`.
 fn most_violations(root: &Path, book: &RuleBook) -> Result<(), Box<dyn error::Error>> {
     for rule in &book.rules {
-        let folder = root.join(&rule.id);
-        fs::create_dir(&folder)?;
         for (index, example) in rule.examples().iter().enumerate() {
-            if let (Expected::Fail, document) = trial::expectation(example)? {
-                // No extension: files are known by their content.
-                fs::write(folder.join(format!("example-{index}")), trial::document_text(document))?;
+            let (Expected::Fail, document) = trial::expectation(example)? else { continue };
+            let folder = root.join(&rule.id).join(index.to_string());
+            fs::create_dir_all(&folder)?;
+            // No extensions: files are known by their content.
+            fs::write(folder.join("example"), trial::document_text(document))?;
+            for (number, beside) in example.beside.iter().enumerate() {
+                fs::write(folder.join(format!("beside-{number}")), trial::document_text(&beside.document))?;
             }
         }
     }

@@ -3,6 +3,7 @@
 use super::exit::Failure;
 use super::problem;
 use crate::report::{self, RuleInfo};
+use crate::rule::near::did_you_mean;
 use crate::rule::{RuleBook, RuleFile};
 use crate::source::Source;
 use std::path::{Path, PathBuf};
@@ -62,6 +63,13 @@ pub(super) fn rule_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
 /// Checks that a rule id exists.
 pub(super) fn known(book: &RuleBook, id: &str) -> Result<(), Failure> {
     Ok(book.require(id).map(|_| ())?)
+}
+
+/// Says that an id is neither a rule's nor a requirement's.
+pub(super) fn unknown(book: &RuleBook, id: &str) -> Failure {
+    let requirement = did_you_mean(&id.to_ascii_uppercase(), book.requirements.keys().map(String::as_str));
+    let near = if requirement.is_empty() { did_you_mean(id, book.ids()) } else { requirement };
+    Failure::Usage(format!("there is no rule or requirement `{id}`{near}"))
 }
 
 /// Prose for renderers.

@@ -311,7 +311,8 @@ impl RuleBook {
         nearest(id, self.ids())
     }
 
-    fn ids(&self) -> impl Iterator<Item = &str> {
+    /// The ids of all rules, sorted.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.rules.iter().map(|rule| rule.id.as_str())
     }
 
@@ -402,6 +403,18 @@ impl Rule {
     /// The target kinds it judges; empty for rules on native documents.
     pub fn targets(&self) -> impl Iterator<Item = TargetKind> + '_ {
         self.compiled.iter().map(|(kind, _)| *kind)
+    }
+
+    /// What it judges: names of target kinds, or of native document kinds.
+    pub fn subjects(&self) -> Vec<&str> {
+        let mut subjects: Vec<&str> = self.targets().map(TargetKind::name).collect();
+        subjects.extend(self.logic.kind.iter().flat_map(|kinds| kinds.as_slice()).map(String::as_str));
+        subjects
+    }
+
+    /// The worst severity that any profile gives it; `None` when no profile holds it.
+    pub fn worst(&self) -> Option<Severity> {
+        self.applications.iter().map(|application| application.severity).max()
     }
 }
 
