@@ -123,6 +123,9 @@ pub struct RuleBook {
     pub registry: Registry,
 }
 
+/// Sets of profiles are kept as the bits of one number.
+const MAX_PROFILES: usize = 64;
+
 static RULES: &str = include_str!(concat!(env!("OUT_DIR"), "/rules.json"));
 static PROFILES: &str = include_str!(concat!(env!("OUT_DIR"), "/profiles.json"));
 static LEDGERS: &str = include_str!(concat!(env!("OUT_DIR"), "/ledgers.json"));
@@ -180,6 +183,9 @@ impl RuleBook {
             if let Some(missing) = limit.requirements.iter().find(|id| !self.requirements.contains_key(*id)) {
                 return Err(format!("{id}: limit {name}: requirement {missing} is not in the ledger"));
             }
+        }
+        if self.profiles.len() == MAX_PROFILES {
+            return Err(format!("{id}: more than {MAX_PROFILES} profiles"));
         }
         self.profiles.push(Profile { id, raw, version, evidence });
         self.profiles.sort_by(|a, b| (&a.raw.family, &a.version).cmp(&(&b.raw.family, &b.version)));
