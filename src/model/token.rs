@@ -79,8 +79,8 @@ super::record! {
         personal_claims "personal_claims": Texts,
         /// `cnf.jkt`: thumbprint of the key a DPoP-bound token is bound to (RFC 9449 section 6.1).
         bound_key "cnf.jkt": Text,
-        /// `cnf.x5t#S256`: hash of the certificate a token is bound to (RFC 8705 section 3.1).
-        bound_certificate "cnf.x5t#S256": Text,
+        /// `x5t#S256` of `cnf`: hash of the certificate a token is bound to (RFC 8705 section 3.1).
+        bound_certificate "cnf.x5t_s256": Text,
         /// Claims without a value (null, or an empty text, list or object); items name the claim, empty when there is none.
         empty_claims "empty_claims": Texts,
         /// Registered claims whose JSON type their RFC forbids (RFC 7519 section 4.1; `client_id`, `act` and `may_act` by RFC 8693);

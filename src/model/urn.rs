@@ -2,7 +2,8 @@
 //! (AARC-G027), community user identifiers (AARC-G026) and assurance values (AARC-G021 and the REFEDS framework).
 //!
 //! A value is valid, or legacy (what an older edition wanted), or malformed; whatever is no value of the kind at all
-//! is foreign, since one claim carries values of many kinds. The guidelines could not be read when this was written: the
+//! is foreign, since one claim carries values of many kinds. A text that breaks RFC 8141 is malformed as a URN and foreign to
+//! the grammars above it, so that one defect is told once. The guidelines could not be read when this was written: the
 //! grammars are those of parsers and test suites that follow them.
 
 /// What a value is under one grammar.
@@ -111,13 +112,7 @@ fn empty_part(urn: &Urn<'_>) -> bool {
 /// A group entitlement (AARC-G069): `urn:<nid>:<namespace>:group:<group>[:<subgroup>…][:role=<role>]`. With `#<authority>`,
 /// as AARC-G002 wanted it, it is legacy; so is EGI's oldest form `urn:mace:egi.eu:<service>:<role>@<vo>`.
 pub fn group_entitlement(text: &str) -> Class {
-    let urn = match Urn::parse(text) {
-        None => return Class::Foreign,
-        Some(Ok(urn)) => urn,
-        // Whether it was meant as a group shows all the same.
-        Some(Err(reason)) if text.contains(":group:") => return Class::Malformed(reason),
-        Some(Err(_)) => return Class::Foreign,
-    };
+    let Some(Ok(urn)) = Urn::parse(text) else { return Class::Foreign };
     let Some(parts) = parts_after(&urn, GROUP) else {
         let egi = urn.nid.eq_ignore_ascii_case("mace") && urn.nss.starts_with("egi.eu:");
         return match egi && urn.nss.rsplit(':').next().is_some_and(|last| last.contains('@')) {
@@ -144,12 +139,7 @@ pub fn group_entitlement(text: &str) -> Class {
 /// A capability (AARC-G027): `urn:<nid>:<namespace>:res:<resource>[:<child>…][:act:<action>[,<action>…]]#<authority>`. Whether
 /// the authority is there is asked apart, since many leave it out.
 pub fn capability(text: &str) -> Class {
-    let urn = match Urn::parse(text) {
-        None => return Class::Foreign,
-        Some(Ok(urn)) => urn,
-        Some(Err(reason)) if text.contains(":res:") => return Class::Malformed(reason),
-        Some(Err(_)) => return Class::Foreign,
-    };
+    let Some(Ok(urn)) = Urn::parse(text) else { return Class::Foreign };
     let Some(parts) = parts_after(&urn, RESOURCE) else { return Class::Foreign };
     if parts.is_empty() || parts[0] == "act" {
         return Class::Malformed("names no resource");
@@ -319,7 +309,7 @@ mod tests {
                 ("urn:geant:example.org:group:vo:role=a:sub", "malformed: after its role", ""),
                 ("urn:geant:example.org:group:vo:role=", "malformed: empty role", ""),
                 ("urn:geant:example.org:group:vo#", "malformed: no authority", ""),
-                ("urn:geant:example.org:group:my vo", "malformed: character", "broken as a URN"),
+                ("urn:geant:example.org:group:my vo", "foreign", "broken as a URN, for `urn` to say"),
                 ("vo.example.org", "foreign", "a plain name"),
             ],
         );
@@ -342,7 +332,7 @@ mod tests {
                 ("urn:geant:example.org:res:storage:group:x#a", "malformed: at once", ""),
                 ("urn:geant:example.org:res::x#a", "malformed: empty part", ""),
                 ("urn:geant:example.org:res:x#", "malformed: no authority", ""),
-                ("urn:geant:example.org:res:x?y", "malformed: question mark", ""),
+                ("urn:geant:example.org:res:x?y", "foreign", "broken as a URN, for `urn` to say"),
             ],
         );
         assert!(has_authority("urn:geant:a:res:x#b") && !has_authority("urn:geant:a:res:x#"));
