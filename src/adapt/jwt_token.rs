@@ -465,8 +465,9 @@ impl<'d> Parts<'d> {
                 payload.text_or_texts("eduperson_scoped_affiliation"),
                 payload.text_or_texts("voperson_external_affiliation"),
             )),
-            bound_key: shown(payload.map("cnf").map_or_else(Field::default, |cnf| cnf.text("jkt"))),
-            bound_certificate: shown(payload.map("cnf").map_or_else(Field::default, |cnf| cnf.text("x5t#S256"))),
+            // Introspection answers show the binding whenever there is one (RFC 8705 section 3.2, RFC 9449 section 6.2).
+            bound_key: payload.map("cnf").map_or_else(Field::default, |cnf| cnf.text("jkt")),
+            bound_certificate: payload.map("cnf").map_or_else(Field::default, |cnf| cnf.text("x5t#S256")),
             empty_claims: empty(payload),
             groups: shown(payload.text_or_texts("groups")),
             roles: shown(payload.text_or_texts("roles")),
