@@ -30,6 +30,8 @@ impl RuleFile {
             let inside = place.or_else(|| root.get("check")).and_then(|member| member.get(name));
             place = inside.or(place).or_else(|| root.get(name));
         }
+        // `each: no_such_field` quotes the value of a member.
+        let place = place.or_else(|| root.items().find(|member| quoted.is_some() && member.as_str() == quoted));
         let place = place.or_else(|| root.get("check")).or_else(|| root.get("id"));
         let span = place.map_or(Span::default(), |cursor| cursor.key_span().unwrap_or(cursor.span()));
         ParseError { message: defect, span }
