@@ -73,7 +73,8 @@ fn tokens_show_the_families_they_claim() {
     ] {
         let outcome = judge(header.clone(), claims.clone());
         let shown: BTreeSet<&str> = outcome.profiles.iter().map(|profile| profile.id.as_str()).collect();
-        let generic = |id: &&&str| !["general", "oidc-", "rfc8725", "rfc9700"].iter().any(|start| id.starts_with(start));
+        let generic =
+            |id: &&&str| !["general", "oidc-", "rfc8725", "rfc9700"].iter().any(|start| id.starts_with(start));
         let shown: Vec<&str> = shown.iter().filter(generic).copied().collect();
         assert_eq!(shown, families, "{claims}: {remark}");
     }
