@@ -74,6 +74,19 @@ fn reasons_name_rules_and_statements_that_exist() {
     }
 }
 
+#[test]
+fn what_restates_weighs_as_much_as_what_is_restated() {
+    let book = judge::book();
+    for (id, requirement) in &book.requirements {
+        let Some(other) = &requirement.raw.restates else { continue };
+        let restated = book.requirements.get(other).expect("the restated statement is in the ledger");
+        assert_ne!(restated.document, requirement.document, "{id} restates its own document");
+        assert!(restated.raw.restates.is_none(), "{id} restates {other}, which restates another");
+        assert_eq!(book.severity(requirement), restated.raw.severity(), "{id} restates {other} without need");
+        assert_ne!(requirement.raw.severity(), restated.raw.severity(), "{id} restates {other} without need");
+    }
+}
+
 /// The ledger of the WLCG profile has as many statements as the document; one that is lost would not be missed
 /// otherwise.
 #[test]

@@ -98,10 +98,11 @@ pub fn requirement_page(book: &RuleBook, requirement: &Requirement) -> Page {
     let lead = format!("{}, {}", requirement.document_title, raw.section);
     let mut page = Page { title, lead, sections: vec![] };
     page.add("Statement, in our words", vec![Block::Text(raw.statement.clone())]);
+    page.add("Says the same as", vec![Block::List(raw.restates.clone().into_iter().collect())]);
     page.add("In versions", vec![Block::Text(raw.versions.join(", "))]);
     let second_hand = "The document itself could not be read; an adopter is the source, so it is at most a warning.";
     let source = if raw.secondary { second_hand } else { "" };
-    page.add("Breaking it is at most", vec![Block::Text(format!("{}\n\n{source}", raw.severity()))]);
+    page.add("Breaking it is at most", vec![Block::Text(format!("{}\n\n{source}", book.severity(requirement)))]);
     let rules = book.rules.iter().filter(|rule| rule.applications.iter().any(|a| a.requirements.contains(&raw.id)));
     let checked: Vec<String> = rules.map(|rule| rule.id.clone()).collect();
     match (checked.is_empty(), &raw.unchecked) {

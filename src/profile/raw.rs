@@ -105,6 +105,10 @@ pub struct RawRequirement {
     pub secondary: bool,
     /// The statement in one line, in our words.
     pub statement: String,
+    /// The statement of another document that says the same. Where this one is only described, cited or in small
+    /// letters, breaking it then weighs as much as breaking that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restates: Option<String>,
     /// Why no rule checks it, for statements that files cannot show; absent when rules do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unchecked: Option<String>,
@@ -185,7 +189,7 @@ pub enum Basis {
 }
 
 impl RawRequirement {
-    /// How bad it is to break it: MUST by key word or table is an error; SHOULD, and MUST that is only described or
+    /// How bad it is to break it, what it [restates](RawRequirement::restates) apart: MUST by key word or table is an error; SHOULD, and MUST that is only described or
     /// cited, a warning; the rest a note. A secondary source is at most a warning.
     pub fn severity(&self) -> Severity {
         let firm = matches!(self.basis, Basis::Keyword | Basis::Table) && !self.secondary;

@@ -273,7 +273,7 @@ impl RuleBook {
                     }
                 }
                 None if !cited.is_empty() => {
-                    let computed = cited.iter().map(|r| r.raw.severity()).max().unwrap_or(Severity::Note);
+                    let computed = cited.iter().map(|r| self.severity(r)).max().unwrap_or(Severity::Note);
                     applications.push(Application {
                         profile: index,
                         severity: logic.severity.map_or(computed, |cap| cap.min(computed)),
@@ -300,6 +300,13 @@ impl RuleBook {
             }));
         }
         Ok(applications)
+    }
+
+    /// How bad it is to break a requirement: what its own words say, or those that it restates if they weigh more.
+    pub fn severity(&self, requirement: &Requirement) -> Severity {
+        let restated = requirement.raw.restates.as_ref().and_then(|id| self.requirements.get(id));
+        let own = requirement.raw.severity();
+        restated.map_or(own, |other| own.max(other.raw.severity()))
     }
 
     /// The rule with this id.
