@@ -57,7 +57,8 @@ fn issuer<'d>(reader: Reader<'d>) -> Issuer<'d> {
     let endpoints: Vec<Field<'d>> = reader
         .cursor()
         .entries()
-        .filter(|(name, value)| (name.ends_with("_endpoint") || name.ends_with("_uri")) && value.as_str().is_some())
+        .filter(|(name, _)| name.ends_with("_endpoint") || (name.ends_with("_uri") && *name != "jwks_uri"))
+        .filter(|(_, value)| value.as_str().is_some())
         .map(|(_, value)| Field::text(value.as_str().unwrap_or(""), reader.place(value)))
         .collect();
     Issuer {
@@ -146,7 +147,7 @@ mod tests {
         assert_eq!(issuer.evidence, "indigo-iam: registration_endpoint ends in /iam/api/client-registration");
         assert_eq!(issuer.get("scopes_supported"), "openid malformed: a string is expected, a number stands there");
         assert_eq!(issuer.get("grant_types_supported"), "malformed: a list is expected, a string stands there");
-        assert_eq!(issuer.get("endpoints").split(' ').count(), 3);
+        assert_eq!(issuer.get("endpoints").split(' ').count(), 2, "jwks_uri has rules of its own");
         assert_eq!(issuer.get("response_types_supported"), "", "absent stays absent");
         assert_eq!(issuer.get("authorization_response_iss_parameter_supported"), "true");
         assert_eq!(issuer.pointers["jwks_uri"], "/jwks_uri");

@@ -23,7 +23,7 @@ super::record! {
         revocation_endpoint "revocation_endpoint": Url,
         /// Device authorization endpoint (RFC 8628).
         device_authorization_endpoint "device_authorization_endpoint": Url,
-        /// Every member that ends in `_endpoint` or `_uri`.
+        /// Every member that ends in `_endpoint` or `_uri`, but for `jwks_uri`, which has rules of its own.
         endpoints "endpoints": Urls,
         /// Scopes on offer.
         scopes_supported "scopes_supported": Texts,

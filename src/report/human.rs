@@ -580,10 +580,17 @@ impl<W: io::Write> Human<'_, W> {
         }
         let found = if parts.is_empty() { self.paint(Paint::Bold, "no findings") } else { parts.join(", ") };
         let summary = &run.summary;
-        let mut line = format!("{found} in {}", text::counted(self.files, "file"));
-        line.push_str(&format!("; {} judged", text::counted(summary.judged, "target")));
-        if summary.not_judged > 0 {
-            line.push_str(&format!(", {} not judged", text::count(summary.not_judged)));
+        let mut line = match self.files {
+            0 => format!("{found}: nothing to check"),
+            files => format!("{found} in {}", text::counted(files, "file")),
+        };
+        match (summary.judged, summary.not_judged) {
+            (0, 0) => {}
+            (judged, 0) => line.push_str(&format!("; {} judged", text::counted(judged, "target"))),
+            (judged, partly) => {
+                let judged = text::counted(judged, "target");
+                line.push_str(&format!("; {judged} judged, {} only in part", text::count(partly)));
+            }
         }
         let unchecked: BTreeSet<_> = self.errors.iter().chain(&run.errors).map(|error| &error.path).collect();
         let unchecked = unchecked.iter().filter(|path| !path.is_empty()).count() as u64;

@@ -158,7 +158,7 @@ fn head(run: &Run) -> String {
     let found: Vec<_> = counts.iter().filter(|(n, _)| *n > 0).map(|&(n, noun)| text::counted(n, noun)).collect();
     let found = if found.is_empty() { "no findings".to_owned() } else { found.join(", ") };
     let mut line = format!("## tokenvet: {found}\n\n{} judged", text::counted(summary.judged, "target"));
-    for (number, what) in [(summary.not_judged, "not judged"), (summary.suppressed, "suppressed")] {
+    for (number, what) in [(summary.not_judged, "judged only in part"), (summary.suppressed, "suppressed")] {
         if number > 0 {
             line.push_str(&format!(", {} {what}", text::count(number)));
         }
