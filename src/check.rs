@@ -216,8 +216,15 @@ impl<'r> Run<'r> {
                 "" => format!("{}\0{}", self.source.anchor(), spot(target.at).pointer),
                 identity => identity.to_string(),
             },
+            document: self.kind,
+            given: false,
             spot: spot(target.at),
             profiles: profiles.clone(),
+            #[cfg(feature = "verify")]
+            proof: match self.plan.verifies() {
+                true => crate::verify::Proof::of(target.kind, documents, target.at),
+                false => None,
+            },
             fields: fields.filter(|(_, field, _)| !field.is_absent()).collect(),
         });
     }
@@ -343,6 +350,8 @@ impl<'r> Run<'r> {
 /// Judges what spans documents, once all were checked: the findings, and what could not be judged.
 pub fn check_fleet(plan: &Plan, mut facts: Vec<Fact>, now: i64) -> Outcome {
     link(&mut facts);
+    #[cfg(feature = "verify")]
+    let unverified = crate::verify::settle(&mut facts);
     let said = judge_fleet(plan, &facts, now);
     let mut outcome = Outcome { passed: said.passed, ..Outcome::default() };
     let gaps = said.gaps.into_iter().map(|(fact, rule, field, why)| NotJudged {
@@ -353,6 +362,14 @@ pub fn check_fleet(plan: &Plan, mut facts: Vec<Fact>, now: i64) -> Outcome {
         why,
     });
     let mut gaps: Vec<NotJudged> = gaps.collect();
+    #[cfg(feature = "verify")]
+    gaps.extend(unverified.into_iter().map(|(index, why)| NotJudged {
+        rule: "token-signature-invalid".to_string(),
+        path: facts[index].path.clone(),
+        target: TargetRef { kind: facts[index].kind.name().to_string(), name: facts[index].name.clone() },
+        field: "signature_valid".to_string(),
+        why: why.to_string(),
+    }));
     for fleet in said.findings {
         let (fact, profile) = (fleet.fact, &plan.book.profiles[fleet.planned.profile]);
         let kind = fact.kind.name();

@@ -20,6 +20,8 @@ pub mod schema;
 pub mod source;
 pub mod suppress;
 pub mod trial;
+#[cfg(feature = "verify")]
+pub mod verify;
 
 #[cfg(feature = "cli")]
 pub mod cli;

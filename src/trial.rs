@@ -129,7 +129,8 @@ impl<'e> Trial<'e> {
         let mut outcome = check(&self.plan, &source("example".into(), document), NOW);
         let mut facts = std::mem::take(&mut outcome.facts);
         for (index, beside) in self.example.beside.iter().enumerate() {
-            let other = check(&self.plan, &source(format!("beside {index}"), &beside.document), NOW);
+            let folder = beside.folder.as_ref().map_or(String::new(), |folder| format!("{folder}/"));
+            let other = check(&self.plan, &source(format!("{folder}beside {index}"), &beside.document), NOW);
             if !other.documents.iter().any(|document| document.kind == beside.kind) {
                 return Err(format!("the document beside it ({index}) is not recognised as {}", beside.kind));
             }

@@ -87,6 +87,8 @@ fn most_violations(root: &Path, book: &RuleBook) -> Result<(), Box<dyn error::Er
             // No extensions: files are known by their content.
             fs::write(folder.join("example"), trial::document_text(document))?;
             for (number, beside) in example.beside.iter().enumerate() {
+                let folder = beside.folder.as_ref().map_or(folder.clone(), |name| folder.join(name));
+                fs::create_dir_all(&folder)?;
                 fs::write(folder.join(format!("beside-{number}")), trial::document_text(&beside.document))?;
             }
         }

@@ -193,7 +193,7 @@ fn short_coordinates<'d>(key: Cursor<'d>, reader: Reader<'d>) -> Vec<Field<'d>> 
 }
 
 /// Decodes base64 of either alphabet, padded or not: what deployed verifiers read.
-fn decode(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     const LENIENT: GeneralPurpose = GeneralPurpose::new(
         &URL_SAFE,
         GeneralPurposeConfig::new()

@@ -473,6 +473,9 @@ impl<'d> Parts<'d> {
             roles: shown(payload.text_or_texts("roles")),
             personal_claims: present(payload, PERSONAL),
             mistyped_claims: mistyped(payload),
+            vo: vo(payload),
+            signature_valid: Field::default(),
+            verifying_key: Field::default(),
             signed: self.signed.clone(),
             size: self.size.clone(),
         }
@@ -507,6 +510,20 @@ const PERSONAL: &[&str] = &[
     "unique_name",
     "eduperson_principal_name",
 ];
+
+/// The first segment that all groups share (`/cms/uscms` is of `cms`).
+fn vo<'d>(payload: Reader<'d>) -> Field<'d> {
+    let groups = payload.texts("wlcg.groups");
+    let first = |group: &Field<'d>| -> Option<String> {
+        let name = group.as_text()?.strip_prefix('/')?.split('/').next()?;
+        Some(name.to_string()).filter(|name| !name.is_empty())
+    };
+    let mut names = groups.items().iter().map(first);
+    match names.next().flatten() {
+        Some(name) if names.all(|other| other.as_ref() == Some(&name)) => Field::text(name, groups.at),
+        Some(_) | None => Field::default(),
+    }
+}
 
 /// The members among these that are there, as a list of their names. Empty, not absent, when there is none: that was
 /// looked for and not found.

@@ -5,7 +5,7 @@ use crate::model::{At, Field, Record, State, TargetKind, Value, url};
 use crate::report::Region;
 use crate::rule::condition::{Scope, Verdict};
 use crate::rule::{Compiled, Hold, Joined, Rule};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Others that one target is compared with at the most; a group beyond that is cut and counted as not judged.
 const MAX_GROUP: usize = 1000;
@@ -34,12 +34,19 @@ pub struct Fact {
     pub path: String,
     /// What a fingerprint tells it by: its identity, or where it stands.
     pub anchor: String,
+    /// Native kind of the document (`jwks`).
+    pub document: &'static str,
+    /// True for keys the user gave to verify tokens with: they are nobody's target.
+    pub given: bool,
     /// Where the target stands.
     pub spot: Spot,
     /// Profiles that apply to it, by index into the rule book.
     pub profiles: super::ProfileSet,
     /// Kept fields by index, with their places.
     pub fields: Vec<(usize, Field<'static>, Option<Spot>)>,
+    /// What verification needs of it; tokens are taken away when that is done.
+    #[cfg(feature = "verify")]
+    pub proof: Option<crate::verify::Proof>,
 }
 
 impl Record<'static> for Fact {
@@ -49,6 +56,11 @@ impl Record<'static> for Fact {
 }
 
 impl Fact {
+    /// A kept field; absent when it was not kept.
+    pub fn known(&self, index: usize) -> &Field<'static> {
+        self.field(index)
+    }
+
     fn spot_of(&self, index: usize) -> Option<&Spot> {
         self.fields.iter().find(|(known, ..)| *known == index).and_then(|(.., spot)| spot.as_ref())
     }
@@ -84,28 +96,129 @@ pub struct FleetJudgements<'f> {
     pub passed: u64,
 }
 
-/// Gives key sets and clients, whose files name no issuer, the issuer whose metadata lies in the same folder, when
-/// there is exactly one.
+/// Gives key sets, keys and clients, whose files name no issuer, the issuer they belong to, where that is certain:
+///
+/// - the one issuer whose metadata lies in the same folder, for the one key set there and for clients of its product;
+/// - the one issuer of the run, for the one key set of the run when the file is called as the metadata's `jwks_uri` ends.
 pub fn link(facts: &mut [Fact]) {
-    let folder = |path: &str| path.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_string());
-    let issuer_field = |kind: TargetKind| kind.fields().iter().position(|spec| spec.name == "issuer");
-    let mut of_folder: HashMap<String, Option<Field<'static>>> = HashMap::new();
-    for fact in facts.iter().filter(|fact| fact.kind == TargetKind::Issuer) {
-        let Some(field) = issuer_field(fact.kind).map(|index| fact.field(index).clone()) else { continue };
-        let known = of_folder.entry(folder(&fact.path)).or_insert_with(|| Some(field.clone()));
-        if known.as_ref().is_some_and(|known| known.state != field.state) {
-            *known = None;
-        }
-    }
+    let folders = Folders::new(facts);
     for fact in facts.iter_mut() {
-        let lonely = matches!(fact.kind, TargetKind::Key | TargetKind::KeySet | TargetKind::Client);
-        let Some(index) = issuer_field(fact.kind).filter(|index| lonely && fact.field(*index).is_absent()) else {
+        let Some(index) = field_of(fact.kind, "issuer").filter(|index| fact.field(*index).is_absent()) else {
             continue;
         };
-        if let Some(Some(field)) = of_folder.get(&folder(&fact.path)) {
-            fact.fields.push((index, Field { at: None, ..field.clone() }, None));
+        let metadata = match fact.kind {
+            _ if fact.given => None,
+            TargetKind::Key | TargetKind::KeySet if fact.document == "jwks" => folders.of_keys(&fact.path),
+            TargetKind::Client => folders.of_client(fact),
+            _ => None,
+        };
+        if let Some(metadata) = metadata {
+            fact.fields.push((index, Field { at: None, ..metadata.issuer.clone() }, None));
         }
     }
+}
+
+fn field_of(kind: TargetKind, name: &str) -> Option<usize> {
+    kind.fields().iter().position(|spec| spec.name == name)
+}
+
+fn folder(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// The metadata of one issuer.
+#[derive(Clone)]
+struct Metadata {
+    issuer: Field<'static>,
+    jwks_uri: String,
+    product: Option<String>,
+}
+
+/// Where metadata and key sets lie.
+struct Folders {
+    /// By folder; `None` where several issuers lie.
+    issuers: HashMap<String, Option<Metadata>>,
+    /// The only issuer of the run.
+    alone: Option<Metadata>,
+    /// Paths of key sets by folder.
+    key_sets: HashMap<String, BTreeSet<String>>,
+}
+
+impl Folders {
+    fn new(facts: &[Fact]) -> Self {
+        let mut folders = Folders { issuers: HashMap::new(), alone: None, key_sets: HashMap::new() };
+        let mut all: Option<Option<Metadata>> = None;
+        for fact in facts {
+            let place = folder(&fact.path);
+            match fact.kind {
+                TargetKind::Issuer => {
+                    let text = |name| field_of(fact.kind, name).and_then(|index| fact.field(index).as_text());
+                    let Some(issuer) = field_of(fact.kind, "issuer").map(|index| fact.field(index).clone()) else {
+                        continue;
+                    };
+                    let metadata = Metadata {
+                        issuer,
+                        jwks_uri: text("jwks_uri").unwrap_or_default().to_string(),
+                        product: text("product").map(str::to_string),
+                    };
+                    merge(
+                        folders.issuers.entry(place.to_string()).or_insert_with(|| Some(metadata.clone())),
+                        &metadata,
+                    );
+                    merge(all.get_or_insert_with(|| Some(metadata.clone())), &metadata);
+                }
+                TargetKind::Key | TargetKind::KeySet if fact.document == "jwks" && !fact.given => {
+                    let known = folders.key_sets.entry(place.to_string()).or_default();
+                    if !known.contains(&fact.path) {
+                        known.insert(fact.path.clone());
+                    }
+                }
+                _ => {}
+            }
+        }
+        folders.alone = all.flatten();
+        folders
+    }
+
+    fn of_keys(&self, path: &str) -> Option<&Metadata> {
+        let beside = self.key_sets.get(folder(path)).map_or(0, BTreeSet::len);
+        match (self.issuers.get(folder(path)), &self.alone) {
+            (Some(Some(metadata)), _) if beside == 1 => Some(metadata),
+            (None, Some(alone)) if beside == 1 && self.key_sets.len() == 1 && named_after(path, &alone.jwks_uri) => {
+                Some(alone)
+            }
+            _ => None,
+        }
+    }
+
+    fn of_client(&self, client: &Fact) -> Option<&Metadata> {
+        let metadata = self.issuers.get(folder(&client.path))?.as_ref()?;
+        let product = field_of(client.kind, "product").and_then(|index| client.field(index).as_text());
+        // A client in another product's form was registered elsewhere.
+        let other = metadata.product.as_deref().zip(product).is_some_and(|(theirs, ours)| theirs != ours);
+        (!other).then_some(metadata)
+    }
+}
+
+/// Two issuers in one place leave none.
+fn merge(known: &mut Option<Metadata>, metadata: &Metadata) {
+    match known {
+        Some(same) if same.issuer.state == metadata.issuer.state => {
+            same.product = same.product.take().or(metadata.product.clone());
+        }
+        Some(_) => *known = None,
+        None => {}
+    }
+}
+
+/// Is a file, its extension apart, called like the last segment of a URL (`jwks.json` for `…/oauth2/jwks`)?
+fn named_after(path: &str, url: &str) -> bool {
+    let stem = |text: &str| {
+        let name = text.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        name.split('.').next().unwrap_or_default().to_ascii_lowercase()
+    };
+    let wanted = stem(url.split(['?', '#']).next().unwrap_or_default());
+    !wanted.is_empty() && wanted == stem(path)
 }
 
 /// Runs every joining rule over linked facts.
@@ -115,11 +228,12 @@ pub fn judge_fleet<'f>(plan: &'f Plan, facts: &'f [Fact], now: i64) -> FleetJudg
         let rule = &plan.book.rules[entry.rule];
         let form = &rule.compiled[entry.form].1;
         let Some(join) = &form.join else { continue };
-        let groups = Groups::new(facts, join);
-        for fact in facts.iter().filter(|fact| fact.kind == *kind) {
-            let others: Vec<&Fact> = groups.of(fact, join).filter(|other| !std::ptr::eq(*other, fact)).collect();
+        let groups = Groups::new(facts, form, join);
+        for fact in facts.iter().filter(|fact| fact.kind == *kind && !fact.given) {
+            let apart = |other: &&Fact| !join.apart || other.path != fact.path;
+            let others = groups.of(fact, join).filter(|other| !std::ptr::eq(*other, fact)).filter(apart);
             let judge = Judge { plan, entry, rule, form, join, fact, now };
-            judge.against(&others, &mut said);
+            judge.against(&others.collect::<Vec<_>>(), &mut said);
         }
     }
     said
@@ -131,10 +245,22 @@ struct Groups<'f> {
 }
 
 impl<'f> Groups<'f> {
-    fn new(facts: &'f [Fact], join: &Joined) -> Self {
+    /// Of others that look the same to the check (and, where it matters, lie in the same file) two are kept: one for
+    /// all, and one for the first itself. So the tokens of an issuer need not be compared each with each.
+    fn new(facts: &'f [Fact], form: &Compiled, join: &Joined) -> Self {
         let mut by_key: HashMap<Vec<String>, Vec<&'f Fact>> = HashMap::new();
+        let mut alike: HashMap<(Vec<String>, String), u8> = HashMap::new();
+        let (_, read) = form.check.reads();
         for fact in facts.iter().filter(|fact| join.kinds.contains(&fact.kind)) {
-            if let Some(key) = key(fact, join.on.iter().map(|(_, theirs)| *theirs)) {
+            let Some(key) = key(fact, join.on.iter().map(|(_, theirs)| *theirs)) else { continue };
+            let states: Vec<_> = read.iter().map(|index| fact.field(*index)).map(|field| &field.state).collect();
+            let look = match join.apart {
+                true => format!("{states:?}{}", fact.path),
+                false => format!("{states:?}"),
+            };
+            let seen = alike.entry((key.clone(), look)).or_default();
+            if *seen < 2 {
+                *seen += 1;
                 by_key.entry(key).or_default().push(fact);
             }
         }

@@ -122,6 +122,7 @@ impl Plan {
                 plan.native.push(Entry { rule: index, form: 0, planned, profiles });
             }
         }
+        plan.keep_links();
         plan
     }
 
@@ -154,6 +155,30 @@ impl Plan {
             kept.sort_unstable();
             kept.dedup();
         }
+    }
+
+    /// Notes the fields that show which issuer a target of another file belongs to.
+    fn keep_links(&mut self) {
+        const LINKED: [TargetKind; 3] = [TargetKind::Key, TargetKind::KeySet, TargetKind::Client];
+        const BY: [&str; 3] = ["issuer", "jwks_uri", "product"];
+        if LINKED.iter().all(|kind| self.fact_fields(*kind).is_empty()) {
+            return;
+        }
+        for kind in [TargetKind::Issuer, TargetKind::Client] {
+            let fields = kind.fields().iter().enumerate().filter(|(_, spec)| BY.contains(&spec.name));
+            let kept = &mut self.fact_fields[kind as usize];
+            kept.extend(fields.map(|(index, _)| index));
+            kept.sort_unstable();
+            kept.dedup();
+        }
+    }
+
+    /// True when a rule asks whether signatures are valid.
+    #[cfg(feature = "verify")]
+    pub(crate) fn verifies(&self) -> bool {
+        let field = crate::model::Token::FIELDS.iter().position(|spec| spec.name == "signature_valid");
+        let kept = &self.fact_fields[TargetKind::AccessToken as usize];
+        field.is_some_and(|field| kept.contains(&field))
     }
 
     /// Notes the fields a joining rule reads on both sides.

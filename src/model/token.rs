@@ -86,6 +86,13 @@ super::record! {
         /// Registered claims whose JSON type their RFC forbids (RFC 7519 section 4.1; `client_id`, `act` and `may_act` by RFC 8693);
         /// items name the claim, empty when there is none.
         mistyped_claims "mistyped_claims": Texts,
+        /// The virtual organisation that all of `wlcg.groups` belong to: their first segment; absent when they differ.
+        vo "vo": Text,
+        /// True when a key of the issuer made the signature, false when it did not; absent when no such key is at
+        /// hand. Settled after all documents were read, so only rules with `join` see it.
+        signature_valid "signature_valid": Bool,
+        /// Thumbprint of the key that `signature_valid` rests on.
+        verifying_key "verifying_key": Text,
         /// True when the compact form carries a signature (an empty third part is none).
         signed "signed": Bool,
         /// Length of the compact form in bytes; absent for decoded tokens.

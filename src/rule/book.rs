@@ -98,6 +98,7 @@ pub(crate) struct Joined {
     /// Our field and theirs.
     pub(crate) on: Vec<(usize, usize)>,
     pub(crate) hold: Hold,
+    pub(crate) apart: bool,
     pub(crate) show: Vec<usize>,
 }
 
@@ -492,6 +493,7 @@ fn compile_join(join: &Join, own: &'static [FieldSpec]) -> Result<Joined, Defect
         specs,
         on: on.collect::<Result<_, Defect>>()?,
         hold: join.hold,
+        apart: join.apart,
         show: show.collect::<Result<_, Defect>>()?,
     })
 }

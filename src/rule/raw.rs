@@ -214,6 +214,9 @@ pub struct Join {
     /// How many of the others must satisfy `check`.
     #[serde(default)]
     pub hold: Hold,
+    /// Only targets of other files are looked at; what one file says of itself has its own rules.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub apart: bool,
     /// Fields of the other target to show beside the finding.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub show: Vec<String>,
@@ -519,7 +522,7 @@ pub struct RawExample {
     /// Native pointers of the findings a `fail` must give, all of them, in document order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub at: Vec<String>,
-    /// Documents of other kinds that lie in the same folder, for rules with `join`.
+    /// Documents that lie beside it, for rules with `join`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<RawBeside>,
     /// The message of the first finding, when the example pins it.
@@ -533,6 +536,9 @@ pub struct RawExample {
 pub struct RawBeside {
     /// Native kind; it must be recognised as this.
     pub kind: String,
+    /// A folder below the example's own where it lies; its own when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
     /// The document.
     pub document: serde_json::Value,
 }
