@@ -272,3 +272,76 @@ fn a_run_verifies_the_tokens_whose_issuer_it_knows() {
     let alone = run(&files(&tampered(&token), &keys)[..1]);
     assert_eq!((findings(&alone), gaps(&alone)), (0, 0), "no keys, no word");
 }
+
+/// Runs the command in a folder: exit code, standard output, standard error.
+fn command(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tokenvet"));
+    let fixed = ["check", "--no-config", "--now", "2026-01-01T00:00:00Z", "--color", "never"];
+    let output = command.current_dir(folder).args(fixed).args(arguments).output().expect("the command runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn keys_on_the_command_line_verify_tokens_of_any_issuer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).expect("a file");
+    let claims = json!({ "iss": "https://iam.example.org/", "sub": "test", "scope": "storage.read:/",
+        "iat": 1_767_225_000, "exp": 1_767_228_600, "jti": "test" });
+    let [signer, other, _] = Signer::all();
+    let token = signer.token(&claims);
+    write("good.jwt", token.clone());
+    write("bad.jwt", tampered(&token));
+    write("keys.json", json!({ "keys": [signer.jwk()] }).to_string());
+    write("other.json", json!({ "keys": [other.jwk()] }).to_string());
+    write("no-keys.json", json!({ "issuer": "https://iam.example.org/", "jwks_uri": "x" }).to_string());
+    let only = ["--only", "token-signature-invalid", "--format", "json"];
+    let said = |arguments: &[&str]| {
+        let (code, report, stderr) = command(folder.path(), &[arguments, &only].concat());
+        let report: Value = serde_json::from_str(&report).unwrap_or_else(|_| panic!("no report: {stderr}"));
+        let count = |name: &str| report[name].as_array().map_or(0, Vec::len);
+        (code, count("findings"), count("not_judged"))
+    };
+    assert_eq!(said(&["good.jwt", "--keys", "keys.json"]), (Some(0), 0, 0));
+    assert_eq!(said(&["bad.jwt", "--keys", "keys.json"]), (Some(1), 1, 0));
+    assert_eq!(said(&["bad.jwt", "--keys", "other.json"]), (Some(0), 0, 1), "no key of this kid");
+    assert_eq!(said(&["bad.jwt", "--keys", "other.json", "--keys", "keys.json"]), (Some(1), 1, 0));
+    assert_eq!(said(&["bad.jwt"]), (Some(0), 0, 0), "without keys nothing is said");
+    let (code, _, stderr) = command(folder.path(), &["good.jwt", "--keys", "no-keys.json"]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("Key Set") && stderr.contains("no-keys.json"), "{stderr}");
+    let signature = token.rsplit('.').next().expect("a signature");
+    let (_, report, stderr) = command(folder.path(), &["good.jwt", "bad.jwt", "--keys", "keys.json", "--all"]);
+    assert!(!report.contains(&signature[2..]) && !stderr.contains(&signature[2..]), "no signature is shown");
+}
+
+#[test]
+fn a_registry_on_the_command_line_adds_and_replaces() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a file");
+    let issuer = |name: &str| json!({ "iss": name, "sub": "x", "exp": 1_767_228_600, "scope": "openid" }).to_string();
+    write("near.json", &issuer("https://atlice-auth.cern.ch/"));
+    write("alice.json", &issuer("https://alice-auth.cern.ch/"));
+    write(
+        "own.yaml",
+        "issuers:\n\
+         - { issuer: 'https://atlice-auth.cern.ch', name: Test, class: production, source: test }\n\
+         - { issuer: 'https://alice-auth.cern.ch', name: Test, class: retired, source: test }\n",
+    );
+    write("broken.yaml", "issuers:\n- { issuer: 'atlice', name: Test, class: production, source: test }\n");
+    let fires = |rule: &str, arguments: &[&str]| {
+        let (_, report, _) = command(folder.path(), &[arguments, &["--only", rule, "--format", "json"]].concat());
+        let report: Value = serde_json::from_str(&report).expect("a report");
+        report["findings"].as_array().is_some_and(|findings| !findings.is_empty())
+    };
+    assert!(fires("token-issuer-near-known", &["near.json"]));
+    assert!(!fires("token-issuer-near-known", &["near.json", "--issuers", "own.yaml"]), "now it is known");
+    assert!(!fires("token-of-retired-issuer", &["alice.json"]));
+    assert!(
+        fires("token-of-retired-issuer", &["alice.json", "--issuers", "own.yaml"]),
+        "the built-in entry is replaced"
+    );
+    let (code, _, stderr) = command(folder.path(), &["near.json", "--issuers", "broken.yaml"]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("broken.yaml:2") && stderr.contains("absolute URL"), "{stderr}");
+}

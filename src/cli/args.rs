@@ -72,6 +72,14 @@ pub(super) struct CheckArgs {
     /// Leave this rule out; repeats
     #[arg(long, value_name = "RULE", help_heading = "What to judge by")]
     pub(super) ignore: Vec<String>,
+    /// Verify signatures with the keys of this JSON Web Key Set, whoever issued the tokens; repeats. Keys that lie
+    /// beside their issuer's metadata are used without it
+    #[cfg(feature = "verify")]
+    #[arg(long, value_name = "FILE", help_heading = "What to judge by")]
+    pub(super) keys: Vec<PathBuf>,
+    /// More known issuers (see rules/tables/issuers.yaml); an entry replaces the built-in one of the same name
+    #[arg(long, value_name = "FILE", help_heading = "What to judge by")]
+    pub(super) issuers: Vec<PathBuf>,
     /// Judge as if this were now (RFC 3339), for repeatable runs
     #[arg(long, value_name = "RFC3339", help_heading = "What to judge by")]
     pub(super) now: Option<String>,

@@ -39,6 +39,8 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let tally = Tally { skipped: found.skipped, broken: !found.unreadable.is_empty(), ..Tally::default() };
     let mut job = Job { args, now: now.as_second(), governance, reporters, accepted: vec![], tally };
     job.tally.errors = found.unreadable.into_iter().map(error_of).collect();
+    #[cfg(feature = "verify")]
+    job.tally.facts.extend(super::trust::keys(&job.governance.plan, &args.keys, job.now)?);
     for group in groups(&tasks) {
         let judged = workers.map(group, |task| judge(task, now.as_second()));
         for (task, result) in group.iter().zip(judged) {

@@ -12,6 +12,7 @@ mod problem;
 mod rules;
 mod schema;
 mod test;
+mod trust;
 
 use args::{Args, Command};
 use clap::Parser;

@@ -2,7 +2,7 @@
 
 use super::args::CheckArgs;
 use super::exit::Failure;
-use super::{problem, rules};
+use super::{problem, rules, trust};
 use crate::discover::walk;
 use crate::evaluate::{Adjustments, Plan, Selection};
 use crate::policy::{self, FailOn, Policy, PolicyFile};
@@ -73,8 +73,10 @@ impl Governance {
             baseline_file = found.baseline(&root, baseline, args.write_baseline.as_deref())?;
         }
         rule_files.extend(args.rules.iter().cloned());
-        let (book, sources) = rules::book_and_sources(&rule_files)?;
+        let (mut book, sources) = rules::book_and_sources(&rule_files)?;
         sources.iter().for_each(|source| digest.add("rule", source));
+        let registries = trust::issuers(&mut book.registry, &args.issuers)?;
+        registries.iter().for_each(|source| digest.add("issuers", source));
         let policy = found.as_ref().map(|found| found.file.compile(&book).map_err(|error| found.failure(&error)));
         let waiver_files = if args.waivers.is_empty() { waiver_files } else { args.waivers.clone() };
         let (policy, waivers) = (policy.transpose()?, read_waivers(&waiver_files, &root, &book, &mut digest)?);

@@ -1,8 +1,11 @@
 //! The registry of known issuers: what each is for, and which names are suspiciously close to one.
 
 use crate::model::url::{Url, comparable};
+use crate::parse::{ParseError, typed};
+use crate::source::Source;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// `rules/tables/issuers.yaml`, or a file given with `--issuers`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -63,6 +66,31 @@ impl IssuerClass {
 const NEAR: usize = 2;
 
 impl Registry {
+    /// Reads a registry file. Errors point at what does not fit, an issuer that is no absolute URL among it.
+    pub fn read(source: &Arc<Source>) -> Result<Self, ParseError> {
+        let (registry, document): (Registry, _) = typed::read(source)?;
+        if !document.root().is_map() {
+            return Err(ParseError::at(0, "a mapping with `issuers` is expected"));
+        }
+        let entries = document.root().get("issuers").into_iter().flat_map(|issuers| issuers.items());
+        for (known, entry) in registry.issuers.iter().zip(entries) {
+            if host(&known.issuer).is_none() {
+                let span = entry.get("issuer").unwrap_or(entry).span();
+                return Err(ParseError { message: "an issuer is an absolute URL (https://…)".into(), span });
+            }
+        }
+        Ok(registry)
+    }
+
+    /// Adds issuers; one that is known already is replaced.
+    pub fn add(&mut self, other: Registry) {
+        for issuer in other.issuers {
+            let name = comparable(&issuer.issuer);
+            self.issuers.retain(|known| comparable(&known.issuer) != name);
+            self.issuers.push(issuer);
+        }
+    }
+
     /// The issuer with this identifier, its final slash and the case of its host aside.
     pub fn find(&self, issuer: &str) -> Option<&KnownIssuer> {
         let wanted = comparable(issuer);

@@ -1,0 +1,57 @@
+//! What the user vouches for on the command line: known issuers (`--issuers`) and keys to verify tokens with (`--keys`).
+
+use super::exit::Failure;
+use super::problem;
+#[cfg(feature = "verify")]
+use crate::check::check;
+#[cfg(feature = "verify")]
+use crate::evaluate::{Fact, Plan};
+#[cfg(feature = "verify")]
+use crate::model::TargetKind;
+use crate::parse::ParseError;
+use crate::profile::Registry;
+use crate::source::Source;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Largest registry or key set, in bytes.
+const MAX_FILE: u64 = 1 << 20;
+
+/// Adds the issuers of registry files to the built-in ones; the files are handed back for the policy's digest.
+pub(super) fn issuers(registry: &mut Registry, paths: &[PathBuf]) -> Result<Vec<Arc<Source>>, Failure> {
+    let mut sources = Vec::new();
+    for path in paths {
+        let source = Arc::new(problem::read_small(path, MAX_FILE).map_err(Failure::Reported)?);
+        let own = Registry::read(&source).map_err(|error| Failure::Reported(problem::render(&source, &error)))?;
+        registry.add(own);
+        sources.push(source);
+    }
+    Ok(sources)
+}
+
+/// The keys of key set files, as facts that verify tokens of any issuer and are themselves not judged.
+#[cfg(feature = "verify")]
+pub(super) fn keys(plan: &Plan, paths: &[PathBuf], now: i64) -> Result<Vec<Fact>, Failure> {
+    let mut facts = Vec::new();
+    for path in paths {
+        let source = Arc::new(problem::read_small(path, MAX_FILE).map_err(Failure::Reported)?);
+        let refuse = |error: ParseError| Failure::Reported(problem::render(&source, &error));
+        let outcome = check(plan, &source, now);
+        if let Some(error) = outcome.errors.into_iter().next() {
+            let span = error.region.map(|region| {
+                let start = region.byte_offset as usize;
+                crate::source::Span::new(start, start + region.byte_length as usize)
+            });
+            return Err(refuse(ParseError { message: error.message, span: span.unwrap_or_default() }));
+        }
+        if !outcome.documents.iter().any(|document| matches!(document.kind.as_str(), "jwks" | "jwk")) {
+            return Err(refuse(ParseError::at(
+                0,
+                "a JSON Web Key Set (or one key) is expected, as a jwks_uri serves it",
+            )));
+        }
+        let keys = outcome.facts.into_iter().filter(|fact| fact.kind == TargetKind::Key);
+        facts.extend(keys.map(|fact| Fact { given: true, ..fact }));
+    }
+    Ok(facts)
+}
