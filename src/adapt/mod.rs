@@ -38,6 +38,7 @@ mod suppressions;
 pub(crate) mod testing;
 mod workload;
 
+#[cfg(feature = "verify")]
 pub(crate) use jwks::decode as decode_member;
 pub use read::{Reader, is_placeholder};
 

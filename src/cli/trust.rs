@@ -8,6 +8,7 @@ use crate::check::check;
 use crate::evaluate::{Fact, Plan};
 #[cfg(feature = "verify")]
 use crate::model::TargetKind;
+#[cfg(feature = "verify")]
 use crate::parse::ParseError;
 use crate::profile::Registry;
 use crate::source::Source;
