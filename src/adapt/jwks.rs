@@ -325,6 +325,32 @@ mod tests {
     }
 
     #[test]
+    fn missing_and_cut_members_are_named() {
+        let full = format!("g{}", "A".repeat(42));
+        for (key, missing, short, remark) in [
+            (format!(r#"{{"kty":"EC","crv":"P-256","x":"{full}","y":"{full}"}}"#), "", "", "32 octets each"),
+            (format!(r#"{{"kty":"EC","crv":"P-256","x":"{full}","y":"gAAA"}}"#), "", "y", "3 octets"),
+            (
+                format!(r#"{{"kty":"EC","crv":"secp256k1","x":"{full}","y":"gAAA"}}"#),
+                "",
+                "",
+                "a curve we do not measure",
+            ),
+            (r#"{"kty":"EC","crv":"P-256","x":"REDACTED"}"#.to_string(), "y", "", "cut out by a person"),
+            (r#"{"kty":"OKP","crv":"Ed25519"}"#.to_string(), "x", "", ""),
+            (r#"{"kty":"RSA","n":"gAAA"}"#.to_string(), "e", "", ""),
+        ] {
+            let got = read(&key);
+            let of = |name: &str| got.targets[0].get(name).to_string();
+            assert_eq!(
+                (of("missing_members"), of("short_coordinates")),
+                (missing.into(), short.into()),
+                "{key} {remark}"
+            );
+        }
+    }
+
+    #[test]
     fn a_key_is_measured() {
         let got = read(RSA);
         assert_eq!(got.kinds, ["jwk"]);

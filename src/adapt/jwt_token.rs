@@ -808,6 +808,27 @@ mod tests {
     }
 
     #[test]
+    fn identifiers_bindings_and_bare_claims_are_read() {
+        let got = only(json(
+            r#"{"iss":"i","sub":"s","voperson_id":"a@b","eduperson_entitlement":"urn:geant:x:group:v",
+                "eduperson_scoped_affiliation":"member@b","voperson_external_affiliation":["staff@c"],
+                "cnf":{"jkt":"thumb","x5t#S256":"hash"},"email":"","groups":[],"address":{},"nonce":null,"act":"x"}"#,
+        ));
+        for (field, value) in [
+            ("voperson_id", "a@b"),
+            ("entitlements", "urn:geant:x:group:v"),
+            ("entitlement_claims", "eduperson_entitlement"),
+            ("affiliations", "member@b staff@c"),
+            ("cnf.jkt", "thumb"),
+            ("cnf.x5t_s256", "hash"),
+            ("empty_claims", "email groups address nonce"),
+            ("mistyped_claims", "act"),
+        ] {
+            assert_eq!(got.get(field), value, "{field}");
+        }
+    }
+
+    #[test]
     fn claims_of_wrong_type_are_named() {
         let got = only(json(r#"{"iss":7,"sub":"s","aud":["a",1],"exp":"1","nbf":null,"iat":1.5,"jti":{}}"#));
         assert_eq!(got.get("mistyped_claims"), "iss aud exp nbf jti");

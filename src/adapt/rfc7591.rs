@@ -202,6 +202,22 @@ mod tests {
     }
 
     #[test]
+    fn encryption_and_certificate_names() {
+        let got = read(
+            r#"{"client_id": "c", "redirect_uris": [], "id_token_encrypted_response_alg": "RSA-OAEP",
+                "id_token_encrypted_response_enc": "A256GCM", "request_object_encryption_enc": "A256GCM",
+                "tls_client_auth_san_dns": "c.example", "tls_client_auth_subject_dn": ""}"#,
+        );
+        for (field, expected, remark) in [
+            ("encryption_algs", "RSA-OAEP", ""),
+            ("encryption_without_alg", "request_object_encryption_enc", "the other has its algorithm"),
+            ("tls_names", "tls_client_auth_san_dns", "an empty name is none"),
+        ] {
+            assert_eq!(got.targets[0].get(field), expected, "{field} {remark}");
+        }
+    }
+
+    #[test]
     fn keys_and_secrets() {
         let got = read(
             r#"{"client_id": "c", "redirect_uris": [], "jwks": {"keys": [{"kty": "EC"}]}, "client_secret": "t-secret",
