@@ -6,6 +6,8 @@
 
 pub mod adapt;
 pub mod check;
+pub mod compare;
+pub mod diff;
 pub mod discover;
 pub mod docs;
 pub mod evaluate;

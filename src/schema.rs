@@ -19,12 +19,25 @@ pub enum Kind {
     Report,
     /// The JSON form of an inspected token.
     Inspect,
+    /// The JSON form of two compared tokens.
+    Compare,
+    /// The JSON form of two compared profiles.
+    ProfileDiff,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 7] =
-        [Kind::Rule, Kind::Profile, Kind::Ledger, Kind::Policy, Kind::Waivers, Kind::Report, Kind::Inspect];
+    pub const ALL: [Kind; 9] = [
+        Kind::Rule,
+        Kind::Profile,
+        Kind::Ledger,
+        Kind::Policy,
+        Kind::Waivers,
+        Kind::Report,
+        Kind::Inspect,
+        Kind::Compare,
+        Kind::ProfileDiff,
+    ];
 
     /// File name below `schemas/`.
     pub fn file_name(self) -> &'static str {
@@ -36,6 +49,8 @@ impl Kind {
             Kind::Waivers => "waivers.schema.json",
             Kind::Report => "report.schema.json",
             Kind::Inspect => "inspect.schema.json",
+            Kind::Compare => "compare.schema.json",
+            Kind::ProfileDiff => "profile-diff.schema.json",
         }
     }
 }
@@ -49,6 +64,8 @@ pub fn schema(kind: Kind) -> Schema {
         Kind::Policy => schemars::schema_for!(crate::policy::RawPolicy),
         Kind::Waivers => schemars::schema_for!(crate::policy::RawWaivers),
         Kind::Inspect => written::<crate::inspect::Inspection>(),
+        Kind::Compare => written::<crate::compare::Comparison>(),
+        Kind::ProfileDiff => written::<crate::diff::ProfileDiff>(),
         Kind::Report => written::<crate::report::JsonReport<'static>>(),
     }
 }

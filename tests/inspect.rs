@@ -546,3 +546,31 @@ fn colour_is_used_only_when_asked_for() {
     assert!(Run::new(&["inspect", "-", "--color", "always"]).stdin(text.as_str()).run().out.contains("\u{1b}[1m"));
     assert!(!inspect(&text).out.contains('\u{1b}'));
 }
+
+#[test]
+fn what_the_token_can_do_is_shown_by_level() {
+    let scopes = json!({"scope": "storage.stage:/tape storage.create:/out compute.read storage.poll:/all openid"});
+    let ran = inspect(&token(&scopes));
+    let page: Vec<&str> = ran.out.lines().map(str::trim_end).collect();
+    for line in [
+        "Can do at services of level wlcg@1.2, wlcg@1.3",
+        "  /out   stat, create, make directories, rename, poll locality",
+        "  /tape  stat, stage, cancel staging, release and pin, poll locality",
+        "  /all   poll locality",
+        "  jobs   see jobs",
+        "  left to the service: list",
+        "  at level wlcg@1.1 also: read /tape",
+        "  at level wlcg@1.1 not: poll locality /all",
+        "  at level wlcg@1.0 also: read /tape",
+    ] {
+        assert!(page.contains(&line), "{line}\n{}", ran.out);
+    }
+    let view = &inspect_json(&token(&scopes))["tokens"][0];
+    assert_eq!(view["powers"][0]["levels"], json!(["wlcg@1.2", "wlcg@1.3"]));
+    let allowed = view["powers"][0]["allowed"].as_array().expect("a list");
+    assert!(allowed.contains(&json!({"operation": "stage", "path": "/tape"})), "{allowed:?}");
+    assert!(allowed.contains(&json!({"operation": "read-jobs", "path": null})), "{allowed:?}");
+    assert!(inspect_json(&token(&json!({"scope": "openid"})))["tokens"][0]["powers"] == json!([]));
+    let spoilt = inspect(&token(&json!({"scope": "storage.read compute.read"})));
+    assert!(spoilt.out.contains("refuse the token as a whole: storage.read has no path"), "{}", spoilt.out);
+}

@@ -22,6 +22,8 @@ pub(super) enum Command {
     Check(Box<CheckArgs>),
     /// Decode and explain one token, with every profile's verdict
     Inspect(InspectArgs),
+    /// Compare two tokens: which is more powerful, and in what
+    Compare(CompareArgs),
     /// Explain a rule or a requirement
     Explain(ExplainArgs),
     /// List rules and document kinds
@@ -187,11 +189,34 @@ pub(super) struct InspectArgs {
     pub(super) fail_on: FailOn,
 }
 
+#[derive(Debug, ClapArgs)]
+pub(super) struct CompareArgs {
+    /// A file with a token, `-` for standard input, or the token itself (which `ps` then shows)
+    #[arg(value_name = "A")]
+    pub(super) a: OsString,
+    /// The token to compare it with
+    #[arg(value_name = "B")]
+    pub(super) b: OsString,
+    /// Compare as if this were now (RFC 3339)
+    #[arg(long, value_name = "RFC3339")]
+    pub(super) now: Option<String>,
+
+    /// Output format
+    #[arg(long, short, value_enum, default_value_t = InspectFormat::Human, help_heading = "Output")]
+    pub(super) format: InspectFormat,
+    /// Show everything that one token has more than the other
+    #[arg(long, help_heading = "Output")]
+    pub(super) all: bool,
+    /// Colours
+    #[arg(long, value_enum, default_value_t = Color::Auto, help_heading = "Output")]
+    pub(super) color: Color,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum InspectFormat {
     /// For a person at a terminal
     Human,
-    /// One object, described by `tokenvet schema inspect`
+    /// One object, described by `tokenvet schema`
     Json,
 }
 
@@ -235,6 +260,32 @@ pub(super) enum ProfileCommand {
         /// `wlcg@1.3`, a range, or a family for its newest version
         profile: String,
     },
+    /// Two profiles side by side, and which of the given files' targets change verdict
+    Diff(DiffArgs),
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct DiffArgs {
+    /// `wlcg@1.0`, a range, or a family for its newest version
+    pub(super) from: String,
+    /// The profile to compare it with
+    pub(super) to: String,
+    /// Files and folders to judge by both; `-` is standard input; repeats
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub(super) corpus: Vec<PathBuf>,
+    /// Judge as if this were now (RFC 3339)
+    #[arg(long, value_name = "RFC3339")]
+    pub(super) now: Option<String>,
+
+    /// Output format
+    #[arg(long, short, value_enum, default_value_t = InspectFormat::Human, help_heading = "Output")]
+    pub(super) format: InspectFormat,
+    /// Show every target that changes
+    #[arg(long, help_heading = "Output")]
+    pub(super) all: bool,
+    /// Colours
+    #[arg(long, value_enum, default_value_t = Color::Auto, help_heading = "Output")]
+    pub(super) color: Color,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -259,6 +310,10 @@ pub(super) enum SchemaKind {
     Report,
     /// `inspect --format json`
     Inspect,
+    /// `compare --format json`
+    Compare,
+    /// `profile diff --format json`
+    ProfileDiff,
     /// Profiles
     Profile,
     /// Requirement ledgers

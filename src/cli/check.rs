@@ -126,14 +126,14 @@ fn groups(inputs: &[Task]) -> Vec<&[Task]> {
 }
 
 /// Threads that judge files; none where one file or one thread is asked for, or the system grants no more threads.
-struct Workers {
+pub(super) struct Workers {
     #[cfg(feature = "threads")]
     pool: Option<rayon::ThreadPool>,
 }
 
 impl Workers {
     /// `threads` 0 takes one per core.
-    fn new(threads: usize, files: usize) -> Self {
+    pub(super) fn new(threads: usize, files: usize) -> Self {
         #[cfg(feature = "threads")]
         {
             let several = threads != 1 && files > 1;
@@ -148,7 +148,7 @@ impl Workers {
     }
 
     /// Maps in parallel, keeping the order.
-    fn map<'i, T: Send>(&self, inputs: &'i [Task], map: impl Fn(&'i Task) -> T + Send + Sync) -> Vec<T> {
+    pub(super) fn map<'i, I: Sync, T: Send>(&self, inputs: &'i [I], map: impl Fn(&'i I) -> T + Send + Sync) -> Vec<T> {
         #[cfg(feature = "threads")]
         if let Some(pool) = &self.pool {
             use rayon::prelude::*;

@@ -108,6 +108,16 @@ fn input(words: &[std::ffi::OsString]) -> Result<Option<Given>, Failure> {
     }
 }
 
+/// What one argument names: a file, standard input, or the token itself; and whether it is meant to be a token
+/// whatever it looks like.
+pub(super) fn named(word: &OsStr) -> Result<(Source, bool), Failure> {
+    let given = match word == "-" || Path::new(word).symlink_metadata().is_ok() {
+        true => read(Path::new(word), false)?,
+        false => argument(&[word.to_os_string()])?,
+    };
+    Ok((given.source, given.is_token))
+}
+
 fn read(path: &Path, is_token: bool) -> Result<Given, Failure> {
     let name = if path.as_os_str() == "-" { "<stdin>".to_string() } else { walk::name_of(path) };
     let input = Input { path: path.to_path_buf(), name, named: true };

@@ -39,6 +39,7 @@ pub(super) fn profiles(args: &ProfileArgs) -> Result<Exit, Failure> {
     let text = match args.what.clone().unwrap_or(ProfileCommand::List) {
         ProfileCommand::List => profile_list(&book),
         ProfileCommand::Show { profile } => docs::plain(&docs::profile_page(&book, book.resolve_profile(&profile)?)),
+        ProfileCommand::Diff(args) => return super::diff::run(&args),
     };
     output::print(&text)?;
     Ok(Exit::Clean)

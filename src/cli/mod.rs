@@ -2,6 +2,8 @@
 
 mod args;
 mod check;
+mod compare;
+mod diff;
 mod exit;
 mod explain;
 mod inspect;
@@ -36,6 +38,7 @@ pub fn main() -> ExitCode {
     let result = match args.command {
         Command::Check(args) => check::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Rules(args) => list::rules(&args),
         Command::Profile(args) => list::profiles(&args),

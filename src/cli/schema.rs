@@ -15,6 +15,8 @@ pub(super) fn run(args: &SchemaArgs) -> Result<Exit, Failure> {
         SchemaKind::Waivers => crate::schema::Kind::Waivers,
         SchemaKind::Report => crate::schema::Kind::Report,
         SchemaKind::Inspect => crate::schema::Kind::Inspect,
+        SchemaKind::Compare => crate::schema::Kind::Compare,
+        SchemaKind::ProfileDiff => crate::schema::Kind::ProfileDiff,
     };
     output::print(&crate::schema::text(kind))?;
     Ok(Exit::Clean)

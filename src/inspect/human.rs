@@ -1,6 +1,10 @@
 //! An inspection for a person at a terminal.
 
-use super::{Claim, Inspection, Item, Problem, ProfileVerdict, RuleFindings, TokenView, ValidityState, Verdict};
+use super::{
+    Claim, GrantView, Inspection, Item, PowerView, Problem, ProfileVerdict, RuleFindings, TokenView, ValidityState,
+    Verdict,
+};
+use crate::model::power::Operation;
 use crate::report::{Options, text};
 use crate::rule::Severity;
 use serde_json::Value;
@@ -112,6 +116,7 @@ impl Page {
                 claims.iter().for_each(|claim| self.claim(claim, width));
             }
         }
+        self.powers(&token.powers);
         if !token.verdicts.is_empty() {
             self.verdicts(&token.verdicts);
             self.findings(&token.findings);
@@ -201,6 +206,65 @@ impl Page {
         }
     }
 
+    /// What the newest release allows, and where older ones differ.
+    fn powers(&mut self, powers: &[PowerView]) {
+        let mut newest: Option<&PowerView> = None;
+        for power in powers {
+            let family = |power: &PowerView| power.levels[0].split_once('@').map(|(family, _)| family);
+            match newest.filter(|newest| family(newest) == family(power)) {
+                Some(newest) => self.difference(newest, power),
+                None => {
+                    newest = Some(power);
+                    self.power(power);
+                }
+            }
+        }
+    }
+
+    fn power(&mut self, power: &PowerView) {
+        self.heading(&format!("Can do at services of level {}", power.levels.join(", ")));
+        let places = by_path(&power.allowed);
+        let width = places.iter().map(|(path, _)| path.chars().count()).max().unwrap_or(0).min(MAX_NAME);
+        let shown = if self.options.all { places.len() } else { MAX_ITEMS };
+        for (path, verbs) in places.iter().take(shown) {
+            self.entry(&text::shortened(path, MAX_VALUE), width, &verbs.join(", "), None);
+        }
+        if places.len() > shown {
+            self.block(2, &format!("… {} more (--all)", places.len() - shown));
+        }
+        if places.is_empty() {
+            self.block(2, "nothing that the profile grants");
+        }
+        if let Some(scope) = &power.refused_for {
+            let scope = text::shortened(scope, MAX_VALUE);
+            self.hanging(2, &format!("but conforming services refuse the token as a whole: {scope} has no path"));
+        }
+        let mut open: Vec<&str> = power.left_to_service.iter().map(|grant| grant.operation.verb()).collect();
+        open.sort_unstable();
+        open.dedup();
+        if !open.is_empty() {
+            self.hanging(2, &format!("left to the service: {}", open.join(", ")));
+        }
+    }
+
+    /// An older release against the newest. What one of them leaves to the service is no difference worth a line.
+    fn difference(&mut self, newest: &PowerView, older: &PowerView) {
+        let beyond = |one: &PowerView, other: &PowerView| {
+            let known = |grant: &&GrantView| !other.allowed.contains(grant) && !other.left_to_service.contains(grant);
+            one.allowed.iter().filter(known).map(GrantView::words).collect::<Vec<String>>()
+        };
+        for (word, grants) in [("also", beyond(older, newest)), ("not", beyond(newest, older))] {
+            if !grants.is_empty() {
+                let shown = if self.options.all { grants.len() } else { MAX_ITEMS };
+                let mut list = grants.iter().take(shown).cloned().collect::<Vec<_>>().join(", ");
+                if grants.len() > shown {
+                    let _ = write!(list, ", … {} more (--all)", grants.len() - shown);
+                }
+                self.hanging(2, &text::visible(&format!("at level {} {word}: {list}", older.levels.join(", "))));
+            }
+        }
+    }
+
     fn verdicts(&mut self, verdicts: &[ProfileVerdict]) {
         self.heading("Verdicts");
         let width = verdicts.iter().map(|row| row.profile.chars().count()).max().unwrap_or(0);
@@ -267,6 +331,21 @@ impl Page {
             self.hanging(2, &text::shown(&format!("{field}: {why} ({count}: {})", rules.join(", "))));
         }
     }
+}
+
+/// Verbs by path, in the order of the operations. Making the parents of a path goes without saying.
+fn by_path(grants: &[GrantView]) -> Vec<(&str, Vec<&'static str>)> {
+    let mut order: Vec<(&str, Vec<&'static str>)> = Vec::new();
+    let mut known: BTreeMap<&str, usize> = BTreeMap::new();
+    for grant in grants.iter().filter(|grant| grant.operation != Operation::MakeParents) {
+        let path = grant.path.as_deref().unwrap_or("jobs");
+        let at = *known.entry(path).or_insert_with(|| {
+            order.push((path, vec![]));
+            order.len() - 1
+        });
+        order[at].1.push(grant.operation.verb());
+    }
+    order
 }
 
 /// Message, pointer and profiles of what a rule found, with messages that differ by the profile's name alone as one.

@@ -9,10 +9,14 @@
 mod broken;
 mod claims;
 mod human;
+mod power;
 mod view;
 mod words;
 
 pub use human::human;
+pub use power::{GrantView, PowerView};
+pub(crate) use view::{Bound, Facts};
+pub(crate) use words::span;
 
 use crate::adapt::{self, Sink};
 use crate::check::{Outcome, check};
@@ -73,6 +77,9 @@ pub struct TokenView {
     pub header: Vec<Claim>,
     /// Claims in the order they stand.
     pub payload: Vec<Claim>,
+    /// What the capability scopes allow, by the release that a service implements, the newest of each family first;
+    /// releases that give them the same power stand together. Empty without capability scopes.
+    pub powers: Vec<PowerView>,
     /// Profile families the token shows, at their newest version, and why.
     pub families: Vec<ProfileRef>,
     /// One row per profile version that judges such tokens.
@@ -85,6 +92,9 @@ pub struct TokenView {
     pub worst: Option<Severity>,
     /// Rules that are defective: `rule: why`.
     pub defects: Vec<String>,
+    /// What tokens are compared by.
+    #[serde(skip)]
+    pub(crate) facts: Facts,
 }
 
 /// Something wrong with a token's form.

@@ -4,11 +4,11 @@ use super::claims::{self, Meaning};
 use super::{Claim, Item, Signature, TOKENS, TokenView, Validity, ValidityState, words};
 use crate::adapt::Sink;
 use crate::discover;
-use crate::model::{Field, State, Target, TargetKind};
+use crate::model::{Field, State, Target, TargetKind, Value};
 use crate::parse::{Cursor, Data, Document, NodeId};
 use crate::rule::message;
 use crate::source::{Source, mask};
-use serde_json::Value;
+use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
@@ -48,8 +48,10 @@ impl Sink for Viewer {
         let compact = at.as_str();
         // The identifier of an unsigned refresh token is all there is to it.
         let hidden: &[&str] = if target.kind == TargetKind::RefreshToken { &["jti"] } else { &[] };
+        let facts = Facts::of(&target);
         let view = TokenView {
             kind: target.kind.name().into(),
+            powers: super::power::views(&facts.scopes),
             evidence: target.evidence.clone(),
             sha256_prefix: compact.map(sha256_prefix),
             size: compact.map(str::len),
@@ -57,6 +59,7 @@ impl Sink for Viewer {
             validity: Some(validity(&target, self.now)),
             header: header.map_or(vec![], |header| list(header, claims::header, &[], self.now)),
             payload: list(payload, claims::claim, hidden, self.now),
+            facts,
             ..TokenView::default()
         };
         self.seen = Some((target.kind, view));
@@ -69,6 +72,57 @@ impl Sink for Viewer {
     fn paging(&mut self, _shown: NodeId, _count: i64, _total: (NodeId, i64)) {}
 
     fn secrets_expected(&mut self) {}
+}
+
+/// What two tokens are compared by. Texts hold no secret.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) issuer: Option<String>,
+    pub(crate) scopes: Vec<String>,
+    /// Empty when the token names none.
+    pub(crate) audiences: Vec<String>,
+    pub(crate) groups: Vec<String>,
+    /// `exp`, in seconds since 1970.
+    pub(crate) end: Bound,
+    /// `exp` minus `nbf` or `iat`, in seconds.
+    pub(crate) lifetime: Bound,
+    /// True when the token says that it is a SciToken, false when it says that it is a WLCG token.
+    pub(crate) scitoken: Option<bool>,
+}
+
+/// A number that may be infinite.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Bound {
+    Known(i64),
+    Never,
+    #[default]
+    Unknown,
+}
+
+impl Facts {
+    fn of(target: &Target<'_>) -> Self {
+        let text = |name: &str| field(target, name).as_text().map(|text| mask::redact(text).into_owned());
+        let texts = |name: &str| -> Vec<String> {
+            let items = field(target, name).items().iter().filter_map(Field::as_text);
+            items.map(|text| mask::redact(text).into_owned()).collect()
+        };
+        let bound = |name: &str, absent: Bound| match &field(target, name).state {
+            State::Value(Value::Int(number)) => Bound::Known(*number),
+            State::Unlimited => Bound::Never,
+            State::Absent => absent,
+            State::Value(_) | State::Unknown(_) | State::Malformed(_) => Bound::Unknown,
+        };
+        let scitoken = text("ver").map(|version| version.starts_with("scitoken"));
+        Facts {
+            issuer: text("iss"),
+            scopes: texts("scope"),
+            audiences: texts("aud"),
+            groups: [texts("wlcg.groups"), texts("groups")].concat(),
+            end: bound("exp", Bound::Never),
+            lifetime: bound("lifetime", Bound::Unknown),
+            scitoken: if text("wlcg.ver").is_some() { Some(false) } else { scitoken.filter(|is| *is) },
+        }
+    }
 }
 
 /// Four hexadecimal digits: enough to tell two tokens apart, nothing to find a token by.
@@ -112,7 +166,7 @@ pub(super) fn list(
 
 /// A value without what is secret in it: whatever stands under a secret's name, private members of keys, and texts
 /// with the shape of a secret.
-fn shown(name: &str, value: Cursor<'_>, in_key: bool) -> Value {
+fn shown(name: &str, value: Cursor<'_>, in_key: bool) -> Json {
     let private = in_key && mask::is_private_jwk_member(name);
     match value.data() {
         Data::Null | Data::Bool(_) | Data::Number | Data::Skipped if !private => value.to_json(),
@@ -124,7 +178,7 @@ fn shown(name: &str, value: Cursor<'_>, in_key: bool) -> Value {
             let key = value.has("kty");
             let members =
                 value.entries().map(|(name, member)| (mask::redact(name).into_owned(), shown(name, member, key)));
-            Value::Object(members.collect())
+            Json::Object(members.collect())
         }
         Data::Null | Data::Bool(_) | Data::Number | Data::Skipped | Data::Text(_) => HIDDEN.into(),
     }

@@ -8,7 +8,7 @@ use crate::rule::message;
 const LAST_SECOND: i64 = 100_000_000_000;
 
 /// `3 h 12 min`: a span of time in its two largest units, for people; never negative.
-pub(super) fn span(seconds: i64) -> String {
+pub(crate) fn span(seconds: i64) -> String {
     let seconds = seconds.unsigned_abs();
     let units = [(86_400, "d"), (3600, "h"), (60, "min"), (1, "s")];
     let Some(largest) = units.iter().position(|(size, _)| seconds >= *size) else { return "0 s".into() };

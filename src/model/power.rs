@@ -295,6 +295,11 @@ impl Power {
         Relation::of_extras(!other.covers(self), !self.covers(other))
     }
 
+    /// True when both hold the same, whatever their levels.
+    pub fn is_same(&self, other: &Power) -> bool {
+        self.allowed == other.allowed && self.left_to_service == other.left_to_service
+    }
+
     /// What both allow. Of two levels the first one's is kept.
     pub fn intersection(&self, other: &Power) -> Power {
         let (mut allowed, mut left) = (BTreeSet::new(), BTreeSet::new());
