@@ -1,6 +1,6 @@
 //! Checking one source: recognise, adapt, judge, resolve places. The library's main entry.
 
-use crate::adapt::Sink;
+use crate::adapt::{self, Sink};
 use crate::discover;
 use crate::evaluate::{Fact, Judgement, Plan, Planned, ProfileSet, Spot, judge, judge_fleet, judge_native, link};
 use crate::model::{At, DocumentFacts, Field, Target, TargetKind};
@@ -459,6 +459,10 @@ impl Sink for Run<'_> {
         if let (Some(key), Some(parent)) = (cursor.key(), document.tree.parent(node)) {
             let twins = document.cursor(parent).entries().filter(|(name, _)| *name == key);
             self.outcome.secrets.extend(twins.map(|(_, twin)| outer_span(document, twin.span())));
+        }
+        // A reference to a secret kept elsewhere (`${VARIABLE}`) is masked all the same, but it leaks nothing.
+        if cursor.scalar_text().is_some_and(|text| text.is_empty() || adapt::is_placeholder(text)) {
+            return;
         }
         let own = document.prefix.is_empty() && document.decoded.is_none();
         self.secrets.push((cursor.key().unwrap_or("value").to_string(), own.then_some(node)));
