@@ -205,7 +205,7 @@ fn the_healthy_bases_are_judged_at_all() {
         ("client-redirect-not-https", client(json!({"redirect_uris": ["http://portal.example.org/cb"]}))),
         ("token-outlives-maximum", token(json!({"exp": trial::NOW + 86_400}))),
         ("token-without-jti", token(json!({"jti": null}))),
-        ("issuer-endpoint-not-https", with(metadata(), json!({"jwks_uri": "http://iam.example.org/jwk"}))),
+        ("issuer-keys-not-https", with(metadata(), json!({"jwks_uri": "http://iam.example.org/jwk"}))),
     ] {
         let source = Source::from_text("case", trial::document_text(&document));
         let outcome = check(&plan, &Arc::new(source), trial::NOW);
