@@ -8,7 +8,7 @@ use crate::model::power::Operation;
 use crate::report::{Options, text};
 use crate::rule::Severity;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// Longest value shown, in characters; longer ones are cut.
@@ -250,8 +250,8 @@ impl Page {
     /// An older release against the newest. What one of them leaves to the service is no difference worth a line.
     fn difference(&mut self, newest: &PowerView, older: &PowerView) {
         let beyond = |one: &PowerView, other: &PowerView| {
-            let known = |grant: &&GrantView| !other.allowed.contains(grant) && !other.left_to_service.contains(grant);
-            one.allowed.iter().filter(known).map(GrantView::words).collect::<Vec<String>>()
+            let known: BTreeSet<&GrantView> = other.allowed.iter().chain(&other.left_to_service).collect();
+            one.allowed.iter().filter(|grant| !known.contains(grant)).map(GrantView::words).collect::<Vec<String>>()
         };
         for (word, grants) in [("also", beyond(older, newest)), ("not", beyond(newest, older))] {
             if !grants.is_empty() {

@@ -20,7 +20,7 @@ pub struct PowerView {
 }
 
 /// An operation and where it is granted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct GrantView {
     /// The operation.
     pub operation: Operation,
