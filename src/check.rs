@@ -286,7 +286,7 @@ impl<'r> Run<'r> {
             })
             .collect();
         if rule.logic.at.is_empty() && target.kind == TargetKind::Document {
-            related.extend(at.first().and_then(|at| self.earlier(documents[0], at.node)));
+            related.extend(at.first().and_then(|at| self.earlier(documents.get(at.document as usize)?, at.node)));
         }
         let profile = &self.plan.book.profiles[planned.profile];
         let ordinal = self.ordinals.entry((planned.profile, format!("{} {field}", rule.id))).or_default();
@@ -440,7 +440,8 @@ impl Sink for Run<'_> {
             }
             let nested = !document.prefix.is_empty() || document.decoded.is_some();
             if nested && !document.tree.notes.is_empty() && self.noted.insert(place_of_root(document)) {
-                let facts = notes(document, index as u8);
+                let mut facts = notes(document, index as u8);
+                facts.kind = Field::text(self.kind, None);
                 let at = At::ROOT.of_document(index as u8);
                 let whole = Target { at, ..Target::new(TargetKind::Document, target.name.clone(), facts) };
                 self.judge(documents, &whole);

@@ -71,7 +71,9 @@ pub fn walk(paths: &[PathBuf], ignored: &dyn Fn(&Path, bool) -> bool) -> Found {
         }
     }
     found.inputs.sort_by(|a, b| (&a.name, b.named).cmp(&(&b.name, a.named)));
-    found.inputs.dedup_by(|a, b| a.path == b.path);
+    // The same file named twice, also as `./x` and `x`, is one input.
+    let plain = |path: &Path| path.strip_prefix(".").map_or_else(|_| path.to_path_buf(), Path::to_path_buf);
+    found.inputs.dedup_by(|a, b| a.name == b.name && plain(&a.path) == plain(&b.path));
     found
 }
 

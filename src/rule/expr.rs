@@ -15,6 +15,10 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 /// Longest expression, in bytes.
 const MAX_SOURCE: usize = 2000;
+/// Deepest nesting of brackets, and most characters of operators that pile up (comparison, arithmetic, `!`, `?`, `in`,
+/// indexes): the parser and the evaluation go down one level for each.
+const MAX_BRACKETS: usize = 24;
+const MAX_OPERATORS: usize = 128;
 /// Deepest nesting of `all`, `exists`, `map`, `filter`.
 const MAX_NESTING: usize = 2;
 /// Elements an expression with nested comprehensions may meet in one list.
@@ -81,6 +85,12 @@ impl Expression {
     }
 
     fn parse(&self) -> Result<Compiled, Defect> {
+        let (brackets, operators) = shape(&self.source);
+        if brackets > MAX_BRACKETS || operators > MAX_OPERATORS {
+            return Err(format!(
+                "`cel`: more than {MAX_BRACKETS} nested brackets or {MAX_OPERATORS} operators; write several rules"
+            ));
+        }
         let program =
             Program::compile(&self.source).map_err(|error| format!("`cel`: {}", one_line(&error.to_string())))?;
         let mut walk = Walk::default();
@@ -236,6 +246,29 @@ fn matches(cel::extractors::This(text): cel::extractors::This<Arc<String>>, patt
         .or_insert_with(|| regex::RegexBuilder::new(&pattern).size_limit(1 << 20).build().ok())
         .as_ref()
         .is_some_and(|regex| regex.is_match(&text))
+}
+
+/// Deepest nesting of brackets and number of stacking operators of an expression, string literals left out.
+fn shape(source: &str) -> (usize, usize) {
+    let (mut depth, mut deepest, mut operators, mut quote) = (0usize, 0, 0, None);
+    let mut bytes = source.bytes();
+    while let Some(byte) = bytes.next() {
+        match (quote, byte) {
+            (Some(_), b'\\') => drop(bytes.next()),
+            (Some(mark), _) if mark == byte => quote = None,
+            (Some(_), _) => {}
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (None, b'(' | b'[' | b'{') => {
+                depth += 1;
+                deepest = deepest.max(depth);
+                operators += usize::from(byte == b'[');
+            }
+            (None, b')' | b']' | b'}') => depth = depth.saturating_sub(1),
+            (None, b'!' | b'-' | b'+' | b'*' | b'/' | b'%' | b'?' | b'=' | b'<' | b'>') => operators += 1,
+            (None, _) => {}
+        }
+    }
+    (deepest, operators + source.split_whitespace().filter(|word| *word == "in").count())
 }
 
 /// Calls our `matches` instead of the library's, which may not be replaced under its own name.

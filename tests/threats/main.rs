@@ -3,6 +3,8 @@
 //! things this version does not have (archives, signed bundles, fuzzing campaigns) or are tested elsewhere (row 31 with
 //! the policy, row 26 with the writers).
 
+mod behaviour;
 #[path = "../common/mod.rs"]
 mod common;
+mod injection;
 mod secrets;
