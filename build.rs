@@ -2,6 +2,7 @@
 //! so that start-up reads only what judging needs.
 
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -13,7 +14,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=rules");
     println!("cargo:rerun-if-changed=build.rs");
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
-    let (mut logic, mut prose, mut examples, mut paths) = (Vec::new(), Map::new(), Map::new(), Map::new());
+    let (mut logic, mut texts) = (Vec::new(), BTreeMap::new());
     let (mut profiles, mut ledgers, mut tables) = (Vec::new(), Vec::new(), Map::new());
     for path in yaml_files(Path::new("rules"))? {
         println!("cargo:rerun-if-changed={}", path.display());
@@ -35,26 +36,26 @@ fn main() -> Result<(), Box<dyn Error>> {
                 }
                 let text: Map<String, Value> =
                     PROSE.iter().filter_map(|key| rule.remove(*key).map(|value| (key.to_string(), value))).collect();
-                if prose.insert(id.clone(), Value::Object(text)).is_some() {
+                let examples = rule.remove("examples").unwrap_or(Value::Array(vec![]));
+                let entry = (serde_json::to_string(&text)?, serde_json::to_string(&examples)?, name.clone());
+                if texts.insert(id.clone(), entry).is_some() {
                     return Err(format!("{name}: another rule has the id {id}").into());
                 }
-                examples.insert(id.clone(), rule.remove("examples").unwrap_or(Value::Array(vec![])));
-                paths.insert(id, Value::String(name));
                 logic.push(Value::Object(rule));
             }
         }
     }
     for (file, value) in [
         ("rules.json", Value::Array(logic)),
-        ("prose.json", Value::Object(prose)),
-        ("examples.json", Value::Object(examples)),
-        ("paths.json", Value::Object(paths)),
         ("profiles.json", Value::Array(profiles)),
         ("ledgers.json", Value::Array(ledgers)),
         ("tables.json", Value::Object(tables)),
     ] {
         fs::write(out.join(file), serde_json::to_vec(&value)?)?;
     }
+    // Id, prose, examples, path: a run reads the prose of the rules that found something, and nothing else of it.
+    let texts: Vec<_> = texts.iter().map(|(id, (prose, examples, path))| (id, prose, examples, path)).collect();
+    fs::write(out.join("texts.rs"), format!("&{texts:#?}"))?;
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use crate::rule::{Rule, message};
 use crate::source::{Source, Span, mask};
 use crate::suppress::inline;
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 /// What was found in one source.
@@ -44,12 +44,36 @@ pub struct Outcome {
     pub recognised: bool,
     /// Set when a rule itself is defective: `rule: why`.
     pub defects: Vec<String>,
+    /// True when this is a part of a large source and further parts follow.
+    pub more: bool,
+    /// True when errors kept earlier parts of the source from being judged as a whole.
+    pub gapped: bool,
 }
+
+/// Sources above this many bytes (16 MiB) are handed out in parts, see [`check_in_parts`].
+const WHOLE: usize = 16 << 20;
+/// Findings, gaps and secrets that make a part.
+const PART: usize = 4096;
 
 /// Checks one source under a plan at a time (`now`: seconds since 1970).
 pub fn check(plan: &Plan, source: &Arc<Source>, now: i64) -> Outcome {
+    run(plan, source, now, None)
+}
+
+/// The same, but a large list is handed out in parts while it is read, so that what is held in memory does not grow
+/// with it. Every part is in order in itself; what concerns the document as a whole comes with the last part.
+pub fn check_in_parts(plan: &Plan, source: &Arc<Source>, now: i64, sink: &mut dyn FnMut(Outcome)) {
+    if source.text().len() <= WHOLE {
+        return sink(check(plan, source, now));
+    }
+    let last = run(plan, source, now, Some(sink));
+    sink(last);
+}
+
+fn run<'r>(plan: &'r Plan, source: &'r Arc<Source>, now: i64, sink: Option<&'r mut dyn FnMut(Outcome)>) -> Outcome {
     let recognised = discover::recognise(source);
     let mut run = Run::new(plan, source, now);
+    run.parts = sink.map(|sink| Parts { sink, known: vec![], held: None, reached: 0, gapped: false });
     for error in &recognised.errors {
         run.outcome.errors.push(FileError {
             path: source.name().to_string(),
@@ -107,7 +131,61 @@ struct Run<'r> {
     masked: HashSet<String>,
     /// Secrets of every document are noted, with findings or without.
     masks_all: bool,
-    ordinals: HashMap<(usize, String), usize>,
+    /// The rule at work (one rule's judgements of a target follow each other) and its findings by profile and field.
+    ordinals: (String, Vec<(usize, &'static str, usize)>),
+    parts: Option<Parts<'r>>,
+}
+
+/// A large source on its way out.
+struct Parts<'r> {
+    sink: &'r mut dyn FnMut(Outcome),
+    /// Stretches of the text whose secrets are known: the first, and those about the part that is held.
+    known: Vec<Known>,
+    /// The part that waits until the secrets behind it are known, since reports show the lines around a finding.
+    held: Option<Outcome>,
+    /// Where the last target ends.
+    reached: u32,
+    /// Some part had errors.
+    gapped: bool,
+}
+
+/// A stretch of text that was searched for secrets.
+struct Known {
+    text: Span,
+    secrets: Vec<Span>,
+}
+
+impl Parts<'_> {
+    /// Takes a part; the one before it goes out.
+    fn take(&mut self, mut part: Outcome, end: u32) -> Outcome {
+        part.gapped = self.gapped;
+        self.gapped |= !part.errors.is_empty();
+        let start = self.known.last().map_or(0, |known| known.text.end);
+        let secrets = std::mem::take(&mut part.secrets);
+        self.known.push(Known { text: Span { start, end: end.max(start) }, secrets });
+        if let Some(mut held) = self.held.take() {
+            held.secrets = self.hidden();
+            (self.sink)(held);
+        }
+        if self.known.len() > 3 {
+            self.known.remove(1);
+        }
+        part
+    }
+
+    /// The known secrets, and everything that was not searched or is forgotten.
+    fn hidden(&self) -> Vec<Span> {
+        let mut hidden = Vec::new();
+        let mut at = 0;
+        for known in &self.known {
+            hidden.push(Span { start: at, end: known.text.start });
+            hidden.extend(&known.secrets);
+            at = known.text.end;
+        }
+        hidden.push(Span { start: at, end: u32::MAX });
+        hidden.retain(|span| !span.is_empty());
+        hidden
+    }
 }
 
 impl<'r> Run<'r> {
@@ -125,7 +203,8 @@ impl<'r> Run<'r> {
             noted: HashSet::new(),
             masked: HashSet::new(),
             masks_all: false,
-            ordinals: HashMap::new(),
+            ordinals: Default::default(),
+            parts: None,
         }
     }
 
@@ -135,6 +214,9 @@ impl<'r> Run<'r> {
         self.secrets.clear();
         self.secrets_expected = false;
         self.paging = None;
+        if self.parts.is_some() {
+            self.mask(document);
+        }
         adapt(self);
         let targets = self.targets;
         self.facts(document);
@@ -167,20 +249,22 @@ impl<'r> Run<'r> {
             found.push((rule.id.clone(), planned.clone(), judgement));
         });
         let target = Target::new(TargetKind::Document, document.source.name(), DocumentFacts::default());
+        let before = self.outcome.findings.len();
         for (rule, planned, judgement) in found {
             if let Some(rule) = self.plan.book.rule(&rule) {
                 self.take(&[document], &target, rule, &planned, judgement);
             }
         }
+        self.mask_found(&[document], before);
     }
 
     /// Judges a target and takes the outcomes; true when every applicable rule could judge it.
     fn judge(&mut self, documents: &[&Document], target: &Target<'_>) -> bool {
         let profiles = ProfileSet::of(self.plan, target);
-        let before = self.outcome.not_judged.len();
-        self.ordinals.clear();
+        let (before, findings) = (self.outcome.not_judged.len(), self.outcome.findings.len());
         let plan = self.plan;
         let now = self.now;
+        self.ordinals.0.clear();
         judge(plan, target, &profiles, now, &mut |rule, planned, judgement| {
             self.take(documents, target, rule, planned, judgement);
         });
@@ -189,6 +273,7 @@ impl<'r> Run<'r> {
             let id = plan.book.profiles[*profile].id.clone();
             self.outcome.profiles.insert(ProfileRef { id, why: why.clone() });
         }
+        self.mask_found(documents, findings);
         self.outcome.not_judged.len() == before
     }
 
@@ -229,6 +314,13 @@ impl<'r> Run<'r> {
         });
     }
 
+    /// Masks documents in which something was found since there were `before` findings.
+    fn mask_found(&mut self, documents: &[&Document], before: usize) {
+        if self.outcome.findings.len() > before {
+            documents.iter().for_each(|document| self.mask(document));
+        }
+    }
+
     fn take(
         &mut self,
         documents: &[&Document],
@@ -237,14 +329,15 @@ impl<'r> Run<'r> {
         planned: &Planned,
         judgement: Judgement,
     ) {
-        let target_ref = || TargetRef { kind: target.kind.name().to_string(), name: message::quote(&target.name) };
         match judgement {
             Judgement::Pass => self.outcome.passed += 1,
             Judgement::NotApplicable => {}
             Judgement::Error(defect) => self.outcome.defects.push(format!("{}: {defect}", rule.id)),
             Judgement::NotJudged { field, why } => {
                 let path = self.source.name().to_string();
-                let entry = NotJudged { rule: rule.id.clone(), path, target: target_ref(), field, why };
+                let kind = target.kind.name().to_string();
+                let target = TargetRef { kind, name: message::quote(&target.name) };
+                let entry = NotJudged { rule: rule.id.clone(), path, target, field, why };
                 // The same rule under several profiles is one gap.
                 if self.outcome.not_judged.last() != Some(&entry) {
                     self.outcome.not_judged.push(entry);
@@ -252,9 +345,6 @@ impl<'r> Run<'r> {
             }
             Judgement::Fail { at, field, message } => {
                 let finding = self.finding(documents, target, rule, planned, &at, field, message);
-                for document in documents {
-                    self.mask(document);
-                }
                 self.outcome.findings.push(finding);
             }
         }
@@ -268,7 +358,7 @@ impl<'r> Run<'r> {
         rule: &Rule,
         planned: &Planned,
         at: &[At],
-        field: &str,
+        field: &'static str,
         message: String,
     ) -> Finding {
         let place = |at: At| {
@@ -289,8 +379,7 @@ impl<'r> Run<'r> {
             related.extend(at.first().and_then(|at| self.earlier(documents.get(at.document as usize)?, at.node)));
         }
         let profile = &self.plan.book.profiles[planned.profile];
-        let ordinal = self.ordinals.entry((planned.profile, format!("{} {field}", rule.id))).or_default();
-        *ordinal += 1;
+        let ordinal = self.ordinal(&rule.id, planned.profile, field);
         let anchor = match target.identity.as_str() {
             "" => format!("{}\0{}", self.source.anchor(), place(target.at).pointer),
             identity => identity.to_string(),
@@ -317,6 +406,25 @@ impl<'r> Run<'r> {
         }
     }
 
+    /// Counts the findings of the rule at work under one profile on one field.
+    fn ordinal(&mut self, rule: &str, profile: usize, field: &'static str) -> usize {
+        let (at_work, counts) = &mut self.ordinals;
+        if at_work != rule {
+            counts.clear();
+            rule.clone_into(at_work);
+        }
+        match counts.iter_mut().find(|(of, on, _)| (*of, *on) == (profile, field)) {
+            Some((.., count)) => {
+                *count += 1;
+                *count
+            }
+            None => {
+                counts.push((profile, field, 1));
+                1
+            }
+        }
+    }
+
     /// For a duplicate key, the place of its first occurrence.
     fn earlier(&self, document: &Document, node: NodeId) -> Option<Related> {
         let note = document.tree.notes.iter().find(|note| note.node == node)?;
@@ -332,19 +440,43 @@ impl<'r> Run<'r> {
         }
     }
 
-    fn finish(mut self) -> Outcome {
-        let outcome = &mut self.outcome;
-        sort(&mut outcome.findings);
-        outcome.secrets.sort();
-        outcome.secrets.dedup();
-        outcome.not_judged.sort_by(|a, b| {
-            (&a.target.name, &a.rule, &a.field, &a.why).cmp(&(&b.target.name, &b.rule, &b.field, &b.why))
-        });
-        outcome.not_judged.dedup();
-        outcome.defects.sort();
-        outcome.defects.dedup();
-        self.outcome
+    /// Hands out what was found so far, when that is enough for a part.
+    fn part(&mut self, end: u32) {
+        let outcome = &self.outcome;
+        let Some(parts) = &mut self.parts else { return };
+        parts.reached = parts.reached.max(end);
+        if outcome.findings.len() + outcome.not_judged.len() + outcome.secrets.len() < PART {
+            return;
+        }
+        let mut part = std::mem::take(&mut self.outcome);
+        arrange(&mut part);
+        (part.recognised, part.more) = (true, true);
+        self.masked.clear();
+        let part = parts.take(part, parts.reached);
+        parts.held = Some(part);
     }
+
+    fn finish(mut self) -> Outcome {
+        arrange(&mut self.outcome);
+        let Some(mut parts) = self.parts else { return self.outcome };
+        self.outcome.recognised |= parts.held.is_some();
+        let mut last = parts.take(self.outcome, u32::MAX);
+        last.secrets = parts.hidden();
+        last
+    }
+}
+
+/// Brings an outcome into the order of reports.
+fn arrange(outcome: &mut Outcome) {
+    sort(&mut outcome.findings);
+    outcome.secrets.sort();
+    outcome.secrets.dedup();
+    outcome
+        .not_judged
+        .sort_by(|a, b| (&a.target.name, &a.rule, &a.field, &a.why).cmp(&(&b.target.name, &b.rule, &b.field, &b.why)));
+    outcome.not_judged.dedup();
+    outcome.defects.sort();
+    outcome.defects.dedup();
 }
 
 /// Judges what spans documents, once all were checked: the findings, and what could not be judged.
@@ -450,6 +582,10 @@ impl Sink for Run<'_> {
         match self.judge(documents, &target) {
             true => self.outcome.judged += 1,
             false => self.outcome.not_judged_targets += 1,
+        }
+        if self.parts.is_some() {
+            let span = documents[0].cursor(target.at.node).span();
+            self.part(outer_span(documents[0], span).end);
         }
     }
 
@@ -614,5 +750,62 @@ fn fingerprint(parts: &[&str]) -> String {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let digits = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]));
+    hash.finalize().iter().take(16).flat_map(digits).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::{Adjustments, Selection};
+    use crate::report::View;
+    use crate::rule::RuleBook;
+
+    /// A listing whose clients stand several on a line, each with a secret and something to find.
+    fn listing(clients: usize) -> Arc<Source> {
+        let client = |n: usize| {
+            let end = if n.is_multiple_of(3) { "\n" } else { " " };
+            format!(
+                r#"{{"client_id": "c{n}", "client_name": "client {n}", "client_secret": "TESTSECRET{n}", "active": true,
+                "token_endpoint_auth_method": "none", "redirect_uris": ["http://host.example.org/{n}", "http://a.b/*"],
+                "grant_types": ["implicit", "password", "refresh_token"], "response_types": ["token"], "scope": "openid",
+                "access_token_validity_seconds": 9000000, "filler": "{:200}"}},{end}"#,
+                ""
+            )
+        };
+        let clients: String = (0..clients).map(client).collect();
+        let list = clients.trim_end().trim_end_matches(',');
+        let text = format!(r#"{{"db_password": "TESTSECRET", "Resources": [{list}], "api_key": "TESTSECRET"}}"#);
+        Arc::new(Source::from_text("listing", text))
+    }
+
+    #[test]
+    fn parts_hold_what_the_whole_holds_and_show_no_secret() {
+        let book = Arc::new(RuleBook::builtin().expect("built in"));
+        let plan = Plan::new(book, Selection::Auto, &Adjustments::default());
+        let source = listing(2500);
+        let mut parts = Vec::new();
+        let last = run(&plan, &source, 0, Some(&mut |part| parts.push(part)));
+        assert!(parts.len() > 2 && parts.iter().all(|part| part.more) && !last.more);
+        let before: usize = parts.iter().map(|part| part.findings.len()).sum();
+        assert!(parts.iter().all(|part| part.findings.len() < 2 * PART) && last.findings.len() < before);
+        parts.push(last);
+        for part in &parts {
+            let shown = View::new(&source, &part.secrets).text(0..source.text().len());
+            assert!(!shown.contains("TESTSECRET"));
+            // What is near a finding can still be read.
+            let readable = |finding: &Finding| {
+                let from = finding.region.byte_offset as usize;
+                !View::new(&source, &part.secrets).text(from..from + 8).contains('*')
+            };
+            assert!(part.findings.iter().filter(|finding| finding.target.kind == "client").take(5).all(readable));
+        }
+        let mut findings: Vec<Finding> = parts.iter().flat_map(|part| part.findings.iter().cloned()).collect();
+        sort(&mut findings);
+        let whole = check(&plan, &source, 0);
+        assert_eq!(findings.len(), whole.findings.len());
+        assert_eq!(findings, whole.findings);
+        assert_eq!(parts.iter().map(|part| part.judged).sum::<u64>(), whole.judged);
+        assert_eq!(parts.last().map(|part| &part.documents), Some(&whole.documents));
+    }
 }

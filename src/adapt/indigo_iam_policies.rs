@@ -3,9 +3,10 @@
 //! Sources: `GET /iam/scope_policies`, `GET /iam/api/exchange/policies` (bare arrays) and the data files of opa-iam
 //! (an array or `{"policies": []}`).
 
+use super::list::for_each_element;
 use super::{Adapter, Kind, Reader, Sink};
 use crate::model::{At, ExchangePolicy, Field, ScopePolicy, Target, TargetKind};
-use crate::parse::{Cursor, Data, Document};
+use crate::parse::{Cursor, Document};
 
 /// Adapter for both kinds of policies.
 pub(super) struct IndigoIamPolicies;
@@ -41,22 +42,22 @@ impl Adapter for IndigoIamPolicies {
     }
 
     fn adapt(&self, document: &Document, kind: &'static str, sink: &mut dyn Sink) {
-        for entry in list(document.root()) {
-            if *entry.data() != Data::Skipped {
-                policy(document, entry, kind, sink);
-                continue;
+        match listed(document.root()) {
+            Some(list) => {
+                for_each_element(list, sink, |entry, sink| policy(entry.document, entry, kind, sink));
             }
-            match document.element(entry.id) {
-                Ok(element) => policy(&element, element.root(), kind, sink),
-                Err(error) => sink.error(document, entry.id, error.message),
-            }
+            None => policy(document, document.root(), kind, sink),
         }
     }
 }
 
+fn listed(root: Cursor<'_>) -> Option<Cursor<'_>> {
+    if root.is_seq() { Some(root) } else { root.get("policies").filter(|policies| policies.is_seq()) }
+}
+
 /// The policies of a document: the elements of the list, or the one object.
 fn list(root: Cursor<'_>) -> impl Iterator<Item = Cursor<'_>> {
-    let list = if root.is_seq() { Some(root) } else { root.get("policies").filter(|policies| policies.is_seq()) };
+    let list = listed(root);
     let alone = list.is_none().then_some(root);
     list.into_iter().flat_map(Cursor::items).chain(alone)
 }

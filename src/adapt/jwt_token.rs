@@ -4,6 +4,7 @@
 //! What a token is for is decided by evidence, and the evidence is reported; where it does not settle the question the
 //! token stays unclassified, since rules for access tokens would be wrong on ID tokens and the other way round.
 
+use super::list::for_each_element;
 use super::read::{Reader, is_placeholder, type_name};
 use super::{Adapter, Kind, Sink};
 use crate::model::{At, Field, State, Target, TargetKind, Token};
@@ -160,16 +161,7 @@ fn is_compact(text: &str) -> bool {
 
 /// A list of decoded tokens; large lists keep their later elements unread until asked for.
 fn list(document: &Document, sink: &mut dyn Sink) {
-    for item in document.root().items() {
-        if *item.data() == Data::Skipped {
-            match document.element(item.id) {
-                Ok(element) => decoded_or_error(&element, element.root(), sink),
-                Err(error) => sink.error(document, item.id, error.message),
-            }
-        } else {
-            decoded_or_error(document, item, sink);
-        }
-    }
+    for_each_element(document.root(), sink, |item, sink| decoded_or_error(item.document, item, sink));
 }
 
 fn decoded_or_error(document: &Document, item: Cursor<'_>, sink: &mut dyn Sink) {

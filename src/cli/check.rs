@@ -4,8 +4,9 @@ use super::args::{CheckArgs, Color, Unrecognised};
 use super::exit::{Exit, Failure};
 use super::output::ReportFile;
 use super::policy::Governance;
+use super::progress::Progress;
 use super::rules;
-use crate::check::{Outcome, check, check_fleet, sort};
+use crate::check::{Outcome, check, check_fleet, check_in_parts, sort};
 use crate::discover::walk::{self, Input, Unreadable};
 use crate::discover::{self};
 use crate::evaluate::{Fact, Plan, Selection};
@@ -41,12 +42,17 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     job.tally.errors = found.unreadable.into_iter().map(error_of).collect();
     #[cfg(feature = "verify")]
     job.tally.facts.extend(super::trust::keys(&job.governance.plan, &args.keys, job.now)?);
+    let mut progress = Progress::new(tasks.len());
     for group in groups(&tasks) {
-        let judged = workers.map(group, |task| judge(task, now.as_second()));
-        for (task, result) in group.iter().zip(judged) {
-            job.report(task, result)?;
+        if let [task] = group {
+            job.alone(task, &mut progress)?;
+        } else {
+            let judged = workers.map(group, |task| judge(task, now.as_second()));
+            progress.pause(|| group.iter().zip(judged).try_for_each(|(task, result)| job.report(task, result)))?;
         }
+        progress.advance(group.len());
     }
+    progress.end();
     job.fleet()?;
     if let Some(baseline) = baseline {
         job.write_baseline(baseline)?;
@@ -161,8 +167,12 @@ impl Workers {
 /// A file that was read and judged.
 type Judged = Result<(Arc<Source>, Outcome), Unreadable>;
 
+fn read(task: &Task) -> Result<Arc<Source>, Unreadable> {
+    Ok(Arc::new(walk::read(&task.input)?.anchored(task.relative.as_str())))
+}
+
 fn judge(task: &Task, now: i64) -> Judged {
-    let source = Arc::new(walk::read(&task.input)?.anchored(task.relative.as_str()));
+    let source = read(task)?;
     let outcome = check(&task.plan, &source, now);
     Ok((source, outcome))
 }
@@ -198,6 +208,22 @@ struct Tally {
 }
 
 impl Job<'_> {
+    /// Judges and reports a file that stands alone, perhaps because it is large: part by part.
+    fn alone(&mut self, task: &Task, progress: &mut Progress) -> Result<(), Failure> {
+        let source = match read(task) {
+            Ok(source) => source,
+            Err(unreadable) => return progress.pause(|| self.refuse(&task.input, unreadable)),
+        };
+        let mut result = Ok(());
+        check_in_parts(&task.plan, &source, self.now, &mut |part| {
+            if result.is_ok() {
+                result = progress.pause(|| self.report(task, Ok((Arc::clone(&source), part))));
+            }
+            progress.advance(0);
+        });
+        result
+    }
+
     /// Takes one file's outcome: counts it and hands it to the reporters.
     fn report(&mut self, task: &Task, judged: Judged) -> Result<(), Failure> {
         let input = &task.input;
@@ -209,7 +235,7 @@ impl Job<'_> {
             self.tally.skipped += 1;
             return Ok(());
         }
-        let complete = outcome.errors.is_empty();
+        let complete = !outcome.more && !outcome.gapped && outcome.errors.is_empty();
         self.suppress(&task.relative, &mut outcome.findings, complete);
         let tally = &mut self.tally;
         let allowed = std::mem::take(&mut outcome.allowed).into_iter();
@@ -238,6 +264,7 @@ impl Job<'_> {
             findings: outcome.findings,
             not_judged: outcome.not_judged,
             errors: outcome.errors,
+            more: outcome.more,
         };
         self.emit(&checked)
     }

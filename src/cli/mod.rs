@@ -11,6 +11,7 @@ mod list;
 mod output;
 mod policy;
 mod problem;
+mod progress;
 mod rules;
 mod schema;
 mod test;

@@ -73,6 +73,11 @@ pub struct Plan {
     pub(crate) fleet: Vec<(TargetKind, Entry)>,
     /// Fields that those rules read, by kind: what a fact has to keep.
     fact_fields: Vec<Vec<usize>>,
+    /// The profiles that apply to every target before any evidence, as bits.
+    pub(crate) fixed: u64,
+    /// By target kind: what shows a family, as index of the profile that holds the evidence, index of the evidence in
+    /// it, and the profile it shows.
+    evidence: Vec<Vec<(usize, usize, usize)>>,
 }
 
 impl Planned {
@@ -90,8 +95,11 @@ impl Plan {
         let by_kind = vec![Vec::new(); TargetKind::ALL.len()];
         let fact_fields = vec![Vec::new(); TargetKind::ALL.len()];
         let environment = adjustments.environment;
-        let (native, fleet) = (vec![], vec![]);
-        let mut plan = Plan { by_kind, native, fleet, fact_fields, selection, environment, book: Arc::clone(&book) };
+        let fixed = fixed(&book, &selection);
+        let evidence = if selection == Selection::Auto { evidence(&book) } else { vec![] };
+        let (native, fleet, book) = (vec![], vec![], Arc::clone(&book));
+        let mut plan = Plan { by_kind, native, fleet, fact_fields, fixed, evidence, selection, environment, book };
+        let book = Arc::clone(&plan.book);
         for (index, rule) in book.rules.iter().enumerate() {
             let severity = adjustments.severities.get(&rule.id);
             let deselected = !adjustments.only.is_empty() && !adjustments.only.contains(&rule.id);
@@ -208,6 +216,33 @@ impl Plan {
     pub(crate) fn entries(&self, kind: TargetKind) -> &[Entry] {
         &self.by_kind[kind as usize]
     }
+
+    /// See the field.
+    pub(crate) fn evidence(&self, kind: TargetKind) -> &[(usize, usize, usize)] {
+        self.evidence.get(kind as usize).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn fixed(book: &RuleBook, selection: &Selection) -> u64 {
+    let applies = |index: usize, class: ProfileClass| match (selection, class) {
+        (_, ProfileClass::General) | (Selection::Auto, ProfileClass::Generic) => true,
+        (Selection::Chosen(chosen), ProfileClass::Generic | ProfileClass::Family) => chosen.contains(&index),
+        (Selection::Auto, ProfileClass::Family) => false,
+    };
+    let profiles = book.profiles.iter().enumerate();
+    profiles.fold(0, |bits, (index, profile)| bits | u64::from(applies(index, profile.raw.class)) << index)
+}
+
+fn evidence(book: &RuleBook) -> Vec<Vec<(usize, usize, usize)>> {
+    let mut by_kind = vec![Vec::new(); TargetKind::ALL.len()];
+    for (index, profile) in book.profiles.iter().enumerate() {
+        let newest = book.newest(&profile.raw.family);
+        for (at, evidence) in profile.evidence.iter().enumerate() {
+            let shown = if evidence.exact { Some(index) } else { newest };
+            by_kind[evidence.kind as usize].extend(shown.map(|shown| (index, at, shown)));
+        }
+    }
+    by_kind
 }
 
 /// Can this profile apply to anything under the selection?

@@ -1,9 +1,8 @@
 //! Judging one target, or one native document.
 
-use super::plan::{Entry, Plan, Planned, Selection};
+use super::plan::{Entry, Plan, Planned};
 use crate::model::{At, Field, Record, State, Target};
 use crate::parse::{Cursor, Data, Document, NodeId};
-use crate::profile::ProfileClass;
 use crate::rule::condition::{Scope, Verdict, Violation};
 use crate::rule::{Compiled, Rule};
 
@@ -18,31 +17,17 @@ pub struct ProfileSet {
 impl ProfileSet {
     /// The profiles that apply to every target under the plan's selection, before any evidence.
     pub fn fixed(plan: &Plan) -> Self {
-        let mut set = ProfileSet::default();
-        for (index, profile) in plan.book.profiles.iter().enumerate() {
-            let applies = match (&plan.selection, profile.raw.class) {
-                (_, ProfileClass::General) | (Selection::Auto, ProfileClass::Generic) => true,
-                (Selection::Chosen(chosen), ProfileClass::Generic | ProfileClass::Family) => chosen.contains(&index),
-                (Selection::Auto, ProfileClass::Family) => false,
-            };
-            set.bits |= u64::from(applies) << index;
-        }
-        set
+        ProfileSet { bits: plan.fixed, shown: vec![] }
     }
 
     /// The profiles that apply to this target.
     pub fn of(plan: &Plan, target: &Target<'_>) -> Self {
         let mut set = Self::fixed(plan);
-        if plan.selection == Selection::Auto {
-            for (index, profile) in plan.book.profiles.iter().enumerate() {
-                for evidence in profile.evidence.iter().filter(|evidence| evidence.kind == target.kind) {
-                    let newest = plan.book.newest(&profile.raw.family);
-                    let Some(shown) = (if evidence.exact { Some(index) } else { newest }) else { continue };
-                    if !set.contains(shown) && evidence.when.applies(&scope(plan, target, 0)) == Verdict::Holds {
-                        set.bits |= 1 << shown;
-                        set.shown.push((shown, evidence.why.clone()));
-                    }
-                }
+        for &(profile, at, shown) in plan.evidence(target.kind) {
+            let evidence = &plan.book.profiles[profile].evidence[at];
+            if !set.contains(shown) && evidence.when.applies(&scope(plan, target, 0)) == Verdict::Holds {
+                set.bits |= 1 << shown;
+                set.shown.push((shown, evidence.why.clone()));
             }
         }
         set

@@ -197,20 +197,22 @@ impl<'d> Cursor<'d> {
 
     /// The key, when the node is a member of a mapping.
     pub fn key(self) -> Option<&'d str> {
-        self.document.tree.node(self.id).key.as_deref().map(|(text, _)| self.document.text(text))
+        self.document.tree.node(self.id).key.text(self.document.source.text())
     }
 
     /// Span of the key.
     pub fn key_span(self) -> Option<Span> {
-        self.document.tree.node(self.id).key.as_deref().map(|(_, span)| *span)
+        self.document.tree.node(self.id).key.span()
     }
 
     /// The first member with this name; `None` also when the node is no mapping.
     pub fn get(self, name: &str) -> Option<Cursor<'d>> {
-        if *self.data() != Data::Map {
+        let absent = self.id == NodeId::ROOT && !self.document.tree.root_may_have(name);
+        if absent || *self.data() != Data::Map {
             return None;
         }
-        self.items().find(|member| member.key() == Some(name))
+        let source = self.document.source.text();
+        self.items().find(|member| member.document.tree.node(member.id).key.is(name, source))
     }
 
     /// Follows several names.

@@ -25,6 +25,9 @@ pub const LIST_MEMBERS: [&str; 3] = ["Resources", "resources", "clients"];
 /// Objects of a large list that are read in full, so that a format can be recognised by them.
 pub const READ_IN_FULL: usize = 8;
 
+/// About how many bytes of compact JSON a value takes, for room in the tree.
+const BYTES_PER_VALUE: usize = 24;
+
 /// Most values one document may hold; beyond, a hostile file would take more memory than a site has.
 pub const MAX_NODES: usize = 1 << 24;
 
@@ -49,7 +52,8 @@ fn read_range(text: &str, start: usize, end: usize, large: bool) -> Result<Tree,
         return Err(ParseError::at(start, "the place to read lies outside the text"));
     };
     let mut reader = Reader { bytes: within.as_bytes(), at: start };
-    let mut build = Build { text: within, builder: TreeBuilder::new(), lone_in_key: false };
+    let expected = if large { 0 } else { (end - start) / BYTES_PER_VALUE };
+    let mut build = Build { text: within, builder: TreeBuilder::with_capacity(expected), lone_in_key: false };
     let mut place = Place { base: 0, open: Vec::new(), large, in_list_member: false, list: None };
     reader.value(&mut build, &mut place)?;
     reader.space();

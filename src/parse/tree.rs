@@ -40,6 +40,63 @@ pub enum Data {
     Skipped,
 }
 
+/// The key of a member. Most stand in the source as they are, and a box for each would cost more than the rest.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Key {
+    #[default]
+    None,
+    /// The text is the span less this many bytes at either end (its quotes).
+    Raw(Span, u32),
+    /// Text and span have less to do with each other.
+    Boxed(Box<(Text, Span)>),
+}
+
+impl Key {
+    fn new(text: Text, span: Span) -> Self {
+        match text {
+            Text::Raw(raw) if raw == span => Key::Raw(span, 0),
+            Text::Raw(raw) if raw.start == span.start + 1 && raw.end + 1 == span.end => Key::Raw(span, 1),
+            Text::Raw(_) | Text::Owned(_) => Key::Boxed(Box::new((text, span))),
+        }
+    }
+
+    /// The text, `None` without a key. A key that does not lie in the source is empty.
+    #[inline]
+    pub(super) fn text<'t>(&'t self, source: &'t str) -> Option<&'t str> {
+        let slice = |span: Span| source.get(span.range()).unwrap_or("");
+        match self {
+            Key::None => None,
+            Key::Raw(span, quote) => Some(slice(Span { start: span.start + quote, end: span.end - quote })),
+            Key::Boxed(boxed) => Some(match &boxed.0 {
+                Text::Raw(span) => slice(*span),
+                Text::Owned(text) => text,
+            }),
+        }
+    }
+
+    /// Is there a key of this text?
+    #[inline]
+    pub(super) fn is(&self, name: &str, source: &str) -> bool {
+        match self {
+            Key::None => false,
+            Key::Raw(span, quote) => {
+                let range = (span.start + quote) as usize..(span.end - quote) as usize;
+                range.len() == name.len() && source.as_bytes().get(range) == Some(name.as_bytes())
+            }
+            Key::Boxed(_) => self.text(source) == Some(name),
+        }
+    }
+
+    /// Where it stands, quotes included.
+    pub(super) fn span(&self) -> Option<Span> {
+        match self {
+            Key::None => None,
+            Key::Raw(span, _) => Some(*span),
+            Key::Boxed(boxed) => Some(boxed.1),
+        }
+    }
+}
+
 /// One node: value span, optional key, links.
 #[derive(Clone, Debug)]
 pub struct Node {
@@ -47,7 +104,7 @@ pub struct Node {
     pub span: Span,
     /// What it is.
     pub data: Data,
-    pub(super) key: Option<Box<(Text, Span)>>,
+    pub(super) key: Key,
     pub(super) parent: u32,
     pub(super) first: u32,
     pub(super) next: u32,
@@ -83,12 +140,42 @@ pub struct Tree {
     pub notes: Vec<Note>,
     /// Spans of comments, in document order, without their line ending.
     pub comments: Vec<Span>,
+    root_keys: Option<KeyFilter>,
+}
+
+/// Which keys a mapping may have. Recognisers ask each document for a hundred members that it does not have.
+#[derive(Clone, Copy, Debug, Default)]
+struct KeyFilter([u64; 4]);
+
+impl KeyFilter {
+    fn place(name: &str) -> (usize, u64) {
+        let bytes = name.as_bytes();
+        let end = |byte: Option<&u8>| byte.map_or(0, |byte| usize::from(*byte));
+        let hash = name.len() ^ (end(bytes.first()) << 3) ^ (end(bytes.last()) * 7);
+        (hash >> 6 & 3, 1 << (hash & 63))
+    }
+
+    fn add(&mut self, name: &str) {
+        let (word, bit) = Self::place(name);
+        self.0[word] |= bit;
+    }
+
+    fn may_have(&self, name: &str) -> bool {
+        let (word, bit) = Self::place(name);
+        self.0[word] & bit != 0
+    }
 }
 
 impl Tree {
     /// The node with this id.
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.0 as usize]
+    }
+
+    /// False only when the root is a mapping that has no such key.
+    #[inline]
+    pub(super) fn root_may_have(&self, name: &str) -> bool {
+        self.root_keys.is_none_or(|filter| filter.may_have(name))
     }
 
     /// Number of nodes.
@@ -132,13 +219,20 @@ impl Tree {
 pub struct TreeBuilder {
     tree: Tree,
     open: Vec<(u32, u32)>, // (container, last child or NONE)
-    key: Option<Box<(Text, Span)>>,
+    key: Key,
 }
 
 impl TreeBuilder {
     /// An empty builder.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty builder with room for this many nodes.
+    pub fn with_capacity(nodes: usize) -> Self {
+        let mut builder = Self::default();
+        builder.tree.nodes.reserve(nodes.min(1 << 16));
+        builder
     }
 
     /// Number of containers open now.
@@ -148,7 +242,7 @@ impl TreeBuilder {
 
     /// Gives the next node a key.
     pub fn key(&mut self, text: Text, span: Span) {
-        self.key = Some(Box::new((text, span)));
+        self.key = Key::new(text, span);
     }
 
     fn push(&mut self, data: Data, span: Span) -> u32 {
@@ -165,7 +259,7 @@ impl TreeBuilder {
                 *parent
             }
         };
-        let key = self.key.take();
+        let key = std::mem::take(&mut self.key);
         self.tree.nodes.push(Node { span, data, key, parent, first: NodeId::NONE, next: NodeId::NONE });
         id
     }
@@ -189,6 +283,13 @@ impl TreeBuilder {
         node.span.end = end as u32;
         if node.data == Data::Map {
             self.note_duplicates(NodeId(id), source);
+            if NodeId(id) == NodeId::ROOT {
+                let mut filter = KeyFilter::default();
+                for child in self.tree.children(NodeId::ROOT) {
+                    filter.add(self.tree.node(child).key.text(source).unwrap_or(""));
+                }
+                self.tree.root_keys = Some(filter);
+            }
         }
     }
 
@@ -197,17 +298,21 @@ impl TreeBuilder {
         let mut found = Vec::new();
         {
             let tree = &self.tree;
-            let name = |id: NodeId| -> &str {
-                match tree.node(id).key.as_deref() {
-                    Some((Text::Raw(span), _)) => &source[span.range()],
-                    Some((Text::Owned(text), _)) => text,
-                    None => "",
-                }
-            };
-            if children.len() <= 24 {
+            let name = |id: NodeId| tree.node(id).key.text(source).unwrap_or("");
+            if children.len() <= 64 {
+                // Comparing length and first letters settles nearly every pair.
+                let sketch = |id: NodeId| {
+                    let name = name(id).as_bytes();
+                    let head = name.iter().take(4).fold(0, |head, &byte| head << 8 | u64::from(byte));
+                    (name.len() as u64) << 40 | u64::from(name.last().copied().unwrap_or(0)) << 32 | head
+                };
+                let sketches: Vec<u64> = children.iter().map(|&id| sketch(id)).collect();
                 for (index, &later) in children.iter().enumerate() {
-                    if let Some(&earlier) = children[..index].iter().find(|&&earlier| name(earlier) == name(later)) {
-                        found.push((later, earlier));
+                    let same = |earlier: &usize| {
+                        sketches[*earlier] == sketches[index] && name(children[*earlier]) == name(later)
+                    };
+                    if let Some(earlier) = (0..index).find(same) {
+                        found.push((later, children[earlier]));
                     }
                 }
             } else {

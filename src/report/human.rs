@@ -28,6 +28,8 @@ pub struct Human<'a, W: io::Write> {
     not_judged: BTreeMap<(String, String), NotJudgedGroup>,
     targets: BTreeMap<String, u64>,
     files: u64,
+    /// Places of the current file by rule: shown, and held back.
+    in_file: BTreeMap<String, (u64, Held)>,
 }
 
 /// What a run has seen of one rule.
@@ -116,18 +118,24 @@ impl<'a, W: io::Write> Human<'a, W> {
             not_judged: BTreeMap::new(),
             targets: BTreeMap::new(),
             files: 0,
+            in_file: BTreeMap::new(),
         }
     }
 
     fn findings(&mut self, view: Option<&View<'_>>, findings: &[Finding]) -> io::Result<()> {
-        let mut in_file: BTreeMap<&str, (u64, Held)> = BTreeMap::new();
         for place in places(findings) {
             let finding = place.findings[0];
             self.places[finding.severity as usize] += 1;
-            let row = self.table.entry(finding.rule.clone()).or_default();
+            if !self.table.contains_key(&finding.rule) {
+                self.table.insert(finding.rule.clone(), Row::default());
+            }
+            let Some(row) = self.table.get_mut(&finding.rule) else { continue };
             row.severity = row.severity.max(Some(finding.severity));
             row.count += 1;
-            let (shown, held) = in_file.entry(&finding.rule).or_default();
+            if !self.in_file.contains_key(&finding.rule) {
+                self.in_file.insert(finding.rule.clone(), Default::default());
+            }
+            let Some((shown, held)) = self.in_file.get_mut(&finding.rule) else { continue };
             if self.options.all || *shown < SNIPPETS && row.shown < SNIPPETS_OF_RUN {
                 *shown += 1;
                 row.shown += 1;
@@ -137,11 +145,16 @@ impl<'a, W: io::Write> Human<'a, W> {
                 held.add(finding);
             }
         }
+        Ok(())
+    }
+
+    /// Says what was held back of the file that ends here.
+    fn end_of_file(&mut self) -> io::Result<()> {
         let mut lines = String::new();
-        for (rule, (shown, held)) in in_file {
+        for (rule, (shown, held)) in std::mem::take(&mut self.in_file) {
             if held.places > 0 && shown > 0 {
-                lines.push_str(&held.line(rule, None));
-            } else if let Some(row) = self.table.get_mut(rule)
+                lines.push_str(&held.line(&rule, None));
+            } else if let Some(row) = self.table.get_mut(&rule)
                 && held.places > 0
             {
                 row.elsewhere.join(held);
@@ -448,11 +461,13 @@ impl<W: io::Write> Reporter for Human<'_, W> {
             group.targets += u64::from(seen.insert((target.kind.as_str(), target.name.as_str(), &not_judged.why)));
         }
         self.errors.extend_from_slice(&checked.errors);
-        self.findings(checked.view.as_ref(), &checked.findings)
+        self.findings(checked.view.as_ref(), &checked.findings)?;
+        if checked.more { Ok(()) } else { self.end_of_file() }
     }
 
     fn finish(&mut self, run: &Run) -> io::Result<()> {
         self.findings(None, &run.findings)?;
+        self.end_of_file()?;
         let mut closing = self.elsewhere_lines();
         closing.push_str(&self.error_lines(&run.errors));
         closing.push_str(&self.not_judged_lines());

@@ -196,6 +196,10 @@ impl Formatter for SafeJson {
     }
 
     fn write_string_fragment<W: io::Write + ?Sized>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        let plain = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b'[';
+        if fragment.bytes().all(plain) {
+            return out.write_all(fragment.as_bytes());
+        }
         let mut written = 0;
         for (at, c) in fragment.char_indices() {
             // `##[` is a command to CI log readers wherever it stands in a line.

@@ -50,6 +50,8 @@ pub struct Checked<'a> {
     pub not_judged: Vec<NotJudged>,
     /// Errors of the file.
     pub errors: Vec<FileError>,
+    /// True when this is a part of a large file and further parts of it follow. Documents come with the last part.
+    pub more: bool,
 }
 
 /// What renderers may see of a file: whole lines with every secret masked.

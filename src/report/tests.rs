@@ -118,6 +118,7 @@ fn demo<'a>(source: &'a Source, secrets: &'a [Span]) -> Checked<'a> {
         expires: Some("2027-01-31".into()),
     };
     Checked {
+        more: false,
         view: Some(View::new(source, secrets)),
         documents: vec![document(source.name())],
         targets: BTreeMap::from([("client".to_owned(), 226)]),
@@ -489,6 +490,7 @@ fn hostile_checked<'a>(source: &'a Source, text: &str) -> Checked<'a> {
         expires: Some(text.into()),
     };
     Checked {
+        more: false,
         view: Some(View::new(source, &[])),
         documents: vec![DocumentRef { path: text.into(), kind: text.into(), targets: 1 }],
         targets: BTreeMap::from([(text.to_owned(), 1)]),

@@ -10,8 +10,8 @@ use super::{Hold, Join, Prose, RawExample, RawLogic, RawRule, Severity};
 use crate::model::{FieldSpec, TargetKind};
 use crate::profile::{ProfileClass, RawLedger, RawProfile, RawRequirement, Registry};
 use serde_json_path::JsonPath;
-use std::collections::{BTreeMap, HashMap};
-use std::sync::LazyLock;
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 /// A requirement and the document it stands in.
 #[derive(Clone, Debug)]
@@ -77,6 +77,9 @@ pub struct Rule {
     pub(crate) native: Option<Native>,
     /// Prose and examples of rules that are not built in.
     own: Option<Box<(Prose, Vec<RawExample>, String)>>,
+    /// Those of a built-in rule, once somebody asked.
+    prose: OnceLock<Prose>,
+    examples: OnceLock<Vec<RawExample>>,
 }
 
 /// Conditions against one table of fields.
@@ -131,17 +134,12 @@ static RULES: &str = include_str!(concat!(env!("OUT_DIR"), "/rules.json"));
 static PROFILES: &str = include_str!(concat!(env!("OUT_DIR"), "/profiles.json"));
 static LEDGERS: &str = include_str!(concat!(env!("OUT_DIR"), "/ledgers.json"));
 static TABLES: &str = include_str!(concat!(env!("OUT_DIR"), "/tables.json"));
-static PROSE: LazyLock<HashMap<String, Prose>> = LazyLock::new(|| {
-    serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/prose.json")))
-        .expect("checked by the test of the rule book")
-});
-static EXAMPLES: LazyLock<HashMap<String, Vec<RawExample>>> = LazyLock::new(|| {
-    serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/examples.json")))
-        .expect("checked by the test of the rule book")
-});
-static PATHS: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
-    serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/paths.json"))).expect("written by the build script")
-});
+/// Id, prose, examples (both in JSON) and path of the built-in rules, sorted by id.
+static TEXTS: &[(&str, &str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/texts.rs"));
+
+fn texts(id: &str) -> Option<&'static (&'static str, &'static str, &'static str, &'static str)> {
+    TEXTS.binary_search_by(|(known, ..)| (*known).cmp(id)).ok().map(|index| &TEXTS[index])
+}
 
 /// `rules/tables/`, by file name.
 #[derive(serde::Deserialize)]
@@ -234,7 +232,16 @@ impl RuleBook {
             (None, Some(kinds)) => native = Some(compile_native(&logic, kinds.as_slice())?),
             _ => return Err("give exactly one of `target` and `kind`".into()),
         }
-        let rule = Rule { id: logic.id.clone(), applications, compiled, native, own, logic };
+        let rule = Rule {
+            id: logic.id.clone(),
+            applications,
+            compiled,
+            native,
+            own,
+            logic,
+            prose: OnceLock::new(),
+            examples: OnceLock::new(),
+        };
         let at = self.rules.partition_point(|other| other.id < rule.id);
         self.rules.insert(at, rule);
         Ok(())
@@ -380,18 +387,19 @@ impl Profile {
 impl Rule {
     /// The part for people.
     pub fn prose(&self) -> &Prose {
-        static NONE: LazyLock<Prose> = LazyLock::new(Prose::default);
+        let read = |(_, prose, ..): &(_, &str, _, _)| serde_json::from_str(prose).ok();
         match &self.own {
             Some(own) => &own.0,
-            None => PROSE.get(&self.id).unwrap_or(&NONE),
+            None => self.prose.get_or_init(|| texts(&self.id).and_then(read).unwrap_or_default()),
         }
     }
 
     /// The examples.
     pub fn examples(&self) -> &[RawExample] {
+        let read = |(_, _, examples, _): &(_, _, &str, _)| serde_json::from_str(examples).ok();
         match &self.own {
             Some(own) => &own.1,
-            None => EXAMPLES.get(&self.id).map_or(&[], Vec::as_slice),
+            None => self.examples.get_or_init(|| texts(&self.id).and_then(read).unwrap_or_default()),
         }
     }
 
@@ -399,7 +407,7 @@ impl Rule {
     pub fn path(&self) -> &str {
         match &self.own {
             Some(own) => &own.2,
-            None => PATHS.get(&self.id).map_or("", String::as_str),
+            None => texts(&self.id).map_or("", |(.., path)| path),
         }
     }
 
@@ -515,4 +523,22 @@ fn compile_native(logic: &RawLogic, kinds: &[String]) -> Result<Native, Defect> 
         check: check.map_err(|defect| format!("check: {defect}"))?,
         message: Template::compile(&logic.message, &[])?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prose_and_examples_of_every_built_in_rule_are_read() {
+        let book = RuleBook::builtin().expect("built in");
+        assert_eq!(book.rules.len(), TEXTS.len());
+        for (id, prose, examples, path) in TEXTS {
+            let rule = book.rule(id).expect("listed");
+            let parsed: Prose = serde_json::from_str(prose).expect("prose");
+            assert_eq!((&rule.prose().help, rule.path()), (&parsed.help, *path));
+            let parsed: Vec<RawExample> = serde_json::from_str(examples).expect("examples");
+            assert_eq!(rule.examples().len(), parsed.len(), "{id}");
+        }
+    }
 }

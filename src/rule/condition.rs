@@ -62,11 +62,11 @@ pub(crate) struct Pattern {
 }
 
 impl Pattern {
-    fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str) -> Self {
         Pattern { text: text.to_string(), regex: OnceLock::new() }
     }
 
-    fn get(&self) -> Option<&Regex> {
+    pub(super) fn get(&self) -> Option<&Regex> {
         let build = || regex::RegexBuilder::new(&self.text).size_limit(1 << 20).build().ok();
         self.regex.get_or_init(build).as_ref()
     }

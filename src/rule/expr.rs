@@ -5,9 +5,10 @@
 //! are signed; unlimited is larger than every limit. There is no clock and no I/O; source length and nesting of
 //! comprehensions are bounded, so every expression ends soon.
 
-use super::condition::{Defect, Scope, Verdict, Violation, field_index};
+use super::condition::{Defect, Pattern, Scope, Verdict, Violation, field_index};
+use super::quick::{Comparison, Quick};
 use crate::model::{Field, FieldSpec, Record, State, Value};
-use cel::common::ast::{EntryExpr, Expr};
+use cel::common::ast::{CallExpr, EntryExpr, Expr, LiteralValue};
 use cel::{Context, IdedExpr, Program, Value as Cel};
 use regex::Regex;
 use std::collections::HashMap;
@@ -47,6 +48,8 @@ struct Compiled {
     /// The same for `other`.
     other: Vec<(usize, bool)>,
     nesting: usize,
+    /// The same without copies, for expressions that are plain enough.
+    quick: Option<Quick>,
 }
 
 impl std::fmt::Debug for Compiled {
@@ -71,8 +74,12 @@ impl Expression {
 
     /// True when the source mentions `limit`.
     pub(crate) fn uses_limit(&self) -> bool {
-        static WORD: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(^|[^.\w])limit\b").expect("constant pattern"));
-        WORD.is_match(&self.source)
+        let of_word = |c: char| c.is_alphanumeric() || c == '_';
+        self.source.match_indices("limit").any(|(at, word)| {
+            let before = self.source[..at].chars().next_back();
+            let after = self.source[at + word.len()..].chars().next();
+            !before.is_some_and(|c| c == '.' || of_word(c)) && !after.is_some_and(of_word)
+        })
     }
 
     /// Parses now and says what is wrong, for rules under test.
@@ -112,9 +119,10 @@ impl Expression {
         }
         let fields = resolve(&walk.paths, "self", self.specs)?;
         let other = resolve(&walk.paths, "other", self.other)?;
+        let quick = quick(program.expression(), self.specs);
         let mut expression = program.expression().clone();
         rename_matches(&mut expression);
-        Ok(Compiled { expression, fields, other, nesting: walk.nesting })
+        Ok(Compiled { expression, fields, other, nesting: walk.nesting, quick })
     }
 
     /// Indexes of the fields read from `self` and from `other`.
@@ -130,42 +138,52 @@ impl Expression {
             Err(defect) => return Verdict::Defective(defect),
         };
         let bound = if compiled.nesting > 1 { MAX_NESTED_ELEMENTS } else { MAX_ELEMENTS };
-        let me = match values(scope.record, self.specs, &compiled.fields, bound) {
-            Ok(value) => value,
-            Err(verdict) => return verdict,
-        };
+        let known = are_known(scope.record, self.specs, &compiled.fields, bound).and_then(|()| match scope.other {
+            Some(other) => are_known(other, self.other, &compiled.other, bound),
+            None => Ok(()),
+        });
+        if let Err(verdict) = known {
+            return verdict;
+        }
+        match scope.item.map(is_known) {
+            None | Some(Ok(true)) => {}
+            Some(Ok(false)) => return Verdict::Absent,
+            Some(Err(why)) => return Verdict::Unknown { field: "item".into(), why },
+        }
+        let quick = compiled.quick.as_ref().and_then(|quick| quick.judge(scope, UNLIMITED));
+        match quick.map_or_else(|| self.evaluate(compiled, scope), Ok) {
+            Ok(true) => Verdict::Holds,
+            Ok(false) => Verdict::Broken(vec![Violation {
+                at: scope.item.and_then(|item| item.at),
+                field: "",
+                item: None,
+                reason: String::new(),
+            }]),
+            Err(defect) => Verdict::Defective(defect),
+        }
+    }
+
+    /// Evaluates on copies of the values, all of which are known.
+    fn evaluate(&self, compiled: &Compiled, scope: &Scope<'_, '_>) -> Result<bool, Defect> {
         let base = base_context();
         let mut context = base.new_inner_scope();
-        context.add_variable_from_value("self", me);
+        context.add_variable_from_value("self", values(scope.record, self.specs, &compiled.fields));
         if let Some(other) = scope.other {
-            match values(other, self.other, &compiled.other, bound) {
-                Ok(value) => context.add_variable_from_value("other", value),
-                Err(verdict) => return verdict,
-            }
+            context.add_variable_from_value("other", values(other, self.other, &compiled.other));
         }
         context.add_variable_from_value("now", scope.now);
         context.add_variable_from_value("environment", scope.environment);
         if let Some(limit) = scope.limit {
             context.add_variable_from_value("limit", limit.value);
         }
-        if let Some(item) = scope.item {
-            match convert(item) {
-                Ok(Some(value)) => context.add_variable_from_value("item", value),
-                Ok(None) => return Verdict::Absent,
-                Err(why) => return Verdict::Unknown { field: "item".into(), why },
-            }
+        if let Some(item) = scope.item.and_then(convert) {
+            context.add_variable_from_value("item", item);
         }
         match context.resolve(&compiled.expression) {
-            Ok(Cel::Bool(true)) => Verdict::Holds,
-            Ok(Cel::Bool(false)) => Verdict::Broken(vec![Violation {
-                at: scope.item.and_then(|item| item.at),
-                field: "",
-                item: None,
-                reason: String::new(),
-            }]),
-            Ok(_) => Verdict::Defective("`cel`: the result is neither true nor false".into()),
+            Ok(Cel::Bool(value)) => Ok(value),
+            Ok(_) => Err("`cel`: the result is neither true nor false".into()),
             // The library's error texts quote values, which may be secrets.
-            Err(error) => Verdict::Defective(format!("`cel`: evaluation failed ({})", kind_of(&error))),
+            Err(error) => Err(format!("`cel`: evaluation failed ({})", kind_of(&error))),
         }
     }
 }
@@ -197,14 +215,13 @@ fn resolve(paths: &[(String, bool)], root: &str, specs: &[FieldSpec]) -> Result<
     Ok(fields)
 }
 
-/// The value of `self` or `other`; `Err` when the expression cannot be judged.
-fn values(
+/// Says why an expression cannot be judged on these fields.
+fn are_known(
     record: &dyn Record<'_>,
     specs: &'static [FieldSpec],
     fields: &[(usize, bool)],
     bound: usize,
-) -> Result<Cel, Verdict> {
-    let mut tree = Tree::default();
+) -> Result<(), Verdict> {
     for (index, guarded) in fields {
         let field = record.field(*index);
         let name = specs[*index].name;
@@ -212,14 +229,85 @@ fn values(
             let why = format!("it has more than {bound} elements");
             return Err(Verdict::Unknown { field: name.into(), why });
         }
-        match convert(field) {
-            Ok(Some(value)) => tree.insert(name, value),
-            Ok(None) if *guarded => tree.touch(name),
-            Ok(None) => return Err(Verdict::Absent),
+        match is_known(field) {
+            Ok(false) if !*guarded => return Err(Verdict::Absent),
+            Ok(_) => {}
             Err(why) => return Err(Verdict::Unknown { field: name.into(), why }),
         }
     }
-    Ok(tree.into_value())
+    Ok(())
+}
+
+/// The value of `self` or `other`.
+fn values(record: &dyn Record<'_>, specs: &'static [FieldSpec], fields: &[(usize, bool)]) -> Cel {
+    let mut tree = Tree::default();
+    for (index, _) in fields {
+        let name = specs[*index].name;
+        match convert(record.field(*index)) {
+            Some(value) => tree.insert(name, value),
+            None => tree.touch(name),
+        }
+    }
+    tree.into_value()
+}
+
+/// The form that needs no copies, when every part of the expression has one.
+fn quick(expression: &IdedExpr, specs: &'static [FieldSpec]) -> Option<Quick> {
+    Some(match &expression.expr {
+        Expr::Literal(LiteralValue::Boolean(value)) => Quick::Bool(*value.inner()),
+        Expr::Literal(LiteralValue::Int(value)) => Quick::Int(*value.inner()),
+        Expr::Literal(LiteralValue::String(text)) => Quick::Text(text.inner().to_string()),
+        Expr::Ident(name) => match name.as_str() {
+            "now" => Quick::Now,
+            "limit" => Quick::Limit,
+            "item" => Quick::Item,
+            "environment" => Quick::Environment,
+            _ => return None,
+        },
+        Expr::Select(_) => {
+            let (path, tested) = path(expression)?;
+            let name = path.strip_prefix("self.")?;
+            let index = specs.iter().position(|spec| spec.name == name)?;
+            if tested { Quick::Has(index) } else { Quick::Field(index) }
+        }
+        Expr::Call(call) => quick_call(call, specs)?,
+        Expr::Literal(_)
+        | Expr::Comprehension(_)
+        | Expr::List(_)
+        | Expr::Map(_)
+        | Expr::Struct(_)
+        | Expr::Unspecified => return None,
+    })
+}
+
+fn quick_call(call: &CallExpr, specs: &'static [FieldSpec]) -> Option<Quick> {
+    use cel::common::ast::operators as op;
+    let part = |expression: &IdedExpr| quick(expression, specs).map(Box::new);
+    let compare = |how, left, right| Some(Quick::Compare(how, part(left)?, part(right)?));
+    let text = |expression: &IdedExpr| match &expression.expr {
+        Expr::Literal(LiteralValue::String(text)) => Some(text.inner().to_string()),
+        _ => None,
+    };
+    match (call.func_name.as_str(), call.target.as_deref(), call.args.as_slice()) {
+        (op::LOGICAL_NOT, None, [one]) => Some(Quick::Not(part(one)?)),
+        (op::LOGICAL_AND, None, [left, right]) => Some(Quick::Both(part(left)?, part(right)?)),
+        (op::LOGICAL_OR, None, [left, right]) => Some(Quick::Either(part(left)?, part(right)?)),
+        (op::EQUALS, None, [left, right]) => compare(Comparison::Equal, left, right),
+        (op::NOT_EQUALS, None, [left, right]) => compare(Comparison::NotEqual, left, right),
+        (op::LESS, None, [left, right]) => compare(Comparison::Less, left, right),
+        (op::LESS_EQUALS, None, [left, right]) => compare(Comparison::LessOrEqual, left, right),
+        (op::GREATER, None, [left, right]) => compare(Comparison::Greater, left, right),
+        (op::GREATER_EQUALS, None, [left, right]) => compare(Comparison::GreaterOrEqual, left, right),
+        (op::IN, None, [one, choices]) => {
+            let Expr::List(list) = &choices.expr else { return None };
+            let choices = list.elements.iter().map(|choice| Some(Quick::Text(text(choice)?))).collect::<Option<_>>()?;
+            Some(Quick::OneOf(part(one)?, choices))
+        }
+        ("matches", Some(one), [pattern]) => Some(Quick::Matches(part(one)?, Pattern::new(&text(pattern)?))),
+        ("contains", Some(one), [needle]) => Some(Quick::Contains(part(one)?, text(needle)?)),
+        ("size", Some(one), []) | ("size", None, [one]) => Some(Quick::Size(part(one)?)),
+        _ => None,
+    }
 }
 
 /// The functions every expression sees; built once per thread, since building is dearer than most expressions.
@@ -317,21 +405,27 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// `Ok(None)` when absent, `Err` when it cannot be judged.
-fn convert(field: &Field<'_>) -> Result<Option<Cel>, String> {
-    Ok(Some(match &field.state {
-        State::Absent => return Ok(None),
-        State::Unknown(why) => return Err(why.to_string()),
-        State::Malformed(why) => return Err(format!("malformed: {why}")),
+/// `Ok(false)` when absent, `Err` with the reason when it cannot be judged.
+fn is_known(field: &Field<'_>) -> Result<bool, String> {
+    match &field.state {
+        State::Absent => Ok(false),
+        State::Unknown(why) => Err(why.to_string()),
+        State::Malformed(why) => Err(format!("malformed: {why}")),
+        State::Unlimited | State::Value(Value::Text(_) | Value::Int(_) | Value::Bool(_)) => Ok(true),
+        State::Value(Value::List(items)) => items.iter().try_for_each(|item| is_known(item).map(|_| ())).map(|()| true),
+    }
+}
+
+/// A copy of a value for the evaluator; `None` for what has none.
+fn convert(field: &Field<'_>) -> Option<Cel> {
+    Some(match &field.state {
+        State::Absent | State::Unknown(_) | State::Malformed(_) => return None,
         State::Unlimited => Cel::Int(UNLIMITED),
         State::Value(Value::Text(text)) => Cel::String(Arc::new(text.to_string())),
         State::Value(Value::Int(number)) => Cel::Int(*number),
         State::Value(Value::Bool(value)) => Cel::Bool(*value),
-        State::Value(Value::List(items)) => {
-            let items: Result<Vec<_>, _> = items.iter().map(convert).collect();
-            Cel::List(Arc::new(items?.into_iter().flatten().collect()))
-        }
-    }))
+        State::Value(Value::List(items)) => Cel::List(Arc::new(items.iter().filter_map(convert).collect())),
+    })
 }
 
 /// `self`: values nested by the dots of their names.

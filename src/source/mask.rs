@@ -80,16 +80,22 @@ const JWK_PRIVATE: &[&str] = &["d", "p", "q", "dp", "dq", "qi", "k", "oth"];
 
 /// True when the string value under a member of this name is a secret.
 pub fn is_secret_key(name: &str) -> bool {
+    let mut folded = [0; MAX_NAME];
     if name.len() > MAX_NAME {
         return false;
     }
-    let folded: String =
-        name.chars().filter(|c| !matches!(c, '-' | '_' | '.' | ' ')).map(|c| c.to_ascii_lowercase()).collect();
+    let mut length = 0;
+    for byte in name.bytes().filter(|byte| !matches!(byte, b'-' | b'_' | b'.' | b' ')) {
+        folded[length] = byte.to_ascii_lowercase();
+        length += 1;
+    }
+    let folded = &folded[..length];
+    let ends_with = |endings: &[&str]| endings.iter().any(|ending| folded.ends_with(ending.as_bytes()));
     // `SECRET_CERT_KEY` holds one, `SECRET_DB_PASSWORD_FILE` names a file.
     let set_apart = name.len() > 7 && name.as_bytes()[..7].eq_ignore_ascii_case(b"secret_");
-    SECRET_KEYS.contains(&folded.as_str())
-        || SECRET_ENDINGS.iter().any(|ending| folded.ends_with(ending))
-        || (set_apart && !["file", "name", "path"].iter().any(|ending| folded.ends_with(ending)))
+    SECRET_KEYS.iter().any(|key| key.as_bytes() == folded)
+        || ends_with(SECRET_ENDINGS)
+        || (set_apart && !ends_with(&["file", "name", "path"]))
 }
 
 /// True when this member of a JWK (an object with `kty`) holds private key material.
@@ -341,10 +347,17 @@ pub fn window(source: &Source, range: Range<usize>, secrets: &[Span]) -> String 
 }
 
 fn mask_ranges(text: &str, base: usize, ranges: &[Range<usize>]) -> String {
+    let mut sorted = ranges.to_vec();
+    sorted.sort_unstable_by_key(|range| range.start);
+    let mut next = sorted.into_iter().peekable();
+    let mut hidden_to = 0;
     text.char_indices()
         .map(|(at, c)| {
             let at = at + base;
-            if c != '\n' && c != '\r' && ranges.iter().any(|r| r.contains(&at)) { MASK } else { c }
+            while let Some(range) = next.next_if(|range| range.start <= at) {
+                hidden_to = hidden_to.max(range.end);
+            }
+            if at < hidden_to && c != '\n' && c != '\r' { MASK } else { c }
         })
         .collect()
 }

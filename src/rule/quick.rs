@@ -1,0 +1,129 @@
+//! The everyday part of the expression language, evaluated on fields as they are: presence, comparisons, text tests
+//! and their combinations. The full evaluator copies every value it meets; most expressions need no more than this.
+//!
+//! An expression has a [`Quick`] form only when every part of it has one, and an evaluation that meets operands it
+//! does not know gives no answer: the full evaluator then decides.
+
+use super::condition::{Pattern, Scope};
+use crate::model::{Field, State, Value};
+
+/// An expression that needs no copies.
+#[derive(Debug)]
+pub(super) enum Quick {
+    Bool(bool),
+    Int(i64),
+    Text(String),
+    Now,
+    Limit,
+    Environment,
+    Item,
+    Field(usize),
+    Has(usize),
+    Not(Box<Quick>),
+    Both(Box<Quick>, Box<Quick>),
+    Either(Box<Quick>, Box<Quick>),
+    Compare(Comparison, Box<Quick>, Box<Quick>),
+    OneOf(Box<Quick>, Vec<Quick>),
+    Matches(Box<Quick>, Pattern),
+    Contains(Box<Quick>, String),
+    Size(Box<Quick>),
+}
+
+/// What is compared how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+/// A value on loan from its field.
+#[derive(Clone, Copy)]
+enum Loan<'v> {
+    Bool(bool),
+    Int(i64),
+    Text(&'v str),
+    List(&'v [Field<'v>]),
+}
+
+impl Quick {
+    /// True or false; `None` leaves the answer to the full evaluator. `unlimited` is the number that stands for it.
+    pub(super) fn judge(&self, scope: &Scope<'_, '_>, unlimited: i64) -> Option<bool> {
+        match self.value(scope, unlimited)? {
+            Loan::Bool(value) => Some(value),
+            Loan::Int(_) | Loan::Text(_) | Loan::List(_) => None,
+        }
+    }
+
+    fn value<'v>(&'v self, scope: &'v Scope<'_, '_>, unlimited: i64) -> Option<Loan<'v>> {
+        let judge = |part: &Quick| part.judge(scope, unlimited);
+        Some(match self {
+            Quick::Bool(value) => Loan::Bool(*value),
+            Quick::Int(value) => Loan::Int(*value),
+            Quick::Text(text) => Loan::Text(text),
+            Quick::Now => Loan::Int(scope.now),
+            Quick::Limit => Loan::Int(scope.limit?.value),
+            Quick::Environment => Loan::Text(scope.environment),
+            Quick::Item => loan(scope.item?, unlimited)?,
+            Quick::Field(index) => loan(scope.record.field(*index), unlimited)?,
+            Quick::Has(index) => Loan::Bool(!scope.record.field(*index).is_absent()),
+            Quick::Not(part) => Loan::Bool(!judge(part)?),
+            Quick::Both(left, right) => Loan::Bool(judge(left)? && judge(right)?),
+            Quick::Either(left, right) => Loan::Bool(judge(left)? || judge(right)?),
+            Quick::Compare(how, left, right) => {
+                Loan::Bool(compare(*how, left.value(scope, unlimited)?, right.value(scope, unlimited)?)?)
+            }
+            Quick::OneOf(part, choices) => {
+                let value = part.value(scope, unlimited)?;
+                let mut found = false;
+                for choice in choices {
+                    found |= compare(Comparison::Equal, value, choice.value(scope, unlimited)?)?;
+                }
+                Loan::Bool(found)
+            }
+            Quick::Matches(part, pattern) => match part.value(scope, unlimited)? {
+                Loan::Text(text) => Loan::Bool(pattern.get()?.is_match(text)),
+                Loan::Bool(_) | Loan::Int(_) | Loan::List(_) => return None,
+            },
+            Quick::Contains(part, needle) => match part.value(scope, unlimited)? {
+                Loan::Text(text) => Loan::Bool(text.contains(needle.as_str())),
+                Loan::Bool(_) | Loan::Int(_) | Loan::List(_) => return None,
+            },
+            Quick::Size(part) => match part.value(scope, unlimited)? {
+                Loan::List(items) => Loan::Int(items.iter().filter(|item| !item.is_absent()).count() as i64),
+                Loan::Bool(_) | Loan::Int(_) | Loan::Text(_) => return None,
+            },
+        })
+    }
+}
+
+fn loan<'v>(field: &'v Field<'_>, unlimited: i64) -> Option<Loan<'v>> {
+    Some(match &field.state {
+        State::Value(Value::Text(text)) => Loan::Text(text),
+        State::Value(Value::Int(number)) => Loan::Int(*number),
+        State::Value(Value::Bool(value)) => Loan::Bool(*value),
+        State::Value(Value::List(items)) => Loan::List(items),
+        State::Unlimited => Loan::Int(unlimited),
+        State::Absent | State::Unknown(_) | State::Malformed(_) => return None,
+    })
+}
+
+fn compare(how: Comparison, left: Loan<'_>, right: Loan<'_>) -> Option<bool> {
+    let order = match (left, right) {
+        (Loan::Int(left), Loan::Int(right)) => left.cmp(&right),
+        (Loan::Text(left), Loan::Text(right)) => left.cmp(right),
+        (Loan::Bool(left), Loan::Bool(right)) => left.cmp(&right),
+        _ => return None,
+    };
+    Some(match how {
+        Comparison::Equal => order.is_eq(),
+        Comparison::NotEqual => order.is_ne(),
+        Comparison::Less => order.is_lt(),
+        Comparison::LessOrEqual => order.is_le(),
+        Comparison::Greater => order.is_gt(),
+        Comparison::GreaterOrEqual => order.is_ge(),
+    })
+}
