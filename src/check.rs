@@ -5,10 +5,10 @@ use crate::discover;
 use crate::evaluate::{Fact, Judgement, Plan, Planned, ProfileSet, Spot, judge, judge_fleet, judge_native, link};
 use crate::model::{At, DocumentFacts, Field, Target, TargetKind};
 use crate::parse::{Cursor, Data, Document, NodeId, NoteKind, Syntax};
-use crate::report::{DocumentRef, FileError, Finding, NotJudged, ProfileRef, Region, Related, TargetRef};
+use crate::report::{Deviation, DocumentRef, FileError, Finding, NotJudged, ProfileRef, Region, Related, TargetRef};
 use crate::rule::{Rule, message};
 use crate::source::{Source, Span, mask};
-use crate::suppress::inline;
+use crate::suppress::{inline, mitigation};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -36,6 +36,8 @@ pub struct Outcome {
     pub not_judged_targets: u64,
     /// Judgements that found nothing wrong.
     pub passed: u64,
+    /// Targets by the policy's workflow (its index) they were judged as.
+    pub workflows: BTreeMap<usize, u64>,
     /// What comments say about findings of rules that span documents.
     pub allowed: Vec<inline::Allow>,
     /// What the targets leave behind for rules that span documents.
@@ -115,6 +117,10 @@ pub fn check_targets(plan: &Plan, document: &Document, targets: &[Target<'_>], n
     run.finish()
 }
 
+/// Ends the message on a lifetime that who runs this cannot change.
+pub(crate) const ASK_THE_VO: &str =
+    "; only the VO can change that: ask it to shorten it, or for the waiver with its agreement";
+
 struct Run<'r> {
     plan: &'r Plan,
     source: &'r Arc<Source>,
@@ -134,6 +140,8 @@ struct Run<'r> {
     /// The rule at work (one rule's judgements of a target follow each other) and its findings by profile and field.
     ordinals: (String, Vec<(usize, &'static str, usize)>),
     parts: Option<Parts<'r>>,
+    /// Name of the workflow that the current target belongs to.
+    workflow: Option<String>,
 }
 
 /// A large source on its way out.
@@ -205,6 +213,7 @@ impl<'r> Run<'r> {
             masks_all: false,
             ordinals: Default::default(),
             parts: None,
+            workflow: None,
         }
     }
 
@@ -303,6 +312,7 @@ impl<'r> Run<'r> {
             },
             document: self.kind,
             given: false,
+            workflow: self.workflow.clone(),
             spot: spot(target.at),
             profiles: profiles.clone(),
             #[cfg(feature = "verify")]
@@ -335,8 +345,7 @@ impl<'r> Run<'r> {
             Judgement::Error(defect) => self.outcome.defects.push(format!("{}: {defect}", rule.id)),
             Judgement::NotJudged { field, why } => {
                 let path = self.source.name().to_string();
-                let kind = target.kind.name().to_string();
-                let target = TargetRef { kind, name: message::quote(&target.name) };
+                let target = self.target_ref(target);
                 let entry = NotJudged { rule: rule.id.clone(), path, target, field, why };
                 // The same rule under several profiles is one gap.
                 if self.outcome.not_judged.last() != Some(&entry) {
@@ -359,8 +368,11 @@ impl<'r> Run<'r> {
         planned: &Planned,
         at: &[At],
         field: &'static str,
-        message: String,
+        mut message: String,
     ) -> Finding {
+        if planned.asks_vo {
+            message.push_str(ASK_THE_VO);
+        }
         let place = |at: At| {
             let document = documents.get(at.document as usize).copied().unwrap_or(documents[0]);
             Place::of(document.cursor(at.node), at.word)
@@ -396,13 +408,29 @@ impl<'r> Run<'r> {
             region: primary.region,
             pointer: primary.pointer,
             inner_pointer: primary.inner_pointer,
-            target: TargetRef { kind: kind.to_string(), name: message::quote(&target.name) },
+            target: self.target_ref(target),
             requirements: rule.applications[planned.application].requirements.clone(),
             related,
             help: rule.prose().help.trim().to_string(),
             identity: target.identity.clone(),
             fingerprint,
             suppressed: None,
+            deviation: planned.waivable.then(|| Box::new(self.deviation(target, planned, field))),
+        }
+    }
+
+    fn target_ref(&self, target: &Target<'_>) -> TargetRef {
+        let (kind, name) = (target.kind.name().to_string(), message::quote(&target.name));
+        TargetRef { kind, name, workflow: self.workflow.clone() }
+    }
+
+    /// What a waiver has to know of a lifetime over its maximum; `field` holds the lifetime.
+    fn deviation(&self, target: &Target<'_>, planned: &Planned, field: &str) -> Deviation {
+        let index = target.kind.fields().iter().position(|spec| spec.name == field);
+        Deviation {
+            lifetime: index.and_then(|index| target.record.field(index).as_int()),
+            allowance: planned.limit.map_or(0, |limit| limit.allowance),
+            untrue: mitigation::untrue(target, self.plan.narrow_depth),
         }
     }
 
@@ -489,7 +517,7 @@ pub fn check_fleet(plan: &Plan, mut facts: Vec<Fact>, now: i64) -> Outcome {
     let gaps = said.gaps.into_iter().map(|(fact, rule, field, why)| NotJudged {
         rule: rule.id.clone(),
         path: fact.path.clone(),
-        target: TargetRef { kind: fact.kind.name().to_string(), name: fact.name.clone() },
+        target: target_of(fact),
         field,
         why,
     });
@@ -498,7 +526,7 @@ pub fn check_fleet(plan: &Plan, mut facts: Vec<Fact>, now: i64) -> Outcome {
     gaps.extend(unverified.into_iter().map(|(index, why)| NotJudged {
         rule: "token-signature-invalid".to_string(),
         path: facts[index].path.clone(),
-        target: TargetRef { kind: facts[index].kind.name().to_string(), name: facts[index].name.clone() },
+        target: target_of(&facts[index]),
         field: "signature_valid".to_string(),
         why: why.to_string(),
     }));
@@ -515,13 +543,14 @@ pub fn check_fleet(plan: &Plan, mut facts: Vec<Fact>, now: i64) -> Outcome {
             region: fleet.spot.region,
             pointer: fleet.spot.pointer.clone(),
             inner_pointer: fleet.spot.inner_pointer.clone(),
-            target: TargetRef { kind: kind.to_string(), name: fact.name.clone() },
+            target: target_of(fact),
             requirements: fleet.rule.applications[fleet.planned.application].requirements.clone(),
             related: fleet.related.into_iter().map(|(other, spot)| related(other, spot)).collect(),
             help: fleet.rule.prose().help.trim().to_string(),
             fingerprint: fingerprint(&[&fleet.rule.id, &profile.raw.family, kind, &fact.anchor, fleet.field, "1"]),
             identity: fact.identity.clone(),
             suppressed: None,
+            deviation: None,
         });
     }
     sort(&mut outcome.findings);
@@ -531,6 +560,10 @@ pub fn check_fleet(plan: &Plan, mut facts: Vec<Fact>, now: i64) -> Outcome {
     gaps.dedup();
     outcome.not_judged = gaps;
     outcome
+}
+
+fn target_of(fact: &Fact) -> TargetRef {
+    TargetRef { kind: fact.kind.name().to_string(), name: fact.name.clone(), workflow: fact.workflow.clone() }
 }
 
 fn related(other: &Fact, spot: &Spot) -> Related {
@@ -579,10 +612,17 @@ impl Sink for Run<'_> {
                 self.judge(documents, &whole);
             }
         }
+        let workflows = Arc::clone(&self.plan.workflows);
+        let (target, workflow) = workflows.assign(self.source.anchor(), target);
+        if let Some(index) = workflow {
+            *self.outcome.workflows.entry(index).or_default() += 1;
+            self.workflow = workflows.all().get(index).map(|workflow| message::quote(&workflow.raw.name));
+        }
         match self.judge(documents, &target) {
             true => self.outcome.judged += 1,
             false => self.outcome.not_judged_targets += 1,
         }
+        self.workflow = None;
         if self.parts.is_some() {
             let span = documents[0].cursor(target.at.node).span();
             self.part(outer_span(documents[0], span).end);

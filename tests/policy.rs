@@ -293,6 +293,7 @@ fn waiver(rule: &str, covers: &str, expires: &str) -> String {
 
 #[test]
 fn waivers_hold_until_the_end_of_their_day() {
+    let misplaced = TOKEN.replace("1764784000", "1763787600");
     for (covers, expires, hidden, expected, remark) in [
         ("{path: t.yaml}", "2027-01-31", true, "", "by path"),
         ("{path: '**', target: '6d3fb*'}", "2027-01-31", true, "", "by name"),
@@ -304,8 +305,12 @@ fn waivers_hold_until_the_end_of_their_day() {
         ("{path: t.yaml, target: other}", "2027-01-31", false, "waiver-unused warning", "another target"),
         ("{pointer: /payload}", "2027-01-31", false, "waiver-unused warning", "another pointer"),
     ] {
-        let file = waiver(LIFE, covers, expires);
-        let files = [("tokenvet.yaml", "waivers: [w.yaml]\n"), ("w.yaml", &file), ("t.yaml", &long_lived())];
+        let file = waiver(KID, covers, expires);
+        let files = [
+            ("tokenvet.yaml", "waivers: [w.yaml]\nseverity: {kid-among-claims: error}\n"),
+            ("w.yaml", &file),
+            ("t.yaml", &misplaced),
+        ];
         let project = Project::new(&files);
         let (code, report) = project.json(&["."]);
         assert_eq!(code, i32::from(!hidden), "{remark}");
@@ -314,7 +319,7 @@ fn waivers_hold_until_the_end_of_their_day() {
         let wanted: Vec<String> = (!expected.is_empty()).then(|| format!("{expected} w.yaml")).into_iter().collect();
         assert_eq!(own, wanted, "{remark}");
         if hidden {
-            let kept = of_rule(&report, LIFE)["suppressed"].clone();
+            let kept = of_rule(&report, KID)["suppressed"].clone();
             assert_eq!((kept["owner"].as_str(), kept["expires"].as_str()), (Some("ops"), Some(expires)), "{remark}");
         }
     }
@@ -322,7 +327,7 @@ fn waivers_hold_until_the_end_of_their_day() {
 
 #[test]
 fn a_waiver_of_what_was_not_checked_is_not_called_unused() {
-    let file = waiver(LIFE, "{path: other/**}", "2027-01-31");
+    let file = waiver(KID, "{path: other/**}", "2027-01-31");
     let project = Project::new(&[("tokenvet.yaml", "waivers: [w.yaml]\n"), ("w.yaml", &file), ("t.yaml", TOKEN)]);
     assert!(!live(&project.json(&["t.yaml"]).1).iter().any(|line| line.starts_with("waiver")));
     assert!(live(&project.json(&["."]).1).contains(&"waiver-unused warning w.yaml".to_string()));
@@ -330,7 +335,7 @@ fn a_waiver_of_what_was_not_checked_is_not_called_unused() {
 
 #[test]
 fn a_waiver_that_says_too_little_is_refused() {
-    let good = waiver(LIFE, "{path: t.yaml}", "2027-01-31");
+    let good = waiver(KID, "{path: t.yaml}", "2027-01-31");
     let project = Project::new(&[("t.yaml", TOKEN)]);
     for (bad, says, remark) in [
         (good.replace("  expires: 2027-01-31\n", ""), "expires", "no last day"),
@@ -339,7 +344,7 @@ fn a_waiver_that_says_too_little_is_refused() {
         (good.replace("agreed", "' '"), "empty", "no reason"),
         (good.replace("  owner: ops\n", ""), "owner", "no owner"),
         (good.replace("{path: t.yaml}", "{}"), "say what is covered", "covers nothing"),
-        (good.replace(LIFE, "token-outlives-maximun"), "did you mean `token-outlives-maximum`", "unknown rule"),
+        (good.replace(KID, "kid-among-claim"), "did you mean `kid-among-claims`", "unknown rule"),
         (good.replace("path:", "file:"), "unknown field", "unknown member"),
         (good.replace("t.yaml", "'['"), "no valid glob", "a broken glob"),
     ] {

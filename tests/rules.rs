@@ -77,8 +77,10 @@ fn every_rule_file_is_complete() {
     assert!(book.rules.len() >= 60, "{} rules", book.rules.len());
 }
 
-/// Writes every failing example into a folder of its own, `<rule>/<number>`.
+/// Writes every failing example into a folder of its own, `<rule>/<number>`, and a policy with the workflows of all,
+/// each confined to its example's folder.
 fn most_violations(root: &Path, book: &RuleBook) -> Result<(), Box<dyn error::Error>> {
+    let mut workflows = Vec::new();
     for rule in &book.rules {
         for (index, example) in rule.examples().iter().enumerate() {
             let (Expected::Fail, document) = trial::expectation(example)? else { continue };
@@ -86,6 +88,12 @@ fn most_violations(root: &Path, book: &RuleBook) -> Result<(), Box<dyn error::Er
             fs::create_dir_all(&folder)?;
             // No extensions: files are known by their content.
             fs::write(folder.join("example"), trial::document_text(document))?;
+            for workflow in &example.workflows {
+                let mut workflow = workflow.clone();
+                workflow.name = format!("{} {} {index}", workflow.name, rule.id);
+                workflow.covers.path = vec![format!("{}/{index}", rule.id)];
+                workflows.push(workflow);
+            }
             for (number, beside) in example.beside.iter().enumerate() {
                 let folder = beside.folder.as_ref().map_or(folder.clone(), |name| folder.join(name));
                 fs::create_dir_all(&folder)?;
@@ -93,6 +101,8 @@ fn most_violations(root: &Path, book: &RuleBook) -> Result<(), Box<dyn error::Er
             }
         }
     }
+    let policy = serde_json::json!({ "workflows": workflows });
+    fs::write(root.join("tokenvet.yaml"), serde_json::to_string_pretty(&policy)?)?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@
 use super::list::for_each_element;
 use super::read::{Reader, is_placeholder, type_name};
 use super::{Adapter, Kind, Sink};
-use crate::model::{At, Field, State, Target, TargetKind, Token};
+use crate::model::{At, Field, State, Target, TargetKind, Token, scope};
 use crate::parse::jwt::{Compact, Segment, decode_segment};
 use crate::parse::{Cursor, Data, Document, NodeId, Syntax};
 use std::collections::HashSet;
@@ -433,7 +433,6 @@ impl<'d> Parts<'d> {
             nbf,
             iat,
             jti: shown(jti),
-            scopes: shown(scopes),
             scope_form: shown(scope_form),
             client_id: shown(payload.text("client_id").or(payload.text("azp")).or(payload.text("cid"))),
             azp: shown(payload.text("azp")),
@@ -469,7 +468,12 @@ impl<'d> Parts<'d> {
             signature_valid: Field::default(),
             verifying_key: Field::default(),
             signed: self.signed.clone(),
+            storage_depth: shown(storage_depth(&scopes)),
+            storage_paths: shown(storage_paths(&scopes)),
+            scopes: shown(scopes),
             size: self.size.clone(),
+            // The workflow is the policy's to say.
+            ..Token::default()
         }
     }
 }
@@ -639,6 +643,31 @@ fn roots<'d>(groups: &Field<'d>) -> Field<'d> {
     }
     let at = found.get(1).map_or(groups.at, |second| second.at);
     Field::list(found, at)
+}
+
+/// Paths of the storage scopes that permit more than reading and polling.
+fn storage_paths<'d>(scopes: &Field<'d>) -> Field<'d> {
+    if let State::Unknown(_) | State::Malformed(_) = &scopes.state {
+        return scopes.clone();
+    }
+    let mut seen = HashSet::new();
+    let acting = |item: &Field<'d>| {
+        let capability = scope::Capability::parse(item.as_text()?).filter(|scope| scope.acts_on_storage())?;
+        let path = capability.path.unwrap_or("/").to_string();
+        seen.insert(path.clone()).then(|| Field::text(path, item.at))
+    };
+    let found: Vec<Field<'d>> = scopes.items().iter().filter_map(acting).collect();
+    if found.is_empty() { Field::default() } else { Field::list(found, scopes.at) }
+}
+
+/// Fewest path components among the storage scopes that permit more than reading and polling.
+fn storage_depth<'d>(scopes: &Field<'d>) -> Field<'d> {
+    if let State::Unknown(_) | State::Malformed(_) = &scopes.state {
+        return scopes.clone();
+    }
+    let texts: Vec<&str> = scopes.items().iter().map(|item| item.as_text().unwrap_or_default()).collect();
+    let found = scope::shallowest(&texts);
+    found.map_or(Field::default(), |(index, depth)| Field::int(depth as i64, scopes.items()[index].at))
 }
 
 /// From the start of validity to `exp`.

@@ -36,6 +36,7 @@ mod secret;
 mod suppressions;
 #[cfg(test)]
 pub(crate) mod testing;
+mod workflows;
 mod workload;
 
 #[cfg(feature = "verify")]
@@ -91,6 +92,7 @@ pub trait Sink {
 /// Every format, most specific first.
 pub static ADAPTERS: &[&dyn Adapter] = &[
     &suppressions::Suppressions,
+    &workflows::Workflows,
     &jwks::Jwks,
     &indigo_iam_policies::IndigoIamPolicies,
     &indigo_iam_other::IndigoIamOther,

@@ -29,7 +29,8 @@ impl Adapter for Suppressions {
         for item in list.items() {
             let reader = Reader::new(item);
             let expires = reader.text("expires");
-            let ends = expires.as_text().and_then(end_of_day).map(|ends| Field::int(ends, expires.at));
+            let end = |day: &Field<'_>| Some(Field::int(day.as_text().and_then(end_of_day)?, day.at));
+            let (ends, review_by) = (end(&expires), reader.text("review_by"));
             let record = Suppression {
                 by: reader.text("by"),
                 rule: reader.text("rule"),
@@ -41,6 +42,13 @@ impl Adapter for Suppressions {
                 expires,
                 exposure: reader.bool("exposure"),
                 used: reader.bool("used"),
+                workflow: reader.text("workflow"),
+                workflow_known: reader.bool("workflow_known"),
+                review_ends: end(&review_by).unwrap_or_default(),
+                review_by,
+                missing: reader.texts("missing"),
+                exceeded: reader.texts("exceeded"),
+                untrue: reader.texts("untrue"),
             };
             let at = reader.place(item);
             let name = record.rule.as_text().unwrap_or_default().to_string();

@@ -6,15 +6,15 @@ use super::output::ReportFile;
 use super::policy::Governance;
 use super::progress::Progress;
 use super::rules;
-use crate::check::{Outcome, check, check_fleet, check_in_parts, sort};
+use crate::check::{ASK_THE_VO, Outcome, check, check_fleet, check_in_parts, sort};
 use crate::discover::walk::{self, Input, Unreadable};
 use crate::discover::{self};
 use crate::evaluate::{Fact, Plan, Selection};
 use crate::policy::FailOn;
 use crate::report::{self, Checked, FileError, Finding, Format, Options, ProfileRef, Reporter, Run, Summary, View};
 use crate::source::Source;
-use crate::suppress::{baseline, inline::Allow};
-use std::collections::BTreeSet;
+use crate::suppress::{baseline, inline::Allow, waiver::Held};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -54,6 +54,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     }
     progress.end();
     job.fleet()?;
+    job.decide();
     if let Some(baseline) = baseline {
         job.write_baseline(baseline)?;
     }
@@ -199,7 +200,11 @@ struct Tally {
     fleet: Vec<Finding>,
     /// What comments say about findings of rules that span documents, by file.
     allowed: Vec<(String, Allow)>,
+    /// Findings that a waiver may cover whose mitigations the end of the run decides.
+    held: Vec<Held>,
     profiles: BTreeSet<ProfileRef>,
+    /// Targets by the policy's workflow.
+    workflows: BTreeMap<usize, u64>,
     summary: Summary,
     /// A named input, the policy or a rule is broken: exit 2.
     broken: bool,
@@ -236,6 +241,11 @@ impl Job<'_> {
             return Ok(());
         }
         let complete = !outcome.more && !outcome.gapped && outcome.errors.is_empty();
+        let findings = std::mem::take(&mut outcome.findings).into_iter();
+        let waivers = &self.governance.waivers;
+        let (held, decided) = findings.partition(|finding| waivers.holds_back(&task.relative, finding));
+        outcome.findings = decided;
+        self.tally.held.extend(held.into_iter().map(|finding: Finding| (task.relative.clone(), finding)));
         self.suppress(&task.relative, &mut outcome.findings, complete);
         let tally = &mut self.tally;
         let allowed = std::mem::take(&mut outcome.allowed).into_iter();
@@ -244,6 +254,9 @@ impl Job<'_> {
         tally.documents += outcome.documents.len() as u64;
         tally.facts.append(&mut outcome.facts);
         tally.profiles.append(&mut outcome.profiles);
+        for (index, number) in &outcome.workflows {
+            *tally.workflows.entry(*index).or_default() += number;
+        }
         tally.summary.judged += outcome.judged;
         tally.summary.not_judged += outcome.not_judged_targets;
         for defect in &outcome.defects {
@@ -334,6 +347,24 @@ impl Job<'_> {
         }
     }
 
+    /// Decides what waivers with mitigations cover, once every token they may cover is known. Like what spans documents,
+    /// these findings close the report in every format.
+    fn decide(&mut self) {
+        let mut held = std::mem::take(&mut self.tally.held);
+        let workflows = Arc::clone(&self.governance.plan.workflows);
+        self.governance.waivers.decide(&mut held, &workflows, self.now);
+        for (relative, mut finding) in held {
+            if finding.suppressed.is_some()
+                && let Some(message) = finding.message.strip_suffix(ASK_THE_VO)
+            {
+                finding.message.truncate(message.len());
+            }
+            self.suppress(&relative, std::slice::from_mut(&mut finding), false);
+            self.tally.count(&finding, self.governance.fail_on);
+            self.tally.fleet.push(finding);
+        }
+    }
+
     /// Waivers and baseline; comments were taken into account before. `complete` says that these are all findings of
     /// a file that was judged as a whole.
     fn suppress(&mut self, relative: &str, findings: &mut [Finding], complete: bool) {
@@ -374,6 +405,7 @@ impl Job<'_> {
             let stale = governance.baseline.iter().flat_map(|baseline| baseline.finish(&governance.plan, self.now));
             findings.extend(stale);
         }
+        findings.extend(governance.about_workflows(&self.tally.workflows, whole, self.now));
         findings
     }
 
@@ -388,6 +420,7 @@ impl Job<'_> {
             now: now.to_string(),
             policy_digest: self.governance.digest.clone(),
             profiles: profiles(&self.governance, tally.profiles),
+            workflows: self.governance.workflows(&tally.workflows),
             findings: tally.fleet,
             errors: tally.errors,
             skipped: tally.skipped,
@@ -433,7 +466,7 @@ fn profiles(governance: &Governance, shown: BTreeSet<ProfileRef>) -> Vec<Profile
         for (index, profile) in plan.book.profiles.iter().enumerate() {
             let why = match (&plan.selection, profile.raw.class) {
                 (_, ProfileClass::General) => "always applied",
-                (Selection::Chosen(chosen), _) if chosen.contains(&index) => governance.chosen_by,
+                (Selection::Chosen(chosen), _) if chosen.contains(&index) => governance.chosen_by(index),
                 (Selection::Auto, ProfileClass::Generic) => "no profile is chosen: generic rules apply to every target",
                 (Selection::Chosen(_), _) | (Selection::Auto, ProfileClass::Family) => continue,
             };

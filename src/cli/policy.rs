@@ -3,18 +3,24 @@
 use super::args::CheckArgs;
 use super::exit::Failure;
 use super::{problem, rules, trust};
+use crate::check::check_targets;
 use crate::discover::walk;
 use crate::evaluate::{Adjustments, Plan, Selection};
-use crate::policy::{self, FailOn, Policy, PolicyFile};
+use crate::model::{At, Field, Target, TargetKind, WorkflowEntry};
+use crate::policy::{self, FailOn, Policy, PolicyFile, Workflow};
+use crate::report::{Finding, WorkflowRef};
 use crate::rule::RuleBook;
 use crate::source::Source;
 use crate::suppress::{self, baseline::Baseline, waiver::Waivers};
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// The profile family with the rules on workflows.
+const WORKFLOW_FAMILY: &str = "ttt";
 
 /// Everything that decides how files are judged and which findings count.
 pub(super) struct Governance {
@@ -22,8 +28,6 @@ pub(super) struct Governance {
     pub(super) book: Arc<RuleBook>,
     /// For what belongs to no file, and for files without overrides.
     pub(super) plan: Arc<Plan>,
-    /// Where a profile was chosen, for the report.
-    pub(super) chosen_by: &'static str,
     pub(super) waivers: Waivers,
     pub(super) baseline: Option<Baseline>,
     /// SHA-256 over policy, rule files, waivers and baseline; `None` without any.
@@ -31,6 +35,8 @@ pub(super) struct Governance {
     pub(super) fail_on: FailOn,
     root: Root,
     policy: Option<Policy>,
+    /// The policy as written.
+    file: Option<PolicyFile>,
     chosen: Vec<usize>,
     only: Vec<String>,
     ignore: Vec<String>,
@@ -68,7 +74,11 @@ impl Governance {
         if let Some(found) = &found {
             digest.add("policy", &found.source);
             rule_files = found.below(&root, "rule-files", &found.file.raw.rule_files)?;
-            waiver_files = found.below(&root, "waivers", &found.file.raw.waivers)?;
+            let names: Vec<String> = found.file.raw.waivers.iter().map(|file| file.path().to_string()).collect();
+            waiver_files = found.below(&root, "waivers", &names)?;
+            if args.waivers.is_empty() {
+                found.pinned(&waiver_files)?;
+            }
             let baseline = found.file.raw.baseline.as_slice();
             baseline_file = found.baseline(&root, baseline, args.write_baseline.as_deref())?;
         }
@@ -96,13 +106,13 @@ impl Governance {
         let mut governance = Governance {
             plan: Arc::new(Plan::new(Arc::clone(&book), Selection::Auto, &Adjustments::default())),
             book,
-            chosen_by: if chosen.is_empty() { policy::FILE_NAME } else { "--profile" },
             waivers,
             baseline,
             digest,
             fail_on: args.fail_on.or(by_policy).unwrap_or_default(),
             root,
             policy,
+            file: found.map(|found| found.file),
             chosen,
             only: args.only.clone(),
             ignore: args.ignore.clone(),
@@ -110,6 +120,63 @@ impl Governance {
         };
         governance.plan = governance.plan_with(vec![]);
         Ok(governance)
+    }
+
+    /// Where a profile was chosen, for the report.
+    pub(super) fn chosen_by(&self, profile: usize) -> &'static str {
+        match (self.of_workflows() == Some(profile), self.chosen.is_empty()) {
+            (true, _) => "the policy declares workflows",
+            (false, true) => policy::FILE_NAME,
+            (false, false) => "--profile",
+        }
+    }
+
+    /// The profile that holds the rules on workflows, when the policy declares any: whoever says what tokens are for
+    /// wants them judged by that.
+    fn of_workflows(&self) -> Option<usize> {
+        let any = self.policy.as_ref().is_some_and(|policy| !policy.workflows.all().is_empty());
+        if any { self.book.newest(WORKFLOW_FAMILY) } else { None }
+    }
+
+    /// The policy's workflows, with how many targets were judged as theirs.
+    pub(super) fn workflows(&self, found: &BTreeMap<usize, u64>) -> Vec<WorkflowRef> {
+        let entry = |(index, workflow): (usize, &Workflow)| WorkflowRef {
+            name: workflow.raw.name.clone(),
+            class: workflow.raw.class.name().into(),
+            user_class: workflow.raw.user_class.name().into(),
+            targets: found.get(&index).copied().unwrap_or(0),
+        };
+        self.plan.workflows.all().iter().enumerate().map(entry).collect()
+    }
+
+    /// Findings about the workflows themselves. `whole` says that the run judged everything below the policy's folder.
+    pub(super) fn about_workflows(&self, found: &BTreeMap<usize, u64>, whole: bool, now: i64) -> Vec<Finding> {
+        let Some(file) = &self.file else { return vec![] };
+        let (document, places) = file.workflow_places();
+        let entries = self.plan.workflows.all().iter().zip(places).enumerate();
+        let target = |(index, (workflow, place)): (usize, (&Workflow, crate::parse::Cursor<'_>))| {
+            let raw = &workflow.raw;
+            let at = |name: &str| place.get(name).map(|member| At::node(member.id));
+            let names = raw.mitigations.iter().map(|mitigation| Field::text(mitigation.name(), at("mitigations")));
+            let used = found.contains_key(&index);
+            let seconds = workflow.max_transfer_time;
+            let record = WorkflowEntry {
+                name: Field::text(raw.name.clone(), at("name")),
+                class: Field::text(raw.class.name(), at("class")),
+                user_class: Field::text(raw.user_class.name(), at("user-class")),
+                max_transfer_time: seconds
+                    .map_or_else(Field::default, |time| Field::int(time, at("max-transfer-time"))),
+                contact: raw.contact.clone().map_or_else(Field::default, |text| Field::text(text, at("contact"))),
+                mitigations: Field::list(names.collect(), at("mitigations")),
+                used: if used || whole { Field::bool(used, at("name")) } else { Field::default() },
+            };
+            let mut target = Target::new(TargetKind::Workflow, raw.name.clone(), record);
+            target.identity = format!("{}\0workflow\0{}", policy::FILE_NAME, raw.name);
+            target.at = At::node(place.id);
+            target
+        };
+        let targets: Vec<Target<'_>> = entries.map(target).collect();
+        check_targets(&self.plan, document, &targets, now).findings
     }
 
     /// Is a file or folder met while walking left out?
@@ -143,6 +210,10 @@ impl Governance {
                 adjustments.severities.retain(|id, severity| severity.is_some() || !self.only.contains(id));
                 adjustments.only.clone_from(&self.only);
             }
+            let selection = match selection {
+                Selection::Chosen(chosen) => Selection::Chosen(chosen.into_iter().chain(self.of_workflows()).collect()),
+                Selection::Auto => Selection::Auto,
+            };
             adjustments.severities.extend(self.ignore.iter().map(|id| (id.clone(), None)));
             let mut plan = Plan::new(Arc::clone(&self.book), selection, &adjustments);
             if !overrides.is_empty() {
@@ -250,6 +321,26 @@ impl Found {
         resolved.collect()
     }
 
+    /// Refuses waiver files that are not the edition the policy names.
+    fn pinned(&self, files: &[PathBuf]) -> Result<(), Failure> {
+        for (index, (entry, path)) in self.file.raw.waivers.iter().zip(files).enumerate() {
+            let Some(expected) = entry.sha256() else { continue };
+            let error = |message: String| self.failure(&self.file.error("waivers", Some(index), message));
+            if expected.len() != 64 || !expected.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+                return Err(error("`sha256` is expected as 64 hexadecimal digits, as sha256sum prints them".into()));
+            }
+            let source = problem::read_small(path, suppress::MAX_FILE).map_err(Failure::Reported)?;
+            let found = hex(Sha256::digest(source.text().as_bytes()));
+            if !expected.eq_ignore_ascii_case(&found) {
+                return Err(error(format!(
+                    "the file is another edition: its SHA-256 is {found}\nEither fetch the edition that was reviewed, or \
+                     review this one and write its digest here."
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// The baseline, which need not exist when this run writes it.
     fn baseline(&self, root: &Root, name: &[String], written: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
         let path = name.first().and_then(|text| policy::inside(text).ok()).map(|path| root.folder.join(path));
@@ -288,6 +379,10 @@ fn read_baseline(
     Baseline::read(&source).map(Some).map_err(|error| Failure::Reported(problem::render(&source, &error)))
 }
 
+fn hex(bytes: impl AsRef<[u8]>) -> String {
+    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The digest of everything that governs a run. Names do not count: where a policy lies changes nothing.
 #[derive(Default)]
 struct Parts {
@@ -305,6 +400,6 @@ impl Parts {
     }
 
     fn finish(self) -> Option<String> {
-        self.any.then(|| self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        self.any.then(|| hex(self.hash.finalize()))
     }
 }

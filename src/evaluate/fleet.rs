@@ -38,6 +38,8 @@ pub struct Fact {
     pub document: &'static str,
     /// True for keys the user gave to verify tokens with: they are nobody's target.
     pub given: bool,
+    /// The policy's workflow it was judged as.
+    pub workflow: Option<String>,
     /// Where the target stands.
     pub spot: Spot,
     /// Profiles that apply to it, by index into the rule book.

@@ -1,8 +1,9 @@
 //! Plans: the rule book after the user's choice of profiles and the policy's changes, indexed by target kind.
 
 use crate::model::TargetKind;
+use crate::policy::{Workflows, has_workflow};
 use crate::profile::ProfileClass;
-use crate::rule::{Application, Compiled, Limit, RuleBook, Severity};
+use crate::rule::{Application, Compiled, Limit, Rule, RuleBook, Severity};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ pub enum Selection {
 }
 
 /// What a policy changes.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Adjustments {
     /// Severity by rule id; `None` switches the rule off.
     pub severities: BTreeMap<String, Option<Severity>>,
@@ -28,6 +29,10 @@ pub struct Adjustments {
     /// What the input is for, as expressions read it (`environment`): `production`, `development` or `test`; empty
     /// when nobody said.
     pub environment: &'static str,
+    /// The workflows to which clients and tokens are matched.
+    pub workflows: Arc<Workflows>,
+    /// Maxima that a waiver may lift are warnings that tell to ask the VO, since who runs this cannot change them.
+    pub asks_vo: bool,
 }
 
 /// A rule under one profile, after the policy.
@@ -45,6 +50,10 @@ pub struct Planned {
     pub limit: Option<Limit>,
     /// True when the policy put another bound in the profile's place; messages say so.
     pub limit_changed: bool,
+    /// True for a maximum of tokens or clients that an agreed waiver may lift.
+    pub waivable: bool,
+    /// True when findings tell to ask the VO for its agreement.
+    pub asks_vo: bool,
 }
 
 /// A rule that has at least one application in the plan.
@@ -67,6 +76,10 @@ pub struct Plan {
     pub selection: Selection,
     /// See [`Adjustments::environment`].
     pub environment: &'static str,
+    /// The workflows to which clients and tokens are matched.
+    pub workflows: Arc<Workflows>,
+    /// Path components that a storage scope needs to count as narrow.
+    pub narrow_depth: i64,
     by_kind: Vec<Vec<Entry>>,
     pub(crate) native: Vec<Entry>,
     /// Rules that join targets of several documents, with the kind they judge.
@@ -97,8 +110,22 @@ impl Plan {
         let environment = adjustments.environment;
         let fixed = fixed(&book, &selection);
         let evidence = if selection == Selection::Auto { evidence(&book) } else { vec![] };
+        let workflows = Arc::clone(&adjustments.workflows);
+        let narrow_depth = narrow_depth(&book, adjustments);
         let (native, fleet, book) = (vec![], vec![], Arc::clone(&book));
-        let mut plan = Plan { by_kind, native, fleet, fact_fields, fixed, evidence, selection, environment, book };
+        let mut plan = Plan {
+            by_kind,
+            native,
+            fleet,
+            fact_fields,
+            fixed,
+            evidence,
+            selection,
+            environment,
+            workflows,
+            narrow_depth,
+            book,
+        };
         let book = Arc::clone(&plan.book);
         for (index, rule) in book.rules.iter().enumerate() {
             let severity = adjustments.severities.get(&rule.id);
@@ -106,11 +133,10 @@ impl Plan {
             if severity == Some(&None) || deselected {
                 continue;
             }
-            let limit = rule.logic.limit.as_deref();
             let applications = rule.applications.iter().enumerate();
             let planned: Vec<Planned> = applications
                 .filter(|(_, application)| wanted[application.profile])
-                .map(|(at, application)| planned(application, at, limit, severity, adjustments))
+                .map(|(at, application)| planned(rule, application, at, severity, adjustments))
                 .collect();
             if planned.is_empty() {
                 continue;
@@ -257,20 +283,32 @@ fn wants(book: &RuleBook, selection: &Selection, index: usize) -> bool {
     }
 }
 
+/// How deep a scope has to reach into a VO's name space to be narrow: the policy's word, else the profile's.
+fn narrow_depth(book: &RuleBook, adjustments: &Adjustments) -> i64 {
+    const NAME: &str = "narrow_scope.depth.min";
+    let of_profile = || book.profiles.iter().find_map(|profile| profile.raw.limits.get(NAME)).map(|limit| limit.value);
+    adjustments.limits.get(NAME).copied().or_else(of_profile).unwrap_or(1)
+}
+
 fn planned(
+    rule: &Rule,
     application: &Application,
     at: usize,
-    limit_name: Option<&str>,
     severity: Option<&Option<Severity>>,
     adjustments: &Adjustments,
 ) -> Planned {
-    let changed = limit_name.and_then(|name| adjustments.limits.get(name));
+    let changed = rule.logic.limit.as_ref().and_then(|name| adjustments.limits.get(name));
+    let waivable = application.waivable && rule.targets().any(has_workflow);
+    let asks_vo = waivable && adjustments.asks_vo && severity.is_none();
+    let given = if asks_vo { application.severity.min(Severity::Warning) } else { application.severity };
     Planned {
         profile: application.profile,
-        severity: severity.copied().flatten().unwrap_or(application.severity),
+        severity: severity.copied().flatten().unwrap_or(given),
         default_severity: application.severity,
         application: at,
         limit: application.limit.map(|limit| Limit { value: changed.copied().unwrap_or(limit.value), ..limit }),
         limit_changed: changed.is_some(),
+        waivable,
+        asks_vo,
     }
 }

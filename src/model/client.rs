@@ -96,5 +96,15 @@ super::record! {
         validation_model "validation_model": Text,
         /// `production`, `development` or `demo`, where the registration says so.
         environment "environment": Text,
+        /// The policy's workflow it belongs to; absent without `workflows:`, and unless exactly one fits.
+        workflow "workflow.name": Text,
+        /// Class of that workflow.
+        workflow_class "workflow.class": Text,
+        /// Whose work it is: `production`, `power` or `ordinary`.
+        workflow_user_class "workflow.user_class": Text,
+        /// How long a transfer of that workflow may take.
+        workflow_max_transfer_time "workflow.max_transfer_time": Seconds,
+        /// Every workflow that fits; absent without `workflows:`, empty when none fits.
+        workflow_fitting "workflow.fitting": Texts,
     }
 }

@@ -19,6 +19,7 @@ mod suppression;
 mod token;
 pub mod url;
 pub mod urn;
+mod workflow;
 
 pub use client::Client;
 pub use document::DocumentFacts;
@@ -29,6 +30,7 @@ pub use policy::{ExchangePolicy, ScopePolicy};
 pub use settings::Settings;
 pub use suppression::Suppression;
 pub use token::Token;
+pub use workflow::WorkflowEntry;
 
 /// The kinds of target a rule can name.
 #[derive(
@@ -64,11 +66,13 @@ pub enum TargetKind {
     ExchangePolicy,
     /// A comment, waiver or baseline entry that suppresses findings.
     Suppression,
+    /// A workflow that the policy declares.
+    Workflow,
 }
 
 impl TargetKind {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [TargetKind; 14] = [
+    pub const ALL: [TargetKind; 15] = [
         TargetKind::Document,
         TargetKind::Client,
         TargetKind::AccessToken,
@@ -83,6 +87,7 @@ impl TargetKind {
         TargetKind::ScopePolicy,
         TargetKind::ExchangePolicy,
         TargetKind::Suppression,
+        TargetKind::Workflow,
     ];
 
     /// The name in rules, reports and documentation.
@@ -102,6 +107,7 @@ impl TargetKind {
             TargetKind::ScopePolicy => "scope-policy",
             TargetKind::ExchangePolicy => "exchange-policy",
             TargetKind::Suppression => "suppression",
+            TargetKind::Workflow => "workflow",
         }
     }
 
@@ -122,6 +128,7 @@ impl TargetKind {
             TargetKind::ScopePolicy => ScopePolicy::FIELDS,
             TargetKind::ExchangePolicy => ExchangePolicy::FIELDS,
             TargetKind::Suppression => Suppression::FIELDS,
+            TargetKind::Workflow => WorkflowEntry::FIELDS,
         }
     }
 }

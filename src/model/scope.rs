@@ -76,6 +76,32 @@ impl<'s> Capability<'s> {
         ScopePath::new(self.path).segments.is_empty()
     }
 
+    /// Number of path components below the root; 0 for everything that [`Capability::is_root`] is true of.
+    pub fn depth(self) -> usize {
+        ScopePath::new(self.path).segments.len()
+    }
+
+    /// True when a storage scope permits more than reading and polling.
+    pub fn acts_on_storage(self) -> bool {
+        !self.may_be_wide()
+    }
+
+    /// True for what long-lived tokens may hold for a whole VO: reading and polling, which reveal little within it and
+    /// change nothing. Scopes on computing have no path and count as well.
+    fn may_be_wide(self) -> bool {
+        let harmless = ["storage.read", "storage.poll", "read"];
+        let storage =
+            self.operation.get(.."storage.".len()).is_some_and(|start| start.eq_ignore_ascii_case("storage."));
+        harmless.contains(&self.operation) || !(storage || self.operation == "write")
+    }
+
+    /// True when the scope permits changing or deleting what is there, by the widest reading: `storage.modify`, and
+    /// `write`, which SciTokens and services that know only one kind of writing take for the same.
+    pub fn permits_modifying(self) -> bool {
+        let modifying = ["storage.modify", "storage.write", "write"];
+        modifying.iter().any(|operation| self.operation.eq_ignore_ascii_case(operation))
+    }
+
     /// True when this scope permits all that `other` permits. Reflexive and transitive; scopes of two families are
     /// never compared, since no token is read by both profiles at once.
     pub fn covers(self, other: Capability<'_>) -> bool {
@@ -138,6 +164,14 @@ pub fn covered_by(list: &[&str], index: usize) -> Option<usize> {
             && Capability::parse(other)
                 .is_some_and(|other| other.covers(scope) && (position < index || !scope.covers(other)))
     })
+}
+
+/// The storage scope with the fewest path components among those that permit more than reading and polling: its
+/// position and that number. `None` without such a scope.
+pub fn shallowest(list: &[&str]) -> Option<(usize, usize)> {
+    let capabilities = list.iter().enumerate().filter_map(|(at, text)| Some((at, Capability::parse(text)?)));
+    let depths = capabilities.filter(|(_, scope)| !scope.may_be_wide()).map(|(at, scope)| (at, scope.depth()));
+    depths.min_by_key(|(_, depth)| *depth)
 }
 
 /// A path as verifiers compare it: percent-decoded segments without dot segments and empty ones. In their order

@@ -97,5 +97,20 @@ super::record! {
         signed "signed": Bool,
         /// Length of the compact form in bytes; absent for decoded tokens.
         size "size": Int,
+        /// Fewest path components among the storage scopes that permit more than reading and polling (`/` has none); absent
+        /// without such a scope.
+        storage_depth "storage_depth": Int,
+        /// Paths of those scopes, each once.
+        storage_paths "storage_paths": Texts,
+        /// The policy's workflow it belongs to; absent without `workflows:`, and unless exactly one fits.
+        workflow "workflow.name": Text,
+        /// Class of that workflow.
+        workflow_class "workflow.class": Text,
+        /// Whose work it is: `production`, `power` or `ordinary`.
+        workflow_user_class "workflow.user_class": Text,
+        /// How long a transfer of that workflow may take.
+        workflow_max_transfer_time "workflow.max_transfer_time": Seconds,
+        /// Every workflow that fits; absent without `workflows:`, empty when none fits.
+        workflow_fitting "workflow.fitting": Texts,
     }
 }

@@ -4,10 +4,13 @@
 
 pub mod glob;
 mod raw;
+mod workflow;
 
 pub use raw::{
-    Amount, Environment, FailOn, Level, RawCover, RawOverride, RawPolicy, RawSelection, RawWaiver, RawWaivers,
+    Amount, Environment, FailOn, Level, Mitigation, RawAgreement, RawCover, RawOverride, RawPinned, RawPolicy,
+    RawSelection, RawWaiver, RawWaiverFile, RawWaivers, RawWorkflow, RawWorkflowMatch, Role, UserClass, WorkflowClass,
 };
+pub use workflow::{Workflow, Workflows, has_workflow};
 
 use crate::evaluate::{Adjustments, Selection};
 use crate::model::duration::{self, BareUnit};
@@ -40,6 +43,10 @@ pub struct Policy {
     ignored: GlobSet,
     base: Layer,
     overrides: Vec<(GlobSet, Layer)>,
+    /// Who runs tokenvet.
+    pub role: Option<Role>,
+    /// The declared workflows.
+    pub workflows: Arc<Workflows>,
 }
 
 /// Settings, of the policy as a whole or of an override.
@@ -79,6 +86,12 @@ impl PolicyFile {
         ParseError { message, span: place.map_or(Span::default(), Cursor::span) }
     }
 
+    /// The file and the place of each workflow, in their order.
+    pub fn workflow_places(&self) -> (&Document, Vec<Cursor<'_>>) {
+        let list = self.document.root().get("workflows");
+        (&self.document, list.into_iter().flat_map(Cursor::items).collect())
+    }
+
     /// Checks every name against the rule book and every glob.
     pub fn compile(&self, book: &RuleBook) -> Result<Policy, ParseError> {
         let raw = &self.raw;
@@ -106,7 +119,13 @@ impl PolicyFile {
             };
             overrides.push((globs(&entry.files, place.get("files"))?, Layer::new(&members, place, book)?));
         }
-        Ok(Policy { ignored: globs(&raw.ignore, root.get("ignore"))?, base, overrides })
+        let ignored = globs(&raw.ignore, root.get("ignore"))?;
+        let places: Vec<Cursor<'_>> = root.get("workflows").into_iter().flat_map(Cursor::items).collect();
+        let workflows = Workflows::new(&raw.workflows).map_err(|(index, member, message)| {
+            let entry = places.get(index).copied();
+            at(entry.and_then(|entry| entry.path(&member)).or(entry), message)
+        })?;
+        Ok(Policy { ignored, base, overrides, role: raw.role, workflows: Arc::new(workflows) })
     }
 }
 
@@ -168,6 +187,11 @@ fn known_limit(book: &RuleBook, name: &str) -> Result<(), String> {
     Err(format!("no profile has such a limit{}", did_you_mean(name, limits.into_iter())))
 }
 
+/// A duration in seconds.
+pub(crate) fn lifetime(amount: &Amount) -> Result<i64, String> {
+    bound("lifetime", amount)
+}
+
 /// A bound in seconds or bits.
 fn bound(name: &str, amount: &Amount) -> Result<i64, String> {
     let number = match amount {
@@ -216,7 +240,9 @@ impl Policy {
         };
         let environment = merged.environment.map_or("", Environment::name);
         let Layer { severities, limits, only, .. } = merged;
-        (selection, Adjustments { severities, limits, only, environment })
+        let workflows = Arc::clone(&self.workflows);
+        let asks_vo = self.role == Some(Role::Site);
+        (selection, Adjustments { severities, limits, only, environment, workflows, asks_vo })
     }
 }
 

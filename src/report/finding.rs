@@ -1,5 +1,6 @@
 //! What renderers receive.
 
+use crate::policy::Mitigation;
 use crate::rule::Severity;
 use crate::source::Position;
 use schemars::JsonSchema;
@@ -43,6 +44,33 @@ pub struct TargetRef {
     pub kind: String,
     /// What users call it.
     pub name: String,
+    /// The policy's workflow it was judged as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<String>,
+}
+
+/// How often a workflow of the policy was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct WorkflowRef {
+    /// Its name.
+    pub name: String,
+    /// Its class.
+    pub class: String,
+    /// Whose work it is: `production`, `power` or `ordinary`.
+    pub user_class: String,
+    /// Clients and tokens that were judged as belonging to it.
+    pub targets: u64,
+}
+
+/// A lifetime over a maximum that an agreed waiver may lift, as waivers look at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deviation {
+    /// The lifetime in seconds; `None` when it has no end.
+    pub lifetime: Option<i64>,
+    /// Seconds of it that do not count (backdating).
+    pub allowance: i64,
+    /// Verifiable mitigations that are not true, with the reason; `None` when the target cannot show them.
+    pub untrue: Option<Vec<(Mitigation, String)>>,
 }
 
 /// A further place that belongs to a finding.
@@ -71,6 +99,10 @@ pub struct Suppressed {
     /// Last day a waiver holds (YYYY-MM-DD).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
+    /// What the waiver requires, each with how it was established: `narrow_scope: verified`, `pull_mode: as declared`,
+    /// `no_modify: not shown by a registration`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mitigations: Vec<String>,
 }
 
 /// Where a suppression came from.
@@ -137,6 +169,9 @@ pub struct Finding {
     pub fingerprint: String,
     /// Set when suppressed.
     pub suppressed: Option<Suppressed>,
+    /// What an agreed waiver looks at; `None` unless the rule is about a maximum that one may lift.
+    #[serde(skip)]
+    pub deviation: Option<Box<Deviation>>,
 }
 
 /// A rule that could not judge a target.

@@ -191,7 +191,10 @@ impl<'a, W: io::Write> Human<'a, W> {
             pointer = format!("{pointer} → {}", text::shortened(inner, 200));
         }
         let name = text::shortened(&finding.target.name, 100);
-        let target = format!("{name} {}", if pointer.is_empty() { String::new() } else { format!("({pointer})") });
+        let mut target = format!("{name} {}", if pointer.is_empty() { String::new() } else { format!("({pointer})") });
+        if let Some(workflow) = &finding.target.workflow {
+            target = format!("{} of workflow {}", target.trim_end(), text::shortened(workflow, 100));
+        }
         self.fact(out, &text::shortened(&finding.target.kind.replace('-', " "), 20), &target);
         for related in &finding.related {
             let at =
@@ -335,13 +338,14 @@ pub fn problem(view: &View<'_>, region: &Region, message: &str, options: Options
         region: *region,
         pointer: String::new(),
         inner_pointer: None,
-        target: TargetRef { kind: String::new(), name: String::new() },
+        target: TargetRef { kind: String::new(), name: String::new(), workflow: None },
         requirements: vec![],
         related: vec![],
         help: String::new(),
         identity: String::new(),
         fingerprint: String::new(),
         suppressed: None,
+        deviation: None,
     };
     let excerpt = Excerpt::new(view, region, 1, options.width.saturating_sub(12));
     let mut out = snippet(&finding, excerpt, options);

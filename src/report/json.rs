@@ -1,6 +1,8 @@
 //! `json`: one object with everything, described by `schemas/report.schema.json`.
 
-use super::{Checked, DocumentRef, FileError, Finding, NotJudged, ProfileRef, Reporter, Run, Summary, text};
+use super::{
+    Checked, DocumentRef, FileError, Finding, NotJudged, ProfileRef, Reporter, Run, Summary, WorkflowRef, text,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::ser::{CharEscape, Formatter};
@@ -24,6 +26,9 @@ pub struct JsonReport<'a> {
     pub policy_digest: Option<Cow<'a, str>>,
     /// Profiles that were applied to at least one target.
     pub profiles: Cow<'a, [ProfileRef]>,
+    /// The policy's workflows, in its order, with the number of clients and tokens judged as belonging to them.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub workflows: Cow<'a, [WorkflowRef]>,
     /// Documents that were judged, in path order.
     pub documents: Cow<'a, [DocumentRef]>,
     /// Findings, sorted by path, offset, length, rule, profile, pointer. Suppressed ones are among them.
@@ -109,6 +114,7 @@ impl<W: io::Write> Reporter for Json<W> {
             now: run.now.as_str().into(),
             policy_digest: run.policy_digest.as_deref().map(Cow::from),
             profiles: run.profiles.as_slice().into(),
+            workflows: run.workflows.as_slice().into(),
             documents: self.collected.documents.as_slice().into(),
             findings: self.collected.findings.as_slice().into(),
             not_judged: self.collected.not_judged.as_slice().into(),

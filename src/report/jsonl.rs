@@ -2,7 +2,7 @@
 //! `json` with a `type` before them; the last line has the type `run` and holds what remains.
 
 use super::json::{SCHEMA_VERSION, Tool, write};
-use super::{Checked, DocumentRef, FileError, Finding, NotJudged, ProfileRef, Reporter, Run, Summary};
+use super::{Checked, DocumentRef, FileError, Finding, NotJudged, ProfileRef, Reporter, Run, Summary, WorkflowRef};
 use serde::Serialize;
 use std::io;
 
@@ -19,6 +19,8 @@ enum Line<'a> {
         now: &'a str,
         policy_digest: Option<&'a str>,
         profiles: &'a [ProfileRef],
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        workflows: &'a [WorkflowRef],
         skipped: u64,
         summary: &'a Summary,
     },
@@ -61,6 +63,7 @@ impl<W: io::Write> Reporter for Jsonl<W> {
             now: &run.now,
             policy_digest: run.policy_digest.as_deref(),
             profiles: &run.profiles,
+            workflows: &run.workflows,
             skipped: run.skipped,
             summary: &run.summary,
         };

@@ -112,7 +112,10 @@ pub struct Run {
     pub policy_digest: Option<String>,
     /// Profiles that were applied to at least one target.
     pub profiles: Vec<ProfileRef>,
-    /// Findings that belong to the run as a whole (unused waivers, fleet rules), sorted like the others.
+    /// The policy's workflows with the number of their targets.
+    pub workflows: Vec<WorkflowRef>,
+    /// Findings that belong to the run as a whole (unused waivers, fleet rules, what an agreed waiver may cover), sorted
+    /// like the others.
     pub findings: Vec<Finding>,
     /// Errors that belong to no judged file.
     pub errors: Vec<FileError>,

@@ -41,6 +41,7 @@ const PARTIES: &[(&str, &str)] = &[
     ("administrator", "administrator"),
     ("owner of the file", "owner of the file"),
     ("owner of the waiver", "owner of the waiver"),
+    ("owner of the policy", "owner of the policy"),
 ];
 
 impl RuleInfo {

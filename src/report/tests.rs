@@ -39,13 +39,14 @@ fn finding_at(source: &Source, span: std::ops::Range<usize>, rule: &str, profile
         region: Region::new(start, end, span.start, span.len()),
         pointer: "/Resources/0/access_token_validity_seconds".into(),
         inner_pointer: None,
-        target: TargetRef { kind: "client".into(), name: "fts-prod".into() },
+        target: TargetRef { kind: "client".into(), name: "fts-prod".into(), workflow: None },
         requirements: vec!["WLCG-LIF-005".into()],
         related: Vec::new(),
         help: "The IAM operator lowers \"Access token timeout\" of the client in the dashboard.".into(),
         identity: String::new(),
         fingerprint: "0123456789abcdef0123456789abcdef".into(),
         suppressed: None,
+        deviation: None,
     }
 }
 
@@ -116,6 +117,7 @@ fn demo<'a>(source: &'a Source, secrets: &'a [Span]) -> Checked<'a> {
         reason: "being replaced".into(),
         owner: Some("iam-team".into()),
         expires: Some("2027-01-31".into()),
+        mitigations: vec![],
     };
     Checked {
         more: false,
@@ -132,7 +134,7 @@ fn demo<'a>(source: &'a Source, secrets: &'a [Span]) -> Checked<'a> {
             .map(|client| NotJudged {
                 rule: "token-outlives-maximum".into(),
                 path: source.name().into(),
-                target: TargetRef { kind: "client".into(), name: format!("c{client}") },
+                target: TargetRef { kind: "client".into(), name: format!("c{client}"), workflow: None },
                 field: "lifetimes.access_token".into(),
                 why: "absent from the \"my clients\" view".into(),
             })
@@ -211,7 +213,7 @@ fn human_stays_short_when_thousands_have_the_same_fault() {
     let source = Source::from_text("c.json", "0123456789\n".repeat(200));
     let at = |n: usize| {
         let one = finding_at(&source, n..n + 1, "token-outlives-maximum", "wlcg@1.3", Severity::Error);
-        Finding { target: TargetRef { kind: "client".into(), name: format!("c{n}") }, ..one }
+        Finding { target: TargetRef { kind: "client".into(), name: format!("c{n}"), workflow: None }, ..one }
     };
     let findings: Vec<_> = (0..1985).map(at).collect();
     let files = || [Checked { view: Some(View::new(&source, &[])), findings: findings.clone(), ..Checked::default() }];
@@ -456,6 +458,7 @@ const NASTY: &[&str] = &[
 fn hostile(text: &str) -> (Source, Run) {
     let source = Source::from_text(text, format!("a: 1\n{} b\n", text.replace('\u{0}', "")));
     let run = Run {
+        workflows: vec![],
         now: run().now,
         policy_digest: Some(text.into()),
         profiles: vec![ProfileRef { id: text.into(), why: text.into() }],
@@ -468,7 +471,7 @@ fn hostile(text: &str) -> (Source, Run) {
 }
 
 fn hostile_checked<'a>(source: &'a Source, text: &str) -> Checked<'a> {
-    let target = TargetRef { kind: text.into(), name: text.into() };
+    let target = TargetRef { kind: text.into(), name: text.into(), workflow: None };
     let one = finding_at(source, 5..source.text().len() - 1, text, text, Severity::Error);
     let related = Related { message: text.into(), path: text.into(), region: one.region, pointer: text.into() };
     let one = Finding {
@@ -488,6 +491,7 @@ fn hostile_checked<'a>(source: &'a Source, text: &str) -> Checked<'a> {
         reason: text.into(),
         owner: Some(text.into()),
         expires: Some(text.into()),
+        mitigations: vec![],
     };
     Checked {
         more: false,

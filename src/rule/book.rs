@@ -60,6 +60,8 @@ pub struct Application {
     pub requirements: Vec<String>,
     /// The profile's bound, for rules with `limit:`.
     pub limit: Option<Limit>,
+    /// True when an agreed waiver may lift that bound.
+    pub waivable: bool,
 }
 
 /// A rule, compiled for every target kind it judges.
@@ -277,6 +279,7 @@ impl RuleBook {
                                 exclusive: limit.exclusive,
                                 allowance: limit.allowance,
                             }),
+                            waivable: limit.waivable,
                         });
                     }
                 }
@@ -287,6 +290,7 @@ impl RuleBook {
                         severity: logic.severity.map_or(computed, |cap| cap.min(computed)),
                         requirements: ids(&cited),
                         limit: None,
+                        waivable: false,
                     });
                 }
                 None => {}
@@ -305,6 +309,7 @@ impl RuleBook {
                 severity,
                 requirements: vec![],
                 limit: None,
+                waivable: false,
             }));
         }
         Ok(applications)

@@ -6,6 +6,8 @@ use crate::source::mask;
 
 /// Longest value a message quotes, in characters.
 const MAX_QUOTED: usize = 120;
+/// The same for an element that is judged on its own, which may be a sentence of ours.
+const MAX_ITEM: usize = 500;
 
 /// A compiled template.
 #[derive(Debug, Clone)]
@@ -79,8 +81,11 @@ impl Template {
                 Part::Reason => out.push_str(&quote(&violation.reason)),
                 Part::Limit => out.push_str(&scope.limit.map_or_else(String::new, |limit| show_limit(limit, scope))),
                 Part::Item => match (&violation.item, scope.item) {
-                    (Some(item), _) => out.push_str(&quote(item)),
-                    (None, Some(item)) => out.push_str(&show(item, FieldType::Text)),
+                    (Some(item), _) => out.push_str(&shortened(item, MAX_ITEM)),
+                    (None, Some(item)) => match item.as_text() {
+                        Some(text) => out.push_str(&shortened(text, MAX_ITEM)),
+                        None => out.push_str(&show(item, FieldType::Text)),
+                    },
                     (None, None) => {}
                 },
                 Part::Field(index) => {
@@ -100,11 +105,15 @@ fn show_limit(limit: Limit, scope: &Scope<'_, '_>) -> String {
 
 /// Shortens, hides secret shapes; control characters are escaped by the writers.
 pub(crate) fn quote(text: &str) -> String {
+    shortened(text, MAX_QUOTED)
+}
+
+fn shortened(text: &str, most: usize) -> String {
     let masked = mask::redact(text);
-    if masked.chars().count() <= MAX_QUOTED {
+    if masked.chars().count() <= most {
         return masked.into_owned();
     }
-    masked.chars().take(MAX_QUOTED).chain(['…']).collect()
+    masked.chars().take(most).chain(['…']).collect()
 }
 
 /// A field as people read it.

@@ -71,7 +71,8 @@ impl Baseline {
             if finding.suppressed.is_none() {
                 let reason = "in the baseline".to_string();
                 let kind = SuppressionKind::Baseline;
-                finding.suppressed = Some(Suppressed { kind, reason, owner: None, expires: None });
+                let mitigations = vec![];
+                finding.suppressed = Some(Suppressed { kind, reason, owner: None, expires: None, mitigations });
             }
         }
     }

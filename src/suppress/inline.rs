@@ -39,7 +39,7 @@ impl Allow {
     /// How a finding is suppressed by it; `None` without a reason.
     pub fn suppressed(&self) -> Option<Suppressed> {
         let reason = self.reason.clone()?;
-        Some(Suppressed { kind: SuppressionKind::Inline, reason, owner: None, expires: None })
+        Some(Suppressed { kind: SuppressionKind::Inline, reason, owner: None, expires: None, mitigations: vec![] })
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod baseline;
 pub mod inline;
+pub mod mitigation;
 pub mod waiver;
 
 use crate::check::check_targets;

@@ -1,0 +1,195 @@
+//! Workflows: what the tokens and clients of a policy's world are for, and which workflow each belongs to.
+
+use super::raw::{Mitigation, RawWorkflow};
+use super::{glob, lifetime};
+use crate::model::{Field, Record, Target, TargetKind, url};
+use globset::{GlobMatcher, GlobSet};
+use std::collections::BTreeSet;
+
+/// Most workflows in a policy: each target is compared with each of them.
+const MAX_WORKFLOWS: usize = 1_000;
+
+/// The workflows of a policy, in its order.
+#[derive(Debug, Default)]
+pub struct Workflows {
+    list: Vec<Workflow>,
+}
+
+/// One workflow with its globs compiled.
+#[derive(Debug)]
+pub struct Workflow {
+    /// As written.
+    pub raw: RawWorkflow,
+    /// Longest transfer in seconds; `None` when nobody said.
+    pub max_transfer_time: Option<i64>,
+    client_id: Vec<GlobMatcher>,
+    /// As [`url::comparable`] spells them.
+    issuer: Vec<String>,
+    scope: Vec<GlobMatcher>,
+    target: Vec<GlobMatcher>,
+    path: Option<GlobSet>,
+}
+
+/// What is wrong with which workflow: its index, the member, a sentence.
+type Mistake = (usize, Vec<&'static str>, String);
+
+impl Workflows {
+    /// Checks and compiles them.
+    pub fn new(raw: &[RawWorkflow]) -> Result<Self, Mistake> {
+        if raw.len() > MAX_WORKFLOWS {
+            return Err((MAX_WORKFLOWS, vec![], format!("more than {MAX_WORKFLOWS} workflows; merge some")));
+        }
+        let mut names = BTreeSet::new();
+        let mut list = Vec::new();
+        for (index, raw) in raw.iter().enumerate() {
+            let workflow = Workflow::new(raw).map_err(|(member, message)| (index, member, message))?;
+            if !names.insert(raw.name.as_str()) {
+                return Err((index, vec!["name"], "another workflow has this name".into()));
+            }
+            list.push(workflow);
+        }
+        Ok(Workflows { list })
+    }
+
+    /// In the policy's order.
+    pub fn all(&self) -> &[Workflow] {
+        &self.list
+    }
+
+    /// The workflow of this name.
+    pub fn named(&self, name: &str) -> Option<&Workflow> {
+        self.list.iter().find(|workflow| workflow.raw.name == name)
+    }
+
+    /// The indexes of the workflows that a target fits, in their order. `path` is relative to the policy's folder.
+    pub fn fitting(&self, path: &str, target: &Target<'_>) -> Vec<usize> {
+        if !has_workflow(target.kind) {
+            return vec![];
+        }
+        let fits = self.list.iter().enumerate().filter(|(_, workflow)| workflow.fits(path, target));
+        fits.map(|(index, _)| index).collect()
+    }
+}
+
+/// Do targets of this kind belong to workflows?
+pub fn has_workflow(kind: TargetKind) -> bool {
+    use TargetKind::{AccessToken, Client, IdToken, RefreshToken, Token};
+    matches!(kind, Client | AccessToken | IdToken | RefreshToken | Token)
+}
+
+impl Workflow {
+    fn new(raw: &RawWorkflow) -> Result<Self, (Vec<&'static str>, String)> {
+        if raw.name.trim().is_empty() || raw.name.chars().any(char::is_control) {
+            return Err((vec!["name"], "a name in one line is expected".into()));
+        }
+        let covers = &raw.covers;
+        let lists = [&covers.client_id, &covers.issuer, &covers.scope, &covers.target, &covers.path];
+        if lists.iter().all(|list| list.is_empty()) {
+            let message = "say what belongs to the workflow: `client-id`, `issuer`, `scope`, `target` or `path`";
+            return Err((vec!["match"], message.into()));
+        }
+        let globs = |list: &[String], name: &'static str| {
+            let compiled: Result<Vec<GlobMatcher>, String> =
+                list.iter().map(|text| glob::matcher(text, false)).collect();
+            compiled.map_err(|message| (vec!["match", name], message))
+        };
+        let path = (!covers.path.is_empty()).then(|| glob::paths(&covers.path)).transpose();
+        let max_transfer_time = raw.max_transfer_time.as_ref().map(lifetime).transpose();
+        Ok(Workflow {
+            max_transfer_time: max_transfer_time.map_err(|message| (vec!["max-transfer-time"], message))?,
+            client_id: globs(&covers.client_id, "client-id")?,
+            issuer: covers.issuer.iter().map(|issuer| url::comparable(issuer)).collect(),
+            scope: globs(&covers.scope, "scope")?,
+            target: globs(&covers.target, "target")?,
+            path: path.map_err(|(_, message)| (vec!["match", "path"], message))?,
+            raw: raw.clone(),
+        })
+    }
+
+    /// Does the workflow claim this mitigation?
+    pub fn declares(&self, mitigation: Mitigation) -> bool {
+        self.raw.mitigations.contains(&mitigation)
+    }
+
+    fn fits(&self, path: &str, target: &Target<'_>) -> bool {
+        let is_client = target.kind == TargetKind::Client;
+        let field = |name: &str| field(target, name);
+        let (issuer, scope) = if is_client { ("issuer", "scopes") } else { ("iss", "scope") };
+        let client_id = || field("client_id").as_text().is_some_and(|id| any(&self.client_id, id));
+        let issuer = || match field(issuer).as_text() {
+            Some(issuer) => self.issuer.contains(&url::comparable(issuer)),
+            // Exports of clients seldom name their issuer; then the other members have to tell.
+            None => is_client && field(issuer).is_absent() && self.has_more_than_issuer(),
+        };
+        let scope =
+            || field(scope).items().iter().any(|item| item.as_text().is_some_and(|text| any(&self.scope, text)));
+        let named =
+            || any(&self.target, &target.name) || (!target.identity.is_empty() && any(&self.target, &target.identity));
+        (self.client_id.is_empty() || client_id())
+            && (self.issuer.is_empty() || issuer())
+            && (self.scope.is_empty() || scope())
+            && (self.target.is_empty() || named())
+            && self.path.as_ref().is_none_or(|globs| globs.is_match(path))
+    }
+
+    fn has_more_than_issuer(&self) -> bool {
+        !(self.client_id.is_empty() && self.scope.is_empty() && self.target.is_empty() && self.path.is_none())
+    }
+}
+
+fn any(globs: &[GlobMatcher], text: &str) -> bool {
+    globs.iter().any(|glob| glob.is_match(text))
+}
+
+/// A field by its name; absent when the kind has no such field.
+fn field<'t, 'd>(target: &'t Target<'d>, name: &str) -> &'t Field<'d> {
+    let index = target.kind.fields().iter().position(|spec| spec.name == name);
+    index.map_or(Field::absent(), |index| target.record.field(index))
+}
+
+/// A target's record with its workflow in the fields `workflow.…`.
+pub(crate) struct Assigned<'d> {
+    record: Box<dyn Record<'d> + 'd>,
+    first: usize,
+    fields: [Field<'d>; 5],
+}
+
+impl<'d> Record<'d> for Assigned<'d> {
+    fn field(&self, index: usize) -> &Field<'d> {
+        match index.checked_sub(self.first).and_then(|own| self.fields.get(own)) {
+            Some(field) => field,
+            None => self.record.field(index),
+        }
+    }
+}
+
+impl Workflows {
+    /// Writes the workflow a target belongs to into its fields; the workflow, when exactly one fits.
+    pub(crate) fn assign<'d>(&self, path: &str, target: Target<'d>) -> (Target<'d>, Option<usize>) {
+        if self.list.is_empty() || !has_workflow(target.kind) {
+            return (target, None);
+        }
+        let Some(first) = target.kind.fields().iter().position(|spec| spec.name == "workflow.name") else {
+            return (target, None);
+        };
+        let fitting = self.fitting(path, &target);
+        let one = match fitting.as_slice() {
+            [one] => Some(*one),
+            _ => None,
+        };
+        let names = fitting.iter().map(|&index| Field::text(self.list[index].raw.name.clone(), None));
+        let of = |read: &dyn Fn(&Workflow) -> Option<Field<'d>>| {
+            one.and_then(|index| read(&self.list[index])).unwrap_or_default()
+        };
+        // In the order in which the records declare them.
+        let fields = [
+            of(&|workflow| Some(Field::text(workflow.raw.name.clone(), None))),
+            of(&|workflow| Some(Field::text(workflow.raw.class.name(), None))),
+            of(&|workflow| Some(Field::text(workflow.raw.user_class.name(), None))),
+            of(&|workflow| workflow.max_transfer_time.map(|seconds| Field::int(seconds, None))),
+            Field::list(names.collect(), None),
+        ];
+        let record = Box::new(Assigned { record: target.record, first, fields });
+        (Target { record, ..target }, one)
+    }
+}
