@@ -314,7 +314,7 @@ impl<'r> Run<'r> {
             given: false,
             workflow: self.workflow.clone(),
             spot: spot(target.at),
-            profiles: profiles.clone(),
+            profiles: profiles.without_evidence(),
             #[cfg(feature = "verify")]
             proof: match self.plan.verifies() {
                 true => crate::verify::Proof::of(target.kind, documents, target.at),

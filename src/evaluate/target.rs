@@ -33,6 +33,11 @@ impl ProfileSet {
         set
     }
 
+    /// The same profiles, without what showed them.
+    pub(crate) fn without_evidence(&self) -> Self {
+        ProfileSet { bits: self.bits, shown: vec![] }
+    }
+
     /// Is this profile among them?
     pub fn contains(&self, profile: usize) -> bool {
         self.bits & (1 << profile) != 0

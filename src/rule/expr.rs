@@ -125,10 +125,10 @@ impl Expression {
         Ok(Compiled { expression, fields, other, nesting: walk.nesting, quick })
     }
 
-    /// Indexes of the fields read from `self` and from `other`.
+    /// Indexes of the fields read from `self` and from `other`, found in the source: parsing is dear and most runs join
+    /// nothing. A name inside a quoted text counts as well, which does no harm.
     pub(crate) fn reads(&self) -> (Vec<usize>, Vec<usize>) {
-        let indexes = |fields: &[(usize, bool)]| fields.iter().map(|(index, _)| *index).collect();
-        self.get().map_or((vec![], vec![]), |compiled| (indexes(&compiled.fields), indexes(&compiled.other)))
+        (named_after(&self.source, "self.", self.specs), named_after(&self.source, "other.", self.other))
     }
 
     /// Evaluates to holds / broken / absent / unknown.
@@ -188,20 +188,37 @@ impl Expression {
     }
 }
 
+/// The fields whose names stand behind `root`.
+fn named_after(source: &str, root: &str, specs: &[FieldSpec]) -> Vec<usize> {
+    let behind = |(at, _): (usize, &str)| {
+        let rest = &source[at + root.len()..];
+        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.')));
+        field_of(&rest[..end.unwrap_or(rest.len())], specs)
+    };
+    let mut indexes: Vec<usize> = source.match_indices(root).filter_map(behind).collect();
+    indexes.sort_unstable();
+    indexes.dedup();
+    indexes
+}
+
+/// The longest prefix of a path that is a field: `aud.size` reads `aud`.
+fn field_of(path: &str, specs: &[FieldSpec]) -> Option<usize> {
+    let mut name = path;
+    loop {
+        match (specs.iter().position(|spec| spec.name == name), name.rsplit_once('.')) {
+            (Some(index), _) => return Some(index),
+            (None, Some((shorter, _))) => name = shorter,
+            (None, None) => return None,
+        }
+    }
+}
+
 /// The fields that paths below `root` read.
 fn resolve(paths: &[(String, bool)], root: &str, specs: &[FieldSpec]) -> Result<Vec<(usize, bool)>, Defect> {
     let mut fields: Vec<(usize, bool)> = Vec::new();
     for (path, tested) in paths {
         let Some(path) = path.strip_prefix(root).and_then(|rest| rest.strip_prefix('.')) else { continue };
-        // The longest prefix that is a field: `self.aud.size()` reads `aud`.
-        let mut name = path;
-        let index = loop {
-            match (specs.iter().position(|spec| spec.name == name), name.rsplit_once('.')) {
-                (Some(index), _) => break Some(index),
-                (None, Some((shorter, _))) => name = shorter,
-                (None, None) => break None,
-            }
-        };
+        let index = field_of(path, specs);
         let opens_fields = || specs.iter().any(|spec| spec.name.starts_with(&format!("{path}.")));
         match index {
             Some(index) => match fields.iter_mut().find(|(known, _)| *known == index) {
