@@ -291,7 +291,8 @@ pub struct Found {
 pub fn find(source: &Arc<Source>, is_token: bool) -> Found {
     let recognised = discover::recognise(source);
     let mut found = Found::default();
-    if !recognised.is_known() {
+    let broken_lines = recognised.syntax == Syntax::Jwt && !recognised.errors.is_empty();
+    if !recognised.is_known() || broken_lines {
         (found.pieces, found.joined) = unrecognised(source, is_token);
         if found.pieces.is_empty() {
             let name = source.name().to_string();

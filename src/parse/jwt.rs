@@ -178,23 +178,34 @@ pub(crate) fn tokens(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// Reads a text of one JWT per line into a list of strings. Every token's parts are checked, none is decoded.
-pub fn read_lines(text: &str) -> Result<Tree, ParseError> {
+/// Reads a text of one JWT per line into a list of strings. Every token's parts are checked, none is decoded. A broken
+/// line is an error of its own and hides none of the others; there is no tree when every line is broken.
+pub fn read_lines(text: &str) -> (Option<Tree>, Vec<ParseError>) {
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let skipped = text.len() - body.len();
     let mut builder = TreeBuilder::new();
     builder.open(Data::Seq, skipped);
+    let mut errors = Vec::new();
     for (offset, token) in tokens(body) {
         let offset = offset + skipped;
-        Compact::split(token).map_err(|error| shifted(error, offset))?;
         let span = Span::new(offset, offset + token.len());
-        builder.leaf(Data::Text(Text::Raw(span)), span);
+        match Compact::split(token) {
+            Ok(_) => {
+                builder.leaf(Data::Text(Text::Raw(span)), span);
+            }
+            Err(error) => errors.push(shifted(error, offset)),
+        }
     }
-    if builder.tree().len() == 1 {
-        return Err(ParseError::at(text.len(), "no token: the text is empty or holds comments only"));
+    if builder.tree().len() > 1 {
+        builder.close(text.len(), text);
+        return (Some(builder.finish()), errors);
     }
-    builder.close(text.len(), text);
-    Ok(builder.finish())
+    if errors.is_empty() {
+        errors.push(ParseError::at(text.len(), "no token: the text is empty or holds comments only"));
+    }
+    // Lines that are all broken are one text of something else, or one token broken into lines: one error will do.
+    errors.truncate(1);
+    (None, errors)
 }
 
 fn shifted(error: ParseError, offset: usize) -> ParseError {
@@ -304,10 +315,19 @@ mod tests {
             (".e30.AAAA", 0, "header is empty"),
             (&format!("{header}.e30.{}", "A".repeat(MAX_TOKEN_BYTES)), 0, "64 KiB"),
         ] {
-            let error = read_lines(text).expect_err(text);
+            let (_, errors) = read_lines(text);
+            let error = errors.first().expect(text);
             assert_eq!(error.span.start as usize, offset, "{text}: {error}");
             assert!(error.message.contains(part), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn a_broken_line_hides_no_other() {
+        let good = token("{}");
+        let (tree, errors) = read_lines(&format!("{good}\neyJhbGciOiJSUzI1NiJ9.e30\n{good}\n"));
+        assert_eq!(tree.map(|tree| tree.children(NodeId::ROOT).count()), Some(2));
+        assert_eq!(errors.iter().map(|error| error.span.start as usize).collect::<Vec<_>>(), [good.len() + 1]);
     }
 
     #[test]

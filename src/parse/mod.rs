@@ -78,7 +78,10 @@ pub fn parse(source: &Arc<Source>, syntax: Syntax) -> (Vec<Document>, Vec<ParseE
         Syntax::Json => one(json::read(source.text())),
         Syntax::Env => one(env::read(source.text())),
         Syntax::Xml => one(xml::read(source.text())),
-        Syntax::Jwt => one(jwt::read_lines(source.text())),
+        Syntax::Jwt => {
+            let (tree, errors) = jwt::read_lines(source.text());
+            (tree.into_iter().map(|tree| Document::new(Arc::clone(source), syntax, tree)).collect(), errors)
+        }
         Syntax::Yaml => {
             let (trees, errors) = yaml::read(source.text());
             let documents = trees.into_iter().map(|tree| Document::new(Arc::clone(source), syntax, tree)).collect();
