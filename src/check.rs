@@ -253,17 +253,12 @@ impl<'r> Run<'r> {
     }
 
     fn native(&mut self, document: &Document) {
-        let mut found = Vec::new();
-        judge_native(self.plan, document, self.kind, self.now, &mut |rule, planned, judgement| {
-            found.push((rule.id.clone(), planned.clone(), judgement));
-        });
         let target = Target::new(TargetKind::Document, document.source.name(), DocumentFacts::default());
         let before = self.outcome.findings.len();
-        for (rule, planned, judgement) in found {
-            if let Some(rule) = self.plan.book.rule(&rule) {
-                self.take(&[document], &target, rule, &planned, judgement);
-            }
-        }
+        let (plan, kind, now) = (self.plan, self.kind, self.now);
+        judge_native(plan, document, kind, now, &mut |rule, planned, judgement| {
+            self.take(&[document], &target, rule, planned, judgement);
+        });
         self.mask_found(&[document], before);
     }
 
@@ -292,28 +287,22 @@ impl<'r> Run<'r> {
         if kept.is_empty() {
             return;
         }
-        let spot = |at: At| {
-            let document = documents.get(at.document as usize).copied().unwrap_or(documents[0]);
-            let place = Place::of(document.cursor(at.node), at.word);
-            Spot { region: place.region, pointer: place.pointer, inner_pointer: place.inner_pointer }
-        };
-        let fields = kept.iter().map(|&index| {
+        // Places take time and memory, so only those are kept that a finding may show.
+        let fields = kept.iter().map(|(&index, &shown)| {
             let field = target.record.field(index);
-            (index, field.to_owned_field(), field.at.map(spot))
+            (index, field.to_owned_field(), field.at.filter(|_| shown).map(|at| spot_at(documents, at)))
         });
+        let spot = spot_at(documents, target.at);
         self.outcome.facts.push(Fact {
             kind: target.kind,
             name: message::quote(&target.name),
             identity: target.identity.clone(),
             path: self.source.name().to_string(),
-            anchor: match target.identity.as_str() {
-                "" => format!("{}\0{}", self.source.anchor(), spot(target.at).pointer),
-                identity => identity.to_string(),
-            },
+            anchor: self.anchor(documents, target),
             document: self.kind,
             given: false,
             workflow: self.workflow.clone(),
-            spot: spot(target.at),
+            spot,
             profiles: profiles.without_evidence(),
             #[cfg(feature = "verify")]
             proof: match self.plan.verifies() {
@@ -373,16 +362,12 @@ impl<'r> Run<'r> {
         if planned.asks_vo {
             message.push_str(ASK_THE_VO);
         }
-        let place = |at: At| {
-            let document = documents.get(at.document as usize).copied().unwrap_or(documents[0]);
-            Place::of(document.cursor(at.node), at.word)
-        };
-        let primary = place(at.first().copied().unwrap_or(target.at));
+        let primary = spot_at(documents, at.first().copied().unwrap_or(target.at));
         let mut related: Vec<Related> = at
             .iter()
             .skip(1)
             .map(|&at| {
-                let place = place(at);
+                let place = spot_at(documents, at);
                 let path = self.source.name().to_string();
                 Related { message: "belongs to it".into(), path, region: place.region, pointer: place.pointer }
             })
@@ -392,10 +377,7 @@ impl<'r> Run<'r> {
         }
         let profile = &self.plan.book.profiles[planned.profile];
         let ordinal = self.ordinal(&rule.id, planned.profile, field);
-        let anchor = match target.identity.as_str() {
-            "" => format!("{}\0{}", self.source.anchor(), place(target.at).pointer),
-            identity => identity.to_string(),
-        };
+        let anchor = self.anchor(documents, target);
         let kind = target.kind.name();
         let fingerprint = fingerprint(&[&rule.id, &profile.raw.family, kind, &anchor, field, &ordinal.to_string()]);
         Finding {
@@ -416,6 +398,14 @@ impl<'r> Run<'r> {
             fingerprint,
             suppressed: None,
             deviation: planned.waivable.then(|| Box::new(self.deviation(target, planned, field))),
+        }
+    }
+
+    /// What a fingerprint tells a target by: its identity, or where it stands.
+    fn anchor(&self, documents: &[&Document], target: &Target<'_>) -> String {
+        match target.identity.as_str() {
+            "" => format!("{}\0{}", self.source.anchor(), spot_at(documents, target.at).pointer),
+            identity => identity.to_string(),
         }
     }
 
@@ -456,7 +446,7 @@ impl<'r> Run<'r> {
     /// For a duplicate key, the place of its first occurrence.
     fn earlier(&self, document: &Document, node: NodeId) -> Option<Related> {
         let note = document.tree.notes.iter().find(|note| note.node == node)?;
-        let place = Place::of(document.cursor(note.other?), 0);
+        let place = spot(document.cursor(note.other?), 0);
         let path = self.source.name().to_string();
         Some(Related { message: "first stands here".into(), path, region: place.region, pointer: place.pointer })
     }
@@ -577,18 +567,7 @@ fn related(other: &Fact, spot: &Spot) -> Related {
 
 /// Puts findings into the order of every report.
 pub fn sort(findings: &mut [Finding]) {
-    findings.sort_by(|a, b| {
-        let key = |f: &Finding| (f.region.byte_offset, f.region.byte_length);
-        (&a.path, key(a), &a.rule, &a.profile, &a.pointer, &a.inner_pointer, &a.fingerprint).cmp(&(
-            &b.path,
-            key(b),
-            &b.rule,
-            &b.profile,
-            &b.pointer,
-            &b.inner_pointer,
-            &b.fingerprint,
-        ))
-    });
+    findings.sort_by(|a, b| a.order().cmp(&b.order()));
 }
 
 impl Sink for Run<'_> {
@@ -646,7 +625,7 @@ impl Sink for Run<'_> {
     }
 
     fn error(&mut self, document: &Document, node: NodeId, message: String) {
-        let region = Some(Place::of(document.cursor(node), 0).region);
+        let region = Some(spot(document.cursor(node), 0).region);
         self.outcome.errors.push(FileError { path: self.source.name().to_string(), message, region });
     }
 
@@ -687,30 +666,28 @@ fn place_of_root(document: &Document) -> String {
     format!("{outer:?}{}", document.prefix)
 }
 
-/// Where a node stands in the file the user has.
-struct Place {
-    region: Region,
-    pointer: String,
-    inner_pointer: Option<String>,
+/// Where a node, or one word of it, stands in the file the user has.
+fn spot(cursor: Cursor<'_>, word: u16) -> Spot {
+    let document = cursor.document;
+    let span = match word {
+        0 => visible(cursor),
+        word => cursor.word_span(usize::from(word) - 1),
+    };
+    let pointer = document.pointer(cursor.id);
+    match &document.decoded {
+        None => Spot { region: region(&document.source, span), pointer, inner_pointer: None },
+        Some(decoded) => Spot {
+            region: region(&decoded.outer, outer_span(document, span)),
+            pointer: decoded.outer_pointer.clone(),
+            inner_pointer: Some(pointer),
+        },
+    }
 }
 
-impl Place {
-    fn of(cursor: Cursor<'_>, word: u16) -> Self {
-        let document = cursor.document;
-        let span = match word {
-            0 => visible(cursor),
-            word => cursor.word_span(usize::from(word) - 1),
-        };
-        let pointer = document.pointer(cursor.id);
-        match &document.decoded {
-            None => Place { region: region(&document.source, span), pointer, inner_pointer: None },
-            Some(decoded) => Place {
-                region: region(&decoded.outer, outer_span(document, span)),
-                pointer: decoded.outer_pointer.clone(),
-                inner_pointer: Some(pointer),
-            },
-        }
-    }
+/// The same for a place of a target.
+fn spot_at(documents: &[&Document], at: At) -> Spot {
+    let document = documents.get(at.document as usize).copied().unwrap_or(documents[0]);
+    spot(document.cursor(at.node), at.word)
 }
 
 /// The bytes to point at: the value, or the opening bracket of a container over several lines.

@@ -44,7 +44,7 @@ pub struct Fact {
     pub spot: Spot,
     /// Profiles that apply to it, by index into the rule book.
     pub profiles: super::ProfileSet,
-    /// Kept fields by index, with their places.
+    /// Kept fields by index, with the places of those that a finding may show.
     pub fields: Vec<(usize, Field<'static>, Option<Spot>)>,
     /// What verification needs of it; tokens are taken away when that is done.
     #[cfg(feature = "verify")]

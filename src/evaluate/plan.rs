@@ -84,8 +84,8 @@ pub struct Plan {
     pub(crate) native: Vec<Entry>,
     /// Rules that join targets of several documents, with the kind they judge.
     pub(crate) fleet: Vec<(TargetKind, Entry)>,
-    /// Fields that those rules read, by kind: what a fact has to keep.
-    fact_fields: Vec<Vec<usize>>,
+    /// Fields that those rules read, by kind: what a fact has to keep, and whether with the place.
+    fact_fields: Vec<BTreeMap<usize, bool>>,
     /// The profiles that apply to every target before any evidence, as bits.
     pub(crate) fixed: u64,
     /// By target kind: what shows a family, as index of the profile that holds the evidence, index of the evidence in
@@ -106,7 +106,7 @@ impl Plan {
     pub fn new(book: Arc<RuleBook>, selection: Selection, adjustments: &Adjustments) -> Self {
         let wanted: Vec<bool> = (0..book.profiles.len()).map(|index| wants(&book, &selection, index)).collect();
         let by_kind = vec![Vec::new(); TargetKind::ALL.len()];
-        let fact_fields = vec![Vec::new(); TargetKind::ALL.len()];
+        let fact_fields = vec![BTreeMap::new(); TargetKind::ALL.len()];
         let environment = adjustments.environment;
         let fixed = fixed(&book, &selection);
         let evidence = if selection == Selection::Auto { evidence(&book) } else { vec![] };
@@ -185,9 +185,7 @@ impl Plan {
     /// Lets facts keep what the joining rules of another plan read, which judges them in the end.
     pub fn keep_facts_of(&mut self, other: &Plan) {
         for (kept, wanted) in self.fact_fields.iter_mut().zip(&other.fact_fields) {
-            kept.extend(wanted);
-            kept.sort_unstable();
-            kept.dedup();
+            wanted.iter().for_each(|(index, shown)| *kept.entry(*index).or_default() |= shown);
         }
     }
 
@@ -200,10 +198,7 @@ impl Plan {
         }
         for kind in [TargetKind::Issuer, TargetKind::Client] {
             let fields = kind.fields().iter().enumerate().filter(|(_, spec)| BY.contains(&spec.name));
-            let kept = &mut self.fact_fields[kind as usize];
-            kept.extend(fields.map(|(index, _)| index));
-            kept.sort_unstable();
-            kept.dedup();
+            fields.for_each(|(index, _)| self.keep_field(kind, index, false));
         }
     }
 
@@ -212,30 +207,31 @@ impl Plan {
     pub(crate) fn verifies(&self) -> bool {
         let field = crate::model::Token::FIELDS.iter().position(|spec| spec.name == "signature_valid");
         let kept = &self.fact_fields[TargetKind::AccessToken as usize];
-        field.is_some_and(|field| kept.contains(&field))
+        field.is_some_and(|field| kept.contains_key(&field))
     }
 
     /// Notes the fields a joining rule reads on both sides.
     fn keep_facts(&mut self, kind: TargetKind, form: &Compiled) {
         let Some(join) = &form.join else { return };
-        let (mut own, mut other) = form.check.reads();
-        own.extend(form.when.iter().flat_map(|when| when.reads().0));
-        own.extend(&form.at);
-        own.extend(form.message.reads());
-        own.extend(join.on.iter().map(|(ours, _)| *ours));
-        other.extend(join.on.iter().map(|(_, theirs)| *theirs));
-        other.extend(&join.show);
-        let kinds = join.kinds.iter().map(|kind| (*kind, &other)).chain([(kind, &own)]);
-        for (kind, fields) in kinds {
-            let kept = &mut self.fact_fields[kind as usize];
-            kept.extend(fields);
-            kept.sort_unstable();
-            kept.dedup();
+        let (own, other) = form.check.reads();
+        let when = form.when.iter().flat_map(|when| when.reads().0);
+        let ours = own.into_iter().chain(when).chain(form.message.reads()).chain(join.on.iter().map(|(ours, _)| *ours));
+        ours.for_each(|index| self.keep_field(kind, index, false));
+        form.at.iter().for_each(|index| self.keep_field(kind, *index, true));
+        for kind in &join.kinds {
+            let theirs = other.iter().copied().chain(join.on.iter().map(|(_, theirs)| *theirs));
+            theirs.for_each(|index| self.keep_field(*kind, index, false));
+            join.show.iter().for_each(|index| self.keep_field(*kind, *index, true));
         }
     }
 
-    /// The fields that facts of a kind keep; empty when no joining rule looks at the kind.
-    pub(crate) fn fact_fields(&self, kind: TargetKind) -> &[usize] {
+    /// Facts of a kind keep a field; `shown` also where it stands.
+    fn keep_field(&mut self, kind: TargetKind, index: usize, shown: bool) {
+        *self.fact_fields[kind as usize].entry(index).or_default() |= shown;
+    }
+
+    /// The fields that facts of a kind keep, and whether with their places; empty when no joining rule looks at the kind.
+    pub(crate) fn fact_fields(&self, kind: TargetKind) -> &BTreeMap<usize, bool> {
         &self.fact_fields[kind as usize]
     }
 

@@ -118,7 +118,7 @@ pub enum SuppressionKind {
 }
 
 impl Finding {
-    /// The order of findings in reports: path, offset, length, rule, profile, pointer.
+    /// The order of findings in reports: path, offset, length, rule, profile, pointer; the fingerprint settles the rest.
     pub fn order(&self) -> impl Ord + '_ {
         (
             &self.path,
@@ -128,6 +128,7 @@ impl Finding {
             &self.profile,
             &self.pointer,
             &self.inner_pointer,
+            &self.fingerprint,
         )
     }
 }
