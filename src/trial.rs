@@ -2,7 +2,7 @@
 
 use crate::check::{Outcome, check, check_fleet};
 use crate::evaluate::{Adjustments, Plan, Selection};
-use crate::policy::Workflows;
+use crate::policy::{Environment, Workflows};
 use crate::rule::{RawExample, Rule, RuleBook};
 use crate::source::Source;
 use serde_json::Value;
@@ -117,7 +117,8 @@ impl<'e> Trial<'e> {
         let workflows =
             Workflows::new(&example.workflows).map_err(|(_, _, message)| format!("workflows: {message}"))?;
         let only = vec![rule.id.clone()];
-        let adjustments = Adjustments { only, workflows: Arc::new(workflows), ..Adjustments::default() };
+        let environment = example.environment.map_or("", Environment::name);
+        let adjustments = Adjustments { only, environment, workflows: Arc::new(workflows), ..Adjustments::default() };
         let profile = application.profile;
         let plan = Plan::new(Arc::clone(book), Selection::Chosen(vec![profile]), &adjustments);
         Ok(Some(Trial { plan, profile, example }))

@@ -77,10 +77,10 @@ fn every_rule_file_is_complete() {
     assert!(book.rules.len() >= 60, "{} rules", book.rules.len());
 }
 
-/// Writes every failing example into a folder of its own, `<rule>/<number>`, and a policy with the workflows of all,
-/// each confined to its example's folder.
+/// Writes every failing example into a folder of its own, `<rule>/<number>`, and a policy with the workflows and
+/// environments of all, each confined to its example's folder.
 fn most_violations(root: &Path, book: &RuleBook) -> Result<(), Box<dyn error::Error>> {
-    let mut workflows = Vec::new();
+    let (mut workflows, mut overrides) = (Vec::new(), Vec::new());
     for rule in &book.rules {
         for (index, example) in rule.examples().iter().enumerate() {
             let (Expected::Fail, document) = trial::expectation(example)? else { continue };
@@ -94,6 +94,10 @@ fn most_violations(root: &Path, book: &RuleBook) -> Result<(), Box<dyn error::Er
                 workflow.covers.path = vec![format!("{}/{index}", rule.id)];
                 workflows.push(workflow);
             }
+            if let Some(environment) = example.environment {
+                let files = vec![format!("{}/{index}", rule.id)];
+                overrides.push(serde_json::json!({ "files": files, "environment": environment }));
+            }
             for (number, beside) in example.beside.iter().enumerate() {
                 let folder = beside.folder.as_ref().map_or(folder.clone(), |name| folder.join(name));
                 fs::create_dir_all(&folder)?;
@@ -101,7 +105,7 @@ fn most_violations(root: &Path, book: &RuleBook) -> Result<(), Box<dyn error::Er
             }
         }
     }
-    let policy = serde_json::json!({ "workflows": workflows });
+    let policy = serde_json::json!({ "workflows": workflows, "overrides": overrides });
     fs::write(root.join("tokenvet.yaml"), serde_json::to_string_pretty(&policy)?)?;
     Ok(())
 }

@@ -83,7 +83,9 @@ fn example(rule: &Rule) -> Vec<Block> {
         Ok((Expected::Pass | Expected::Skip | Expected::Unknown, _)) | Err(_) => None,
     });
     let Some((example, document)) = failing.next() else { return vec![] };
-    let mut blocks = vec![Block::Text(format!("{} ({}):", example.name, example.kind)), Block::File(document)];
+    let policy = example.environment.map(|said| format!(", with `environment: {}` in the policy", said.name()));
+    let heading = format!("{} ({}{}):", example.name, example.kind, policy.unwrap_or_default());
+    let mut blocks = vec![Block::Text(heading), Block::File(document)];
     for beside in &example.beside {
         blocks.push(Block::Text(format!("beside it ({}):", beside.kind)));
         blocks.push(Block::File(trial::document_text(&beside.document)));

@@ -1,7 +1,7 @@
 //! The rule file as written: what `schemas/rule.schema.json` describes.
 
 use crate::model::TargetKind;
-use crate::policy::RawWorkflow;
+use crate::policy::{Environment, RawWorkflow};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -523,6 +523,9 @@ pub struct RawExample {
     /// Native pointers of the findings a `fail` must give, all of them, in document order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub at: Vec<String>,
+    /// What the policy says the document is for; nothing when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
     /// Workflows of the policy by which the document is judged, as `tokenvet.yaml` declares them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workflows: Vec<RawWorkflow>,
