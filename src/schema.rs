@@ -11,6 +11,8 @@ pub enum Kind {
     Profile,
     /// A requirement ledger.
     Ledger,
+    /// A table of lifetimes.
+    Lifetimes,
     /// A policy file.
     Policy,
     /// A waiver file.
@@ -27,10 +29,11 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Rule,
         Kind::Profile,
         Kind::Ledger,
+        Kind::Lifetimes,
         Kind::Policy,
         Kind::Waivers,
         Kind::Report,
@@ -45,6 +48,7 @@ impl Kind {
             Kind::Rule => "rule.schema.json",
             Kind::Profile => "profile.schema.json",
             Kind::Ledger => "ledger.schema.json",
+            Kind::Lifetimes => "lifetimes.schema.json",
             Kind::Policy => "policy.schema.json",
             Kind::Waivers => "waivers.schema.json",
             Kind::Report => "report.schema.json",
@@ -61,6 +65,7 @@ pub fn schema(kind: Kind) -> Schema {
         Kind::Rule => schemars::schema_for!(crate::rule::RawRule),
         Kind::Profile => schemars::schema_for!(crate::profile::RawProfile),
         Kind::Ledger => schemars::schema_for!(crate::profile::RawLedger),
+        Kind::Lifetimes => schemars::schema_for!(crate::profile::RawLifetimes),
         Kind::Policy => schemars::schema_for!(crate::policy::RawPolicy),
         Kind::Waivers => schemars::schema_for!(crate::policy::RawWaivers),
         Kind::Inspect => written::<crate::inspect::Inspection>(),

@@ -318,6 +318,8 @@ pub(super) enum SchemaKind {
     Profile,
     /// Requirement ledgers
     Ledger,
+    /// Tables of token lifetimes
+    Lifetimes,
     /// Policy files (`tokenvet.yaml`)
     Policy,
     /// Waiver files

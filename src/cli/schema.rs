@@ -11,6 +11,7 @@ pub(super) fn run(args: &SchemaArgs) -> Result<Exit, Failure> {
         SchemaKind::Rule => crate::schema::Kind::Rule,
         SchemaKind::Profile => crate::schema::Kind::Profile,
         SchemaKind::Ledger => crate::schema::Kind::Ledger,
+        SchemaKind::Lifetimes => crate::schema::Kind::Lifetimes,
         SchemaKind::Policy => crate::schema::Kind::Policy,
         SchemaKind::Waivers => crate::schema::Kind::Waivers,
         SchemaKind::Report => crate::schema::Kind::Report,

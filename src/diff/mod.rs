@@ -393,7 +393,7 @@ fn change(target: TargetKey, sides: [BTreeMap<Spot, FindingView>; 2]) -> Option<
 
 fn limits(from: &Profile, to: &Profile) -> Vec<LimitChange> {
     let view = |profile: &Profile, name: &str| {
-        profile.raw.limits.get(name).map(|limit| LimitView {
+        profile.limits.get(name).map(|limit| LimitView {
             value: limit.value,
             exclusive: limit.exclusive,
             allowance: limit.allowance,
@@ -402,7 +402,7 @@ fn limits(from: &Profile, to: &Profile) -> Vec<LimitChange> {
             requirements: limit.requirements.clone(),
         })
     };
-    let names: BTreeSet<&String> = from.raw.limits.keys().chain(to.raw.limits.keys()).collect();
+    let names: BTreeSet<&String> = from.limits.keys().chain(to.limits.keys()).collect();
     let change = |name: &String| LimitChange { name: name.clone(), from: view(from, name), to: view(to, name) };
     names.into_iter().map(change).filter(|change| change.from != change.to).collect()
 }

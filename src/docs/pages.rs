@@ -3,7 +3,7 @@
 use super::{Block, Cell, Page, Section};
 use crate::adapt;
 use crate::model::{FieldType, TargetKind};
-use crate::profile::ProfileClass;
+use crate::profile::{ProfileClass, RawCell, RawLifetime, RawLifetimes};
 use crate::report::RuleInfo;
 use crate::rule::message::duration;
 use crate::rule::{Application, Limit, Profile, Requirement, Rule, RuleBook};
@@ -163,7 +163,7 @@ pub fn profile_page(book: &RuleBook, index: usize) -> Page {
         format!("{} ({})", shown.why, kinds.join(", "))
     });
     page.add("A target shows this family when", vec![Block::List(evidence.collect())]);
-    let limits = profile.raw.limits.iter().map(|(name, limit)| {
+    let limits = profile.limits.iter().map(|(name, limit)| {
         let notes = [
             limit.exclusive.then(|| "itself excluded".to_string()),
             (limit.allowance > 0).then(|| format!("+ {} s for a backdated nbf", limit.allowance)),
@@ -175,6 +175,9 @@ pub fn profile_page(book: &RuleBook, index: usize) -> Page {
     });
     let head = vec!["limit", "value", "severity", "notes and requirements"];
     page.add("Limits", vec![Block::Table(head, limits.collect())]);
+    if let Some(table) = &profile.table {
+        page.add("Lifetimes as the guideline has them", lifetimes(table));
+    }
     let mut rows = Vec::new();
     for rule in &book.rules {
         for applied in rule.applications.iter().filter(|applied| applied.profile == index) {
@@ -195,6 +198,31 @@ impl Profile {
             ProfileClass::Family => "when a target shows it, or when chosen",
         }
     }
+}
+
+/// A table of lifetimes and what it leaves open.
+fn lifetimes(table: &RawLifetimes) -> Vec<Block> {
+    let figure = |cell: &Option<RawCell>| match cell {
+        None => text("—"),
+        Some(RawCell::Unknown(_)) => text("unknown"),
+        Some(RawCell::Known(bound)) => text(duration(bound.seconds)),
+    };
+    let row = |row: &RawLifetime| {
+        let level = row.level.as_deref().unwrap_or("any");
+        let bounds = [&row.minimum, &row.recommended, &row.maximum].map(figure);
+        let mut cells = vec![code(row.token.name()), text(row.validation.name()), text(level)];
+        cells.extend(bounds);
+        cells.push(text(&row.basis));
+        cells
+    };
+    let head = vec!["token", "validation", "level", "minimum", "recommended", "maximum", "basis"];
+    let edition = format!("{}, {}.", table.title, table.edition);
+    let mut blocks = vec![Block::Text(edition), Block::Table(head, table.rows.iter().map(row).collect())];
+    if !table.unknown.is_empty() {
+        blocks.push(Block::Text("Not known, and judged by nothing:".into()));
+        blocks.push(Block::List(table.unknown.clone()));
+    }
+    blocks
 }
 
 /// Every target kind with its fields, as rules name them.

@@ -282,7 +282,7 @@ fn wants(book: &RuleBook, selection: &Selection, index: usize) -> bool {
 /// How deep a scope has to reach into a VO's name space to be narrow: the policy's word, else the profile's.
 fn narrow_depth(book: &RuleBook, adjustments: &Adjustments) -> i64 {
     const NAME: &str = "narrow_scope.depth.min";
-    let of_profile = || book.profiles.iter().find_map(|profile| profile.raw.limits.get(NAME)).map(|limit| limit.value);
+    let of_profile = || book.profiles.iter().find_map(|profile| profile.limits.get(NAME)).map(|limit| limit.value);
     adjustments.limits.get(NAME).copied().or_else(of_profile).unwrap_or(1)
 }
 

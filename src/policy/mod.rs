@@ -180,7 +180,7 @@ pub(crate) fn known_rule(book: &RuleBook, id: &str) -> Result<(), String> {
 
 fn known_limit(book: &RuleBook, name: &str) -> Result<(), String> {
     let limits: BTreeSet<&str> =
-        book.profiles.iter().flat_map(|profile| profile.raw.limits.keys()).map(String::as_str).collect();
+        book.profiles.iter().flat_map(|profile| profile.limits.keys()).map(String::as_str).collect();
     if limits.contains(name) {
         return Ok(());
     }

@@ -2,6 +2,7 @@
 
 mod raw;
 mod registry;
+mod table;
 
 pub use raw::*;
 pub use registry::{IssuerClass, KnownIssuer, Registry};

@@ -31,9 +31,25 @@ pub struct RawProfile {
     /// hold evidence, one is enough.
     #[serde(default)]
     pub shown_by: Vec<RawEvidence>,
-    /// Limits by name (`access_token.lifetime.max`).
+    /// Limits by name (`access_token.lifetime.max`), or the name of the table they are taken from.
     #[serde(default)]
-    pub limits: BTreeMap<String, RawLimit>,
+    pub limits: RawLimits,
+}
+
+/// Where the limits of a profile stand.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum RawLimits {
+    /// In `rules/tables/<name>.yaml`.
+    Table(String),
+    /// Here, by name.
+    Here(BTreeMap<String, RawLimit>),
+}
+
+impl Default for RawLimits {
+    fn default() -> Self {
+        RawLimits::Here(BTreeMap::new())
+    }
 }
 
 /// Evidence that a target belongs to a family.
@@ -82,6 +98,105 @@ pub struct RawLimit {
     pub waivable: bool,
     /// The requirements it rests on.
     pub requirements: Vec<String>,
+}
+
+/// `rules/tables/<name>.yaml`: the token lifetimes of a guideline, as it prints them.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "tokenvet lifetime table")]
+pub struct RawLifetimes {
+    /// The guideline.
+    pub title: String,
+    /// Which edition the figures are of, and where they were read.
+    pub edition: String,
+    /// What the guideline decides and the table can't tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<String>,
+    /// The rows. Every token type, validation model and level has at most one figure per bound.
+    pub rows: Vec<RawLifetime>,
+}
+
+/// A row: the life of one kind of token.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawLifetime {
+    /// The token it is about.
+    pub token: TokenType,
+    /// How services must check the token for the row to hold.
+    pub validation: ValidationModel,
+    /// The level of authorisation the row is for; absent when it holds for all. Files do not show it, so rows with a
+    /// level are shown to people and judge nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
+    /// The shortest life.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum: Option<RawCell>,
+    /// The life to set when nothing else is known; shown to people, since every life between the bounds is as good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recommended: Option<RawCell>,
+    /// The longest life.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum: Option<RawCell>,
+    /// Who vouches for the figures.
+    pub basis: String,
+}
+
+/// A cell of a table of lifetimes. An absent cell says that the guideline has no such bound (or another row has it).
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum RawCell {
+    /// There is a bound, and its figure could not be read or its sources contradict each other. Judges nothing.
+    Unknown(UnknownWord),
+    /// The figure.
+    Known(RawBound),
+}
+
+/// The word `unknown`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum UnknownWord {
+    /// Not known.
+    Unknown,
+}
+
+/// A figure of a table. How bad it is to break it follows from the requirements.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawBound {
+    /// The life in seconds, itself within the bound.
+    pub seconds: i64,
+    /// Seconds of legitimate backdating of `nbf` that do not count; 0 by default.
+    #[serde(default)]
+    pub allowance: i64,
+    /// May an agreed waiver lift it?
+    #[serde(default)]
+    pub waivable: bool,
+    /// The requirements it rests on; at least one.
+    pub requirements: Vec<String>,
+}
+
+/// A kind of token in a table of lifetimes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenType {
+    /// Shown to services.
+    AccessToken,
+    /// Shown to the client.
+    IdToken,
+    /// Kept by the client to get access tokens.
+    RefreshToken,
+}
+
+/// How services check a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ValidationModel {
+    /// The row holds however they do.
+    Any,
+    /// At least one may trust the signature alone; assumed when nothing is known.
+    Offline,
+    /// Every one asks the issuer each time.
+    Online,
 }
 
 /// One normative statement (`rules/requirements/<document>.yaml` holds a list of them).

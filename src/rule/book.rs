@@ -8,7 +8,10 @@ use super::message::Template;
 use super::near::{did_you_mean, nearest};
 use super::{Hold, Join, Prose, RawExample, RawLogic, RawRule, Severity};
 use crate::model::{FieldSpec, TargetKind};
-use crate::profile::{ProfileClass, RawLedger, RawProfile, RawRequirement, Registry};
+use crate::profile::{
+    ProfileClass, RawBound, RawLedger, RawLifetime, RawLifetimes, RawLimit, RawLimits, RawProfile, RawRequirement,
+    Registry,
+};
 use serde_json_path::JsonPath;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -35,6 +38,10 @@ pub struct Profile {
     pub raw: RawProfile,
     /// The version for ranges and "newest".
     pub version: semver::Version,
+    /// Its limits by name, wherever they are written.
+    pub limits: BTreeMap<String, RawLimit>,
+    /// The table the limits are from, when they are.
+    pub table: Option<RawLifetimes>,
     /// What shows the family, compiled.
     pub(crate) evidence: Vec<Evidence>,
 }
@@ -147,6 +154,8 @@ fn texts(id: &str) -> Option<&'static (&'static str, &'static str, &'static str,
 #[derive(serde::Deserialize)]
 struct Tables {
     issuers: Registry,
+    #[serde(flatten)]
+    lifetimes: BTreeMap<String, RawLifetimes>,
 }
 
 impl RuleBook {
@@ -157,10 +166,10 @@ impl RuleBook {
         let profiles: Vec<RawProfile> = serde_json::from_str(PROFILES).map_err(|error| format!("profiles: {error}"))?;
         let rules: Vec<RawLogic> = serde_json::from_str(RULES).map_err(|error| format!("rules: {error}"))?;
         let tables: Tables = serde_json::from_str(TABLES).map_err(|error| format!("tables: {error}"))?;
-        let registry = tables.issuers;
+        let Tables { issuers: registry, lifetimes } = tables;
         let mut book = RuleBook { profiles: vec![], requirements: requirements(ledgers), rules: vec![], registry };
         for profile in profiles {
-            book.add_profile(profile)?;
+            book.add_profile(profile, &lifetimes)?;
         }
         for rule in rules {
             let id = rule.id.clone();
@@ -169,7 +178,7 @@ impl RuleBook {
         Ok(book)
     }
 
-    fn add_profile(&mut self, raw: RawProfile) -> Result<(), Defect> {
+    fn add_profile(&mut self, raw: RawProfile, tables: &BTreeMap<String, RawLifetimes>) -> Result<(), Defect> {
         let id = format!("{}@{}", raw.family, raw.version);
         let version = condition::lenient_version(&raw.version).ok_or_else(|| format!("{id}: no version number"))?;
         let mut evidence = Vec::new();
@@ -180,7 +189,14 @@ impl RuleBook {
                 evidence.push(Evidence { kind, when: conditions, exact: shown.exact, why: shown.why.clone() });
             }
         }
-        for (name, limit) in &raw.limits {
+        let (limits, table) = match &raw.limits {
+            RawLimits::Here(limits) => (limits.clone(), None),
+            RawLimits::Table(name) => {
+                let table = tables.get(name).ok_or_else(|| format!("{id}: there is no table {name}"))?;
+                (self.table_limits(table).map_err(|defect| format!("table {name}: {defect}"))?, Some(table.clone()))
+            }
+        };
+        for (name, limit) in &limits {
             if let Some(missing) = limit.requirements.iter().find(|id| !self.requirements.contains_key(*id)) {
                 return Err(format!("{id}: limit {name}: requirement {missing} is not in the ledger"));
             }
@@ -188,9 +204,33 @@ impl RuleBook {
         if self.profiles.len() == MAX_PROFILES {
             return Err(format!("{id}: more than {MAX_PROFILES} profiles"));
         }
-        self.profiles.push(Profile { id, raw, version, evidence });
+        self.profiles.push(Profile { id, raw, version, limits, table, evidence });
         self.profiles.sort_by(|a, b| (&a.raw.family, &a.version).cmp(&(&b.raw.family, &b.version)));
         Ok(())
+    }
+
+    /// The limits a table gives; the requirements of each say how bad it is to break it.
+    fn table_limits(&self, table: &RawLifetimes) -> Result<BTreeMap<String, RawLimit>, Defect> {
+        for bound in table.rows.iter().flat_map(RawLifetime::bounds) {
+            if let Some(missing) = bound.requirements.iter().find(|id| !self.requirements.contains_key(*id)) {
+                return Err(format!("requirement {missing} is not in the ledger"));
+            }
+            if bound.requirements.is_empty() {
+                return Err(format!("the figure {} rests on no requirement", bound.seconds));
+            }
+        }
+        let limit = |bound: &RawBound| {
+            let cited = bound.requirements.iter().filter_map(|id| self.requirements.get(id));
+            RawLimit {
+                value: bound.seconds,
+                exclusive: false,
+                allowance: bound.allowance,
+                severity: cited.map(|requirement| self.severity(requirement)).max().unwrap_or(Severity::Note),
+                waivable: bound.waivable,
+                requirements: bound.requirements.clone(),
+            }
+        };
+        Ok(table.limits()?.into_iter().map(|(name, bound)| (name, limit(bound))).collect())
     }
 
     /// Takes a rule out, so that its file can be loaded as the user's own and be tested.
@@ -267,7 +307,7 @@ impl RuleBook {
             let ids = |cited: &[&Requirement]| cited.iter().map(|r| r.raw.id.clone()).collect::<Vec<_>>();
             match &logic.limit {
                 Some(name) => {
-                    if let Some(limit) = profile.raw.limits.get(name) {
+                    if let Some(limit) = profile.limits.get(name) {
                         let mut requirements = limit.requirements.clone();
                         requirements.extend(ids(&cited).into_iter().filter(|id| !limit.requirements.contains(id)));
                         applications.push(Application {
@@ -533,6 +573,39 @@ fn compile_native(logic: &RawLogic, kinds: &[String]) -> Result<Native, Defect> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn limits_come_from_the_table_a_profile_names() {
+        let tables: Tables = serde_json::from_str(TABLES).expect("tables");
+        let builtin = RuleBook::builtin().expect("built in");
+        let raw = builtin.profiles[builtin.profile("aarc-g081@1").expect("shipped")].raw.clone();
+        let adds = |edit: &dyn Fn(&mut RawProfile, &mut BTreeMap<String, RawLifetimes>)| {
+            let (mut raw, mut tables) = (raw.clone(), tables.lifetimes.clone());
+            edit(&mut raw, &mut tables);
+            let mut book = RuleBook { profiles: vec![], rules: vec![], ..builtin.clone() };
+            book.add_profile(raw, &tables).map(|()| book.profiles.remove(0))
+        };
+        // A new edition is another table: the figure changes, and how bad it is follows from the statement it rests on.
+        let edition = adds(&|raw, tables| {
+            let text = r#"{"title": "T", "edition": "second", "rows": [{"token": "access_token", "validation": "any",
+                "maximum": {"seconds": 60, "requirements": ["RFC7518-001"]}, "basis": "test"}]}"#;
+            tables.insert("second".into(), serde_json::from_str(text).expect("a table"));
+            raw.limits = RawLimits::Table("second".into());
+        });
+        let limits = edition.expect("accepted").limits;
+        let maximum = &limits["access_token.lifetime.max"];
+        assert_eq!((limits.len(), maximum.value, maximum.severity), (1, 60, Severity::Error));
+
+        let refused = |edit: &dyn Fn(&mut RawProfile, &mut BTreeMap<String, RawLifetimes>)| adds(edit).map(|p| p.id);
+        let missing = refused(&|raw, _| raw.limits = RawLimits::Table("none".into()));
+        assert_eq!(missing, Err("aarc-g081@1: there is no table none".into()));
+        let without = refused(&|_, tables| {
+            let row = tables.get_mut("aarc-g081").map(|table| &mut table.rows[0]).expect("a row");
+            let Some(crate::profile::RawCell::Known(bound)) = &mut row.recommended else { panic!("a figure") };
+            bound.requirements.clear();
+        });
+        assert_eq!(without, Err("table aarc-g081: the figure 3600 rests on no requirement".into()));
+    }
 
     #[test]
     fn prose_and_examples_of_every_built_in_rule_are_read() {
