@@ -1,4 +1,4 @@
-//! The command line as people see it: every case under `testdata/cli/`, and the commands of the README.
+//! The command line as people see it: every case under `testdata/cli/`, and the commands of the README and the guides.
 //! `TRYCMD=overwrite cargo test --test cli` rewrites the expected output.
 
 use std::path::Path;
@@ -9,7 +9,7 @@ fn commands_print_what_the_cases_show() {
     cases.register_bin("tokenvet", Path::new(env!("CARGO_BIN_EXE_tokenvet")));
     // The size of the terminal and the user's taste must not matter.
     cases.env("COLUMNS", "100").env("NO_COLOR", "1");
-    cases.case("testdata/cli/*.md").case("README.md");
+    cases.case("testdata/cli/*.md").case("README.md").case("docs/scopes-and-power.md");
 }
 
 #[test]

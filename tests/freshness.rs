@@ -5,10 +5,50 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 use tokenvet::docs::{self, markdown};
+use tokenvet::model::power::{Power, ServiceLevel};
 use tokenvet::rule::RuleBook;
 use tokenvet::schema;
 
 const GENERATED: &str = "<!-- Generated from the rules and types by `UPDATE=1 cargo test`; edit those. -->\n\n";
+
+/// The page on power is written by hand, its tables are not.
+const POWER_PAGE: &str = "docs/scopes-and-power.md";
+
+/// The page with the tables between its two marks anew.
+fn with_power(page: &str) -> String {
+    let (before, rest) =
+        page.split_once(" -->\n").filter(|(before, _)| before.ends_with("--test freshness")).expect("a mark");
+    let (_, after) = rest.split_once("<!-- /power -->").expect("a second mark");
+    let wlcg: [&[ServiceLevel]; 3] =
+        [&[ServiceLevel::Wlcg10], &[ServiceLevel::Wlcg11], &[ServiceLevel::Wlcg12, ServiceLevel::Wlcg13]];
+    let storage = ["read", "create", "modify", "stage", "poll"].map(|operation| format!("storage.{operation}:/p"));
+    let compute = ["read", "create", "modify", "cancel"].map(|operation| format!("compute.{operation}"));
+    let wlcg =
+        power_table("| WLCG scope | at 1.0 | at 1.1 | at 1.2 and 1.3 |", &[&storage[..], &compute[..]].concat(), &wlcg);
+    let scitokens = ["read:/p", "write:/p", "queue", "execute", "condor:/READ", "condor:/WRITE"].map(String::from);
+    let scitokens = power_table("| SciTokens scope | at 2.0 |", &scitokens, &[&[ServiceLevel::SciTokens]]);
+    format!("{before} -->\n{wlcg}\n{scitokens}<!-- /power -->{after}")
+}
+
+/// A row per scope, a column per set of levels, which agree.
+fn power_table(head: &str, scopes: &[String], columns: &[&[ServiceLevel]]) -> String {
+    let mut table = format!("{head}\n{}|\n", "| --- ".repeat(columns.len() + 1));
+    for scope in scopes {
+        table.push_str(&format!("| `{scope}` |"));
+        for levels in columns {
+            let powers: Vec<Power> = levels.iter().map(|level| Power::of([scope.as_str()], *level)).collect();
+            assert!(powers.windows(2).all(|pair| pair[0].is_same(&pair[1])), "{scope}: the levels differ");
+            let verbs: Vec<&str> = powers[0].allowed().map(|grant| grant.operation.verb()).collect();
+            let open: Vec<&str> = powers[0].left_to_service().map(|grant| grant.operation.verb()).collect();
+            let open = if open.is_empty() { String::new() } else { format!("*{}*", open.join(", ")) };
+            let cell =
+                [verbs.join(", "), open].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
+            table.push_str(&format!(" {} |", if cell.is_empty() { "nothing" } else { &cell }));
+        }
+        table.push('\n');
+    }
+    table
+}
 
 /// Every generated file by its path in the project.
 fn generated() -> BTreeMap<String, String> {
@@ -26,6 +66,8 @@ fn generated() -> BTreeMap<String, String> {
     let lead = "# Profiles\n\nA profile says how bad it is to break a rule, and where the limits are. Without `--profile` \
                 each target is judged by the families it shows, at their newest version, beside the generic profiles.\n\n";
     page("docs/profiles.md".into(), lead.to_string() + &profiles.collect::<Vec<_>>().join("\n"));
+    let written = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(POWER_PAGE)).expect("kept here");
+    files.insert(POWER_PAGE.into(), with_power(&written.replace("\r\n", "\n")));
     for kind in schema::Kind::ALL {
         files.insert(format!("schemas/{}", kind.file_name()), schema::text(kind));
     }
