@@ -51,6 +51,10 @@ fn shortcomings(rule: &Rule) -> Vec<String> {
     if names.len() < rule.examples().len() {
         found.push("two examples have the same name".into());
     }
+    let registered = |risk: &String| matches!(risk.strip_prefix("TR-"), Some("1" | "2" | "3" | "4" | "5" | "6" | "7"));
+    if !prose.risks.iter().all(registered) {
+        found.push("`risks` names none of TR-1 to TR-7".into());
+    }
     if let Err(defect) = rule.validate() {
         found.push(defect);
     }

@@ -71,7 +71,10 @@ pub fn rule_page(book: &RuleBook, rule: &Rule) -> Page {
     });
     page.add("Rests on", vec![Block::List(rests.collect())]);
     page.add("Example that fails", example(rule));
-    let risks = prose.risks.iter().map(|risk| format!("Risk register of the token working group, entry {risk}"));
+    let risks = prose.risks.iter().map(|risk| {
+        let name = RISKS.iter().find(|(id, _)| id == risk).map_or("", |(_, name)| name);
+        format!("Risk register of the token working group, {risk}: {name}")
+    });
     page.add("Read on", vec![Block::List(prose.references.iter().cloned().chain(risks).collect())]);
     page
 }
@@ -116,10 +119,22 @@ pub fn requirement_page(book: &RuleBook, requirement: &Requirement) -> Page {
     page
 }
 
-/// Every rule, by what it judges and by the requirement it rests on.
+/// The entries of the working group's risk register, in our words.
+const RISKS: [(&str, &str); 7] = [
+    ("TR-1", "the issuer is not available"),
+    ("TR-2", "the issuer is broken into"),
+    ("TR-3", "somebody gets rights that are not theirs"),
+    ("TR-4", "tokens are stolen"),
+    ("TR-5", "one identity misuses resources and cannot be stopped"),
+    ("TR-6", "what happened cannot be traced"),
+    ("TR-7", "data are lost or laid open by a wrong configuration"),
+];
+
+/// Every rule, by what it judges, by the risk it bears on and by the requirement it rests on.
 pub fn rule_index(book: &RuleBook) -> Page {
     let lead = format!(
-        "{} rules. Severities are the worst of all profiles; each rule's page says which profile gives which.",
+        "{} rules: by what they judge, by the risk they bear on, by the requirement they rest on. Severities are the worst \
+         of all profiles; each rule's page says which profile gives which.",
         book.rules.len()
     );
     let mut page = Page { title: "Rules".into(), lead, sections: vec![] };
@@ -135,6 +150,11 @@ pub fn rule_index(book: &RuleBook) -> Page {
         };
         let head = vec!["rule", "severity", "what is wrong", "who can change it"];
         page.add(&format!("On {subject}"), vec![Block::Table(head, rules.iter().map(row).collect())]);
+    }
+    for (risk, name) in RISKS {
+        let bearing = book.rules.iter().filter(|rule| rule.prose().risks.iter().any(|id| id == risk));
+        let rows = bearing.map(|rule| vec![Cell::Rule(rule.id.clone()), text(&rule.prose().title)]).collect();
+        page.add(&format!("By risk: {risk}, {name}"), vec![Block::Table(vec!["rule", "what is wrong"], rows)]);
     }
     let mut documents: BTreeMap<&str, Vec<Vec<Cell>>> = BTreeMap::new();
     for requirement in book.requirements.values() {
