@@ -222,7 +222,7 @@ pub(super) enum InspectFormat {
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct ExplainArgs {
-    /// A rule (`token-without-kid`) or requirement (`WLCG-TOK-006`)
+    /// A rule (`token-without-kid`), requirement (`WLCG-TOK-006`) or profile (`wlcg@1.3`)
     pub(super) id: String,
     /// Additional rule files or folders
     #[arg(long, value_name = "PATH")]

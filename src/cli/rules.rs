@@ -65,11 +65,13 @@ pub(super) fn known(book: &RuleBook, id: &str) -> Result<(), Failure> {
     Ok(book.require(id).map(|_| ())?)
 }
 
-/// Says that an id is neither a rule's nor a requirement's.
+/// Says that an id is no rule's, requirement's or profile's.
 pub(super) fn unknown(book: &RuleBook, id: &str) -> Failure {
     let requirement = did_you_mean(&id.to_ascii_uppercase(), book.requirements.keys().map(String::as_str));
-    let near = if requirement.is_empty() { did_you_mean(id, book.ids()) } else { requirement };
-    Failure::Usage(format!("there is no rule or requirement `{id}`{near}"))
+    let families = book.profiles.iter().map(|profile| profile.raw.family.as_str());
+    let near = if requirement.is_empty() { did_you_mean(id, book.ids().chain(families)) } else { requirement };
+    let lists = if near.is_empty() { "; `tokenvet rules` and `tokenvet profile` list what there is" } else { "" };
+    Failure::Usage(format!("there is no rule, requirement or profile `{id}`{near}{lists}"))
 }
 
 /// Prose for renderers.

@@ -1,6 +1,6 @@
 //! Pages as plain text for a terminal.
 
-use super::{Block, Page};
+use super::{Block, Cell, Page};
 use crate::report::text::{visible, wrapped};
 
 /// Columns of running text.
@@ -20,7 +20,7 @@ pub fn plain(page: &Page) -> String {
             match block {
                 Block::Text(text) => paragraphs(&mut out, text, "  "),
                 Block::List(items) => items.iter().for_each(|item| hanging(&mut out, "  ", "    ", item)),
-                Block::Table(head, rows) => table(&mut out, head.len(), rows),
+                Block::Table(head, rows) => table(&mut out, head, rows),
                 Block::File(text) => {
                     text.lines().for_each(|line| out.push_str(&format!("  {}\n", visible(line))));
                 }
@@ -42,14 +42,16 @@ fn hanging(out: &mut String, first: &str, rest: &str, text: &str) {
     }
 }
 
-/// Columns aligned, the last one wrapped; headings are left out, since a terminal shows few rows at a time.
-fn table(out: &mut String, columns: usize, rows: &[Vec<super::Cell>]) {
+/// Columns aligned under their headings, the last one wrapped. Columns without content are left out.
+fn table(out: &mut String, head: &[&'static str], rows: &[Vec<Cell>]) {
+    let heading: Vec<Cell> = head.iter().map(|title| Cell::Text(title.to_string())).collect();
     let width = |column: usize| {
         let widths = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.text().chars().count());
-        widths.max().unwrap_or(0).min(CELL)
+        let widest = widths.max().unwrap_or(0).min(CELL);
+        if widest == 0 { 0 } else { widest.max(head[column].len()) }
     };
-    let widths: Vec<usize> = (0..columns.saturating_sub(1)).map(width).collect();
-    for row in rows {
+    let widths: Vec<usize> = (0..head.len().saturating_sub(1)).map(width).collect();
+    for row in std::iter::once(&heading).chain(rows) {
         let Some((last, leading)) = row.split_last() else { continue };
         let mut line = String::new();
         for (cell, width) in leading.iter().zip(&widths).filter(|(_, width)| **width > 0) {
@@ -68,7 +70,7 @@ fn table(out: &mut String, columns: usize, rows: &[Vec<super::Cell>]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Cell, Section};
+    use super::super::Section;
     use super::*;
 
     #[test]
@@ -87,8 +89,7 @@ mod tests {
                 ],
             }],
         };
-        let expected =
-            "a-rule\nWhat is wrong\n\nPart\n  One.\n  Two.\n  item\n  x     1\n  long  2\n  {\n    \\u{1b}\n  }\n";
+        let expected = "a-rule\nWhat is wrong\n\nPart\n  One.\n  Two.\n  item\n  a     b\n  x     1\n  long  2\n  {\n    \\u{1b}\n  }\n";
         assert_eq!(plain(&page), expected);
     }
 }
