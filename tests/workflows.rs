@@ -264,6 +264,28 @@ fn versions_whose_limit_nothing_lifts_stay_errors() {
 }
 
 #[test]
+fn a_plain_waiver_lifts_no_maximum_that_its_profile_keeps() {
+    let server = r#"{"services": {"iam": {"image": "indigoiam/iam-login-service:v1.12.0", "environment": {
+        "IAM_ISSUER": "https://iam.example.org/", "IAM_DEFAULT_ACCESS_TOKEN_VALIDITY_SECONDS": "90000",
+        "IAM_JWK_CACHE_LIFETIME": "172800"}}}}"#;
+    let plain = |rule: &str| {
+        format!("- {{rule: {rule}, match: {{path: '**'}}, reason: x, owner: o@example.org, expires: 2026-06-30}}\n")
+    };
+    let waivers = plain("settings-access-token-over-maximum") + &plain("settings-key-cache-too-long");
+    let policy = "profiles: [wlcg@1.0, wlcg@1.3]\nwaivers: [w.yaml]\n";
+    let report = Project::new(policy, &waivers, &[("compose.yaml", server)]).json(&["."]);
+    let of = |rule: &str| -> Vec<_> {
+        findings(&report, rule).iter().map(|f| (f["profile"].clone(), f["suppressed"].is_null())).collect()
+    };
+    let (old, new) = (|kept| ("wlcg@1.0".into(), kept), ("wlcg@1.3".into(), false));
+    assert_eq!(of("settings-access-token-over-maximum"), [old(true), new.clone()], "1.0 says that nothing lifts it");
+    assert_eq!(of("settings-key-cache-too-long"), [old(false), new], "of the key cache no version says so");
+    // Where no profile lets a waiver lift it, the waiver is refused.
+    let refused = Project::new(POLICY, &plain("user-token-outlives-maximum"), &[]).refused();
+    assert!(refused.contains("no waiver lifts it"), "{refused}");
+}
+
+#[test]
 fn waivers_and_baselines_do_not_take_what_is_not_theirs() {
     let project = Project::new(POLICY, WAIVER, &[("a.yaml", &deleting("a"))]);
     project.run(&[".", "--write-baseline", "b.json"]);

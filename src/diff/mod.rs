@@ -73,7 +73,7 @@ pub struct LimitView {
     pub allowance: i64,
     /// How bad it is to be out of range.
     pub severity: Severity,
-    /// True when an agreed waiver may lift it.
+    /// True when a waiver with an agreement may lift it.
     pub waivable: bool,
     /// The requirements it rests on.
     pub requirements: Vec<String>,
@@ -398,7 +398,7 @@ fn limits(from: &Profile, to: &Profile) -> Vec<LimitChange> {
             exclusive: limit.exclusive,
             allowance: limit.allowance,
             severity: limit.severity,
-            waivable: limit.waivable,
+            waivable: limit.waivable == Some(true),
             requirements: limit.requirements.clone(),
         })
     };

@@ -187,7 +187,7 @@ pub fn profile_page(book: &RuleBook, index: usize) -> Page {
         let notes = [
             limit.exclusive.then(|| "itself excluded".to_string()),
             (limit.allowance > 0).then(|| format!("+ {} s for a backdated nbf", limit.allowance)),
-            limit.waivable.then(|| "waivable".to_string()),
+            limit.waivable.map(|waivable| if waivable { "waivable" } else { "no waiver lifts it" }.to_string()),
         ];
         let requirements = limit.requirements.join(", ");
         let notes = notes.into_iter().flatten().chain([requirements]).collect::<Vec<_>>().join("; ");

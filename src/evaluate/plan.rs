@@ -294,7 +294,7 @@ fn planned(
     adjustments: &Adjustments,
 ) -> Planned {
     let changed = rule.logic.limit.as_ref().and_then(|name| adjustments.limits.get(name));
-    let waivable = application.waivable && rule.targets().any(has_workflow);
+    let waivable = application.waivable == Some(true) && rule.targets().any(has_workflow);
     let asks_vo = waivable && adjustments.asks_vo && severity.is_none();
     let given = if asks_vo { application.severity.min(Severity::Warning) } else { application.severity };
     Planned {

@@ -93,9 +93,10 @@ pub struct RawLimit {
     pub allowance: i64,
     /// How bad it is to be out of range.
     pub severity: Severity,
-    /// May an agreed waiver lift it?
-    #[serde(default)]
-    pub waivable: bool,
+    /// `true`: a waiver with an agreement may lift it (a plain one, where what breaks it belongs to no workflow).
+    /// `false`: no waiver may. Absent: any waiver may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waivable: Option<bool>,
     /// The requirements it rests on.
     pub requirements: Vec<String>,
 }
@@ -168,9 +169,9 @@ pub struct RawBound {
     /// Seconds of legitimate backdating of `nbf` that do not count; 0 by default.
     #[serde(default)]
     pub allowance: i64,
-    /// May an agreed waiver lift it?
-    #[serde(default)]
-    pub waivable: bool,
+    /// See [`RawLimit::waivable`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waivable: Option<bool>,
     /// The requirements it rests on; at least one.
     pub requirements: Vec<String>,
 }

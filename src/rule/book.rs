@@ -67,8 +67,8 @@ pub struct Application {
     pub requirements: Vec<String>,
     /// The profile's bound, for rules with `limit:`.
     pub limit: Option<Limit>,
-    /// True when an agreed waiver may lift that bound.
-    pub waivable: bool,
+    /// Whether waivers may lift that bound, see [`crate::profile::RawLimit::waivable`].
+    pub waivable: Option<bool>,
 }
 
 /// A rule, compiled for every target kind it judges.
@@ -330,7 +330,7 @@ impl RuleBook {
                         severity: logic.severity.map_or(computed, |cap| cap.min(computed)),
                         requirements: ids(&cited),
                         limit: None,
-                        waivable: false,
+                        waivable: None,
                     });
                 }
                 None => {}
@@ -349,7 +349,7 @@ impl RuleBook {
                 severity,
                 requirements: vec![],
                 limit: None,
-                waivable: false,
+                waivable: None,
             }));
         }
         Ok(applications)

@@ -42,6 +42,8 @@ struct Waiver {
     covered: bool,
     /// For maxima that may be lifted.
     agreement: Option<Agreement>,
+    /// Profiles whose limit no waiver lifts.
+    kept_by: Vec<String>,
 }
 
 /// What makes a waiver lift a maximum.
@@ -154,8 +156,17 @@ fn missing_as_one(agreement: &Agreement, now: i64) -> Vec<String> {
 /// Is the rule about a maximum of clients or tokens that a waiver may lift?
 fn is_liftable(book: &RuleBook, rule: &str) -> bool {
     book.rule(rule).is_some_and(|rule| {
-        rule.applications.iter().any(|application| application.waivable) && rule.targets().any(has_workflow)
+        rule.applications.iter().any(|application| application.waivable == Some(true)) && rule.targets().any(has_workflow)
     })
+}
+
+/// The profiles whose limit no waiver lifts, and whether that is all of those that hold the rule.
+fn kept_by(book: &RuleBook, rule: &str) -> (Vec<String>, bool) {
+    let applications = book.rule(rule).map_or(&[][..], |rule| &rule.applications);
+    let kept = applications.iter().filter(|application| application.waivable == Some(false));
+    let kept: Vec<String> = kept.map(|application| book.profiles[application.profile].id.clone()).collect();
+    let all = kept.len() == applications.len() && !kept.is_empty();
+    (kept, all)
 }
 
 /// The end of a day that a member names.
@@ -330,6 +341,11 @@ impl Waiver {
                 return Err(error(&[], "`expires` is missing: the last day the waiver holds, as YYYY-MM-DD".into()));
             }
         }
+        let (kept_by, always) = kept_by(book, &raw.rule);
+        if always {
+            let message = format!("no waiver lifts it: {} says so of this limit", kept_by.join(", "));
+            return Err(error(&["rule"], message));
+        }
         let agreement = liftable.then(|| Agreement::new(&raw)).transpose();
         let agreement = agreement.map_err(|(member, message)| error(&member, message))?;
         let covers = &raw.covers;
@@ -347,7 +363,7 @@ impl Waiver {
         let path = path.map_err(|(_, message)| error(&["match", "path"], message))?;
         let (target, pointer) = (one(&covers.target, "target", false)?, one(&covers.pointer, "pointer", true)?);
         let place = (file, At::node(place.id));
-        Ok(Waiver { raw, place, ends, path, target, pointer, used: false, covered: false, agreement })
+        Ok(Waiver { raw, place, ends, path, target, pointer, used: false, covered: false, agreement, kept_by })
     }
 
     fn fits(&self, path: &str, finding: &Finding) -> bool {
@@ -359,7 +375,8 @@ impl Waiver {
         };
         // Reports shorten long names.
         let workflow = |name: &String| finding.target.workflow == Some(message::quote(name));
-        self.raw.workflow.as_ref().is_none_or(workflow)
+        !self.kept_by.contains(&finding.profile)
+            && self.raw.workflow.as_ref().is_none_or(workflow)
             && self.path.as_ref().is_none_or(|globs| globs.is_match(path))
             && self.target.as_ref().is_none_or(named)
             && self.pointer.as_ref().is_none_or(pointed)
