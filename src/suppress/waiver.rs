@@ -156,7 +156,8 @@ fn missing_as_one(agreement: &Agreement, now: i64) -> Vec<String> {
 /// Is the rule about a maximum of clients or tokens that a waiver may lift?
 fn is_liftable(book: &RuleBook, rule: &str) -> bool {
     book.rule(rule).is_some_and(|rule| {
-        rule.applications.iter().any(|application| application.waivable == Some(true)) && rule.targets().any(has_workflow)
+        rule.applications.iter().any(|application| application.waivable == Some(true))
+            && rule.targets().any(has_workflow)
     })
 }
 

@@ -19,9 +19,18 @@ pub(crate) fn book() -> Arc<RuleBook> {
 /// What is found in a document under this profile (and the one that always applies). The document must be readable and
 /// known.
 pub(crate) fn judge(profile: &str, document: &Value) -> Outcome {
+    judge_by(&plan(profile, &Adjustments::default()), document)
+}
+
+/// This profile (and the one that always applies), with a policy's changes.
+pub(crate) fn plan(profile: &str, adjustments: &Adjustments) -> Plan {
     let profile = BOOK.profile(profile).expect("a shipped profile");
-    let plan = Plan::new(book(), Selection::Chosen(vec![profile]), &Adjustments::default());
-    let outcome = check(&plan, &Arc::new(Source::from_text("document", document.to_string())), NOW);
+    Plan::new(book(), Selection::Chosen(vec![profile]), adjustments)
+}
+
+/// The same as [`judge`] under a plan.
+pub(crate) fn judge_by(plan: &Plan, document: &Value) -> Outcome {
+    let outcome = check(plan, &Arc::new(Source::from_text("document", document.to_string())), NOW);
     assert!(outcome.recognised && outcome.errors.is_empty(), "{document}: {:?}", outcome.errors);
     outcome
 }
