@@ -6,8 +6,9 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::{error, fs};
+use tokenvet::adapt::{Kind, kinds};
 use tokenvet::report::RuleInfo;
-use tokenvet::rule::{Rule, RuleBook};
+use tokenvet::rule::{RawExample, Rule, RuleBook};
 use tokenvet::trial::{self, Expected};
 
 fn book() -> Arc<RuleBook> {
@@ -65,6 +66,35 @@ fn shortcomings(rule: &Rule) -> Vec<String> {
         found.push("`severity` differs from the requirements' without a `severity_reason`".into());
     }
     found
+}
+
+/// Kinds of document that a standard describes and no product writes in just this form.
+const GENERIC: [&str; 5] = ["rfc7591-client", "rfc7591-clients", "rfc7591-client-request", "jwk", "decoded-jwt"];
+
+/// A decoded token as issuers really make them: header and all the claims that every product writes.
+fn is_whole_token(example: &RawExample) -> bool {
+    let document = trial::expectation(example).map(|(_, document)| document.clone()).unwrap_or_default();
+    let claims = ["iss", "sub", "iat", "exp", "jti"];
+    !document["header"]["kid"].is_null() && claims.iter().all(|claim| !document["payload"][claim].is_null())
+}
+
+/// The examples of a rule are of use only if one has the shape that a product writes, unless none writes what it judges.
+#[test]
+fn every_rule_is_tried_on_the_shape_of_a_product() {
+    let book = book();
+    let mut bare = Vec::new();
+    for rule in &book.rules {
+        let judged = |kind: &&Kind| match &rule.logic.kind {
+            Some(kinds) => kinds.as_slice().iter().any(|name| name == kind.name),
+            None => rule.targets().any(|target| kind.targets.contains(&target)),
+        };
+        let written = kinds().filter(judged).any(|kind| !GENERIC.contains(&kind.name));
+        let shaped = |example: &RawExample| !GENERIC.contains(&example.kind.as_str()) || is_whole_token(example);
+        if written && !rule.examples().iter().any(shaped) {
+            bare.push(rule.path());
+        }
+    }
+    assert!(bare.is_empty(), "no example from a product: {bare:#?}");
 }
 
 #[test]

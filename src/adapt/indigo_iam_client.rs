@@ -323,6 +323,7 @@ fn adapt_client(at: Cursor<'_>, view: View, sink: &mut dyn Sink) {
         policy_uri: reader.filled("policy_uri"),
         tos_uri: reader.filled("tos_uri"),
         jwks_uri: reader.filled("jwks_uri"),
+        registration_client_uri: reader.filled("registration_client_uri"),
         has_inline_keys: inline_keys(reader, "jwk", sink),
         pkce_method: hidden_when_limited(view, pkce(reader.text("code_challenge_method"))),
         reuse_refresh_tokens: reader.bool("reuse_refresh_token"),
