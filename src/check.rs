@@ -646,7 +646,9 @@ fn notes(document: &Document, index: u8) -> DocumentFacts<'static> {
             .map(|note| {
                 let cursor = document.cursor(note.node);
                 let text = match kind {
-                    NoteKind::DuplicateKey => cursor.key().unwrap_or_default(),
+                    NoteKind::DuplicateKey | NoteKind::CutLine | NoteKind::Continuation => {
+                        cursor.key().unwrap_or_default()
+                    }
                     NoteKind::AmbiguousScalar | NoteKind::LoneSurrogate => cursor.scalar_text().unwrap_or_default(),
                 };
                 Field::text(text.to_string(), At::node(note.node).of_document(index))

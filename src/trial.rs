@@ -131,11 +131,14 @@ impl<'e> Trial<'e> {
 
     fn judge(&self, document: &Value) -> Result<Outcome, String> {
         let source = |name: String, document: &Value| Arc::new(Source::from_text(name, document_text(document)));
-        let mut outcome = check(&self.plan, &source("example".into(), document), NOW);
+        // Some formats are told by the file's name, and kinds are called as their files are.
+        let path = format!("example {}", self.example.kind);
+        let mut outcome = check(&self.plan, &source(path.clone(), document), NOW);
         let mut facts = std::mem::take(&mut outcome.facts);
         for (index, beside) in self.example.beside.iter().enumerate() {
             let folder = beside.folder.as_ref().map_or(String::new(), |folder| format!("{folder}/"));
-            let other = check(&self.plan, &source(format!("{folder}beside {index}"), &beside.document), NOW);
+            let other =
+                check(&self.plan, &source(format!("{folder}beside {index} {}", beside.kind), &beside.document), NOW);
             if !other.documents.iter().any(|document| document.kind == beside.kind) {
                 return Err(format!("the document beside it ({index}) is not recognised as {}", beside.kind));
             }
@@ -143,8 +146,8 @@ impl<'e> Trial<'e> {
         }
         let fleet = check_fleet(&self.plan, facts, NOW);
         outcome.passed += fleet.passed;
-        outcome.findings.extend(fleet.findings.into_iter().filter(|finding| finding.path == "example"));
-        outcome.not_judged.extend(fleet.not_judged.into_iter().filter(|gap| gap.path == "example"));
+        outcome.findings.extend(fleet.findings.into_iter().filter(|finding| finding.path == path));
+        outcome.not_judged.extend(fleet.not_judged.into_iter().filter(|gap| gap.path == path));
         if let Some(defect) = outcome.defects.first() {
             return Err(defect.clone());
         }

@@ -69,6 +69,8 @@ fn dump(bytes: Vec<u8>, syntax: Syntax) -> String {
                 NoteKind::DuplicateKey => "duplicate key",
                 NoteKind::AmbiguousScalar => "ambiguous scalar",
                 NoteKind::LoneSurrogate => "lone surrogate",
+                NoteKind::CutLine => "cut line",
+                NoteKind::Continuation => "continuation",
             };
             writeln!(out, "note {what} {:?}", document.pointer(note.node)).expect("string");
         }

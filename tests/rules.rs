@@ -185,3 +185,11 @@ fn threads_do_not_change_the_report() -> Result<(), Box<dyn error::Error>> {
     assert!(alone == together, "the same bytes with 1 and 4 threads");
     Ok(())
 }
+
+#[test]
+fn every_trap_has_the_rule_of_its_name() {
+    let book = RuleBook::builtin().expect("built in");
+    let missing: Vec<&str> =
+        tokenvet::adapt::traps().filter(|code| !book.rules.iter().any(|rule| rule.id == *code)).collect();
+    assert!(missing.is_empty(), "traps without a rule: {missing:?}");
+}

@@ -32,10 +32,12 @@ mod placeholder;
 mod read;
 mod rfc7591;
 mod rucio;
+mod scitokens_cfg;
 mod secret;
 mod suppressions;
 #[cfg(test)]
 pub(crate) mod testing;
+mod traps;
 mod workflows;
 mod workload;
 
@@ -44,7 +46,7 @@ pub(crate) use jwks::decode as decode_member;
 pub use read::{Reader, is_placeholder};
 
 use crate::model::{Target, TargetKind};
-use crate::parse::{Document, NodeId};
+use crate::parse::{Document, NodeId, Syntax};
 
 /// A native format.
 pub trait Adapter: Sync {
@@ -55,8 +57,49 @@ pub trait Adapter: Sync {
     /// similar format, since the first adapter in [`ADAPTERS`] that answers is taken.
     fn recognise(&self, document: &Document) -> Option<&'static str>;
 
+    /// The syntax of a text that is one of ours; asked before anything is parsed, of adapters whose formats cannot be told
+    /// from the first characters. The answer settles the syntax, so it must be certain; what the words of the text leave
+    /// open, the file's name may settle.
+    fn syntax(&self, _sample: &Sample<'_>) -> Option<Syntax> {
+        None
+    }
+
+    /// The codes of the traps this adapter finds; each has a rule.
+    fn traps(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Yields the document's targets, one by one, in document order.
     fn adapt(&self, document: &Document, kind: &'static str, sink: &mut dyn Sink);
+}
+
+/// What a syntax is settled by.
+#[derive(Debug, Clone, Copy)]
+pub struct Sample<'t> {
+    /// Path of the file, as users named it.
+    pub path: &'t str,
+    /// Its first 64 KiB, without a byte order mark.
+    pub text: &'t str,
+}
+
+impl<'t> Sample<'t> {
+    /// Of a whole text.
+    pub fn new(path: &'t str, text: &'t str) -> Self {
+        const ENOUGH: usize = 64 << 10;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let end = (0..=ENOUGH.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+        Sample { path, text: &text[..end] }
+    }
+
+    /// The file's name.
+    pub fn name(&self) -> &'t str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// Its lines without blanks at either end, blank lines and those that start with `#` left out.
+    pub fn lines(&self) -> impl Iterator<Item = &'t str> {
+        self.text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+    }
 }
 
 /// One native kind and what it yields.
@@ -93,6 +136,7 @@ pub trait Sink {
 pub static ADAPTERS: &[&dyn Adapter] = &[
     &suppressions::Suppressions,
     &workflows::Workflows,
+    &scitokens_cfg::ScitokensCfg,
     &jwks::Jwks,
     &indigo_iam_policies::IndigoIamPolicies,
     &indigo_iam_other::IndigoIamOther,
@@ -122,6 +166,11 @@ pub static ADAPTERS: &[&dyn Adapter] = &[
     &jwt_token::Tokens,
 ];
 
+/// The syntax that the first adapter claims the text for.
+pub fn syntax(sample: &Sample<'_>) -> Option<Syntax> {
+    ADAPTERS.iter().find_map(|adapter| adapter.syntax(sample))
+}
+
 /// The first adapter that recognises the document.
 pub fn recognise(document: &Document) -> Option<(&'static dyn Adapter, &'static str)> {
     ADAPTERS.iter().find_map(|adapter| adapter.recognise(document).map(|kind| (*adapter, kind)))
@@ -130,4 +179,9 @@ pub fn recognise(document: &Document) -> Option<(&'static dyn Adapter, &'static 
 /// Every native kind, in the order of [`ADAPTERS`].
 pub fn kinds() -> impl Iterator<Item = &'static Kind> {
     ADAPTERS.iter().flat_map(|adapter| adapter.kinds())
+}
+
+/// Every trap code, in the order of [`ADAPTERS`].
+pub fn traps() -> impl Iterator<Item = &'static str> {
+    ADAPTERS.iter().flat_map(|adapter| adapter.traps()).copied()
 }

@@ -3,7 +3,7 @@
 #[cfg(feature = "cli")]
 pub mod walk;
 
-use crate::adapt::{self, Adapter};
+use crate::adapt::{self, Adapter, Sample};
 use crate::parse::{Document, ParseError, Syntax, jwt, parse};
 use crate::source::Source;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ impl Recognised {
 
 /// Parses a source in the syntax its content shows and asks the adapters what it is.
 pub fn recognise(source: &Arc<Source>) -> Recognised {
-    let syntax = syntax_of(source.text());
+    let syntax = syntax_of(source.name(), source.text());
     if source.text().trim().is_empty() {
         let error = ParseError::at(0, "the file is empty");
         return Recognised { documents: vec![], errors: vec![error], syntax };
@@ -50,19 +50,30 @@ pub fn recognise(source: &Arc<Source>) -> Recognised {
     Recognised { documents: documents.collect(), errors, syntax }
 }
 
-/// The syntax a text is written in, judged by its first characters and lines.
-pub fn syntax_of(text: &str) -> Syntax {
+/// The syntax a text is written in, judged by its first characters and lines; formats that those do not show are asked.
+pub fn syntax_of(path: &str, text: &str) -> Syntax {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let start = text.trim_start();
     let first_line = start.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#')).unwrap_or_default();
     match start.as_bytes() {
         [b'{', b'{' | b'%', ..] => Syntax::Yaml, // an unrendered template; its reader says so
-        [b'{' | b'[', ..] => Syntax::Json,
+        [b'{', ..] => Syntax::Json,
+        [b'[', ..] if !is_section(first_line) => Syntax::Json,
         [b'<', ..] => Syntax::Xml,
         _ if jwt::looks_like_jwt(first_line) => Syntax::Jwt,
+        _ if let Some(syntax) = adapt::syntax(&Sample::new(path, text)) => syntax,
+        [b'[', ..] => Syntax::Json,
         _ if is_env(start) => Syntax::Env,
         _ => Syntax::Yaml,
     }
+}
+
+/// True for a `[section]` of a line-based format.
+fn is_section(line: &str) -> bool {
+    let name = line.trim().strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(name, _)| name);
+    name.is_some_and(|name| {
+        name.starts_with(|c: char| c.is_ascii_alphabetic()) && !matches!(name, "true" | "false" | "null")
+    })
 }
 
 /// True when the lines are assignments to upper-case names, as in env files.

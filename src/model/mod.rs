@@ -11,12 +11,16 @@ mod field;
 pub mod group;
 mod issuer;
 mod key;
+mod mapping;
 mod policy;
 pub mod power;
 pub mod scope;
+mod service;
 mod settings;
 mod suppression;
 mod token;
+mod trap;
+mod trust;
 pub mod url;
 pub mod urn;
 mod workflow;
@@ -26,10 +30,14 @@ pub use document::DocumentFacts;
 pub use field::{At, Field, FieldSpec, FieldType, Record, State, Value};
 pub use issuer::Issuer;
 pub use key::{Key, KeySet};
+pub use mapping::Mapping;
 pub use policy::{ExchangePolicy, ScopePolicy};
+pub use service::Service;
 pub use settings::Settings;
 pub use suppression::Suppression;
 pub use token::Token;
+pub use trap::Trap;
+pub use trust::Trust;
 pub use workflow::WorkflowEntry;
 
 /// The kinds of target a rule can name.
@@ -68,11 +76,19 @@ pub enum TargetKind {
     Suppression,
     /// A workflow that the policy declares.
     Workflow,
+    /// A service that accepts tokens.
+    Service,
+    /// An issuer as a service trusts it.
+    Trust,
+    /// A rule that makes a local identity of a token.
+    Mapping,
+    /// A place that its product does not read as it looks.
+    Trap,
 }
 
 impl TargetKind {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [TargetKind; 15] = [
+    pub const ALL: [TargetKind; 19] = [
         TargetKind::Document,
         TargetKind::Client,
         TargetKind::AccessToken,
@@ -88,6 +104,10 @@ impl TargetKind {
         TargetKind::ExchangePolicy,
         TargetKind::Suppression,
         TargetKind::Workflow,
+        TargetKind::Service,
+        TargetKind::Trust,
+        TargetKind::Mapping,
+        TargetKind::Trap,
     ];
 
     /// The name in rules, reports and documentation.
@@ -108,6 +128,10 @@ impl TargetKind {
             TargetKind::ExchangePolicy => "exchange-policy",
             TargetKind::Suppression => "suppression",
             TargetKind::Workflow => "workflow",
+            TargetKind::Service => "service",
+            TargetKind::Trust => "trust",
+            TargetKind::Mapping => "mapping",
+            TargetKind::Trap => "trap",
         }
     }
 
@@ -129,6 +153,10 @@ impl TargetKind {
             TargetKind::ExchangePolicy => ExchangePolicy::FIELDS,
             TargetKind::Suppression => Suppression::FIELDS,
             TargetKind::Workflow => WorkflowEntry::FIELDS,
+            TargetKind::Service => Service::FIELDS,
+            TargetKind::Trust => Trust::FIELDS,
+            TargetKind::Mapping => Mapping::FIELDS,
+            TargetKind::Trap => Trap::FIELDS,
         }
     }
 }

@@ -5,11 +5,14 @@
 
 mod document;
 pub mod env;
+pub mod ini;
 pub mod json;
 pub mod jwt;
+mod lines;
 mod nested;
 mod tree;
 pub mod typed;
+pub mod words;
 pub mod xml;
 pub mod yaml;
 
@@ -35,6 +38,10 @@ pub enum Syntax {
     Xml,
     /// Compact JWS, one or several, one per line.
     Jwt,
+    /// Keys and values by line, with or without sections.
+    Ini(ini::IniDialect),
+    /// Words by line.
+    Words(words::WordsDialect),
 }
 
 impl Syntax {
@@ -46,6 +53,8 @@ impl Syntax {
             Syntax::Env => "env file",
             Syntax::Xml => "XML",
             Syntax::Jwt => "JWT",
+            Syntax::Ini(dialect) => dialect.name(),
+            Syntax::Words(dialect) => dialect.name(),
         }
     }
 }
@@ -82,10 +91,16 @@ pub fn parse(source: &Arc<Source>, syntax: Syntax) -> (Vec<Document>, Vec<ParseE
             let (tree, errors) = jwt::read_lines(source.text());
             (tree.into_iter().map(|tree| Document::new(Arc::clone(source), syntax, tree)).collect(), errors)
         }
+        Syntax::Ini(dialect) => by_line(source, syntax, ini::read(source.text(), dialect)),
+        Syntax::Words(dialect) => by_line(source, syntax, words::read(source.text(), dialect)),
         Syntax::Yaml => {
             let (trees, errors) = yaml::read(source.text());
             let documents = trees.into_iter().map(|tree| Document::new(Arc::clone(source), syntax, tree)).collect();
             (documents, errors)
         }
     }
+}
+
+fn by_line(source: &Arc<Source>, syntax: Syntax, (tree, errors): lines::Read) -> (Vec<Document>, Vec<ParseError>) {
+    (vec![Document::new(Arc::clone(source), syntax, tree)], errors)
 }

@@ -130,6 +130,10 @@ pub enum NoteKind {
     AmbiguousScalar,
     /// A string holds a lone UTF-16 surrogate escape; it was read as U+FFFD.
     LoneSurrogate,
+    /// The rest of a line that is too long for its product, which reads it as an entry of its own.
+    CutLine,
+    /// An indented line that its product reads as another value of the key before.
+    Continuation,
 }
 
 /// Nodes of one document.
@@ -274,6 +278,13 @@ impl TreeBuilder {
         let id = self.push(data, Span::new(start, start));
         self.open.push((id, NodeId::NONE));
         NodeId(id)
+    }
+
+    /// Closes the innermost container like [`TreeBuilder::close`]; its keys may be repeated.
+    pub fn close_repeating(&mut self, end: usize) {
+        if let Some((id, _)) = self.open.pop() {
+            self.tree.nodes[id as usize].span.end = end as u32;
+        }
     }
 
     /// Closes the innermost container, which ends at `end`; notes the duplicate keys of a mapping.
