@@ -100,7 +100,9 @@ impl Template {
 fn show_limit(limit: Limit, scope: &Scope<'_, '_>) -> String {
     // A bound below 100 is a count, a key size is never a multiple of 60; everything else is a duration.
     let is_time = scope.specs.iter().any(|spec| spec.ty == FieldType::Seconds) && limit.value >= 60;
-    if is_time { duration(limit.value) } else { limit.value.to_string() }
+    let bound = if is_time { duration(limit.value) } else { limit.value.to_string() };
+    // Every limit that excludes its own value is a maximum.
+    if limit.exclusive { format!("less than {bound}") } else { bound }
 }
 
 /// Shortens, hides secret shapes; control characters are escaped by the writers.

@@ -80,7 +80,12 @@ fn unknown_operation(scope: Capability<'_>) -> String {
     let lower = scope.operation.to_ascii_lowercase();
     match scope.family.operations().iter().find(|known| **known == lower) {
         Some(known) => format!("is spelt with capitals; the operation is {known}"),
-        None => format!("is none of {}", scope.family.operations().join(", ")),
+        None => {
+            let part = |operation: &str| operation.split_once('.').map(|(part, _)| part.to_string());
+            let (all, own) = (scope.family.operations(), part(scope.operation));
+            let near: Vec<&str> = all.iter().copied().filter(|known| own.is_some() && part(known) == own).collect();
+            format!("is none of {}", if near.is_empty() { all.join(", ") } else { near.join(", ") })
+        }
     }
 }
 
