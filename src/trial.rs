@@ -2,7 +2,8 @@
 
 use crate::check::{Outcome, check, check_fleet};
 use crate::evaluate::{Adjustments, Plan, Selection};
-use crate::policy::{Environment, Workflows};
+use crate::policy::{Environment, Software, Workflows};
+use crate::rule::condition::lenient_version;
 use crate::rule::{RawExample, Rule, RuleBook};
 use crate::source::Source;
 use serde_json::Value;
@@ -118,7 +119,11 @@ impl<'e> Trial<'e> {
             Workflows::new(&example.workflows).map_err(|(_, _, message)| format!("workflows: {message}"))?;
         let only = vec![rule.id.clone()];
         let environment = example.environment.map_or("", Environment::name);
-        let adjustments = Adjustments { only, environment, workflows: Arc::new(workflows), ..Adjustments::default() };
+        let version =
+            example.version.as_deref().map(|text| lenient_version(text).ok_or("`version` is none")).transpose()?;
+        let software = version.map(|version| Arc::new(Software { product: String::new(), version: Some(version) }));
+        let workflows = Arc::new(workflows);
+        let adjustments = Adjustments { only, environment, software, workflows, ..Adjustments::default() };
         let profile = application.profile;
         let plan = Plan::new(Arc::clone(book), Selection::Chosen(vec![profile]), &adjustments);
         Ok(Some(Trial { plan, profile, example }))

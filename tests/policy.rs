@@ -515,3 +515,84 @@ fn secrets_near_a_comment_stay_hidden() {
     }
     assert!(live(&project.json(&["c.env"]).1).iter().any(|line| line.starts_with("suppression-of-unknown-rule")));
 }
+
+/// A rule on XRootD before version 6, about what every file here shows.
+const RULE_OF_OLD_VERSIONS: &str = r#"
+id: old-xrootd-reads-differently
+title: Old versions read this in another way
+target: trust
+severity: warning
+versions: "<6"
+check:
+  restricted_paths: { present: false }
+message: "{restricted_paths} is refused itself"
+help: "Site: update."
+rationale: A test.
+examples:
+  - name: an old version
+    kind: scitokens.cfg
+    version: 5.5.3
+    fail: "[Issuer VO]\nissuer = https://vo.example.org/\nbase_path = /\nrestricted_path = /vo\n"
+    at: ["/issuer vo/restricted_path"]
+    says: "/vo is refused itself"
+  - name: a new version
+    kind: scitokens.cfg
+    version: 6.2.1
+    skip: "[Issuer VO]\nissuer = https://vo.example.org/\nbase_path = /\nrestricted_path = /vo\n"
+  - name: a version that nobody knows
+    kind: scitokens.cfg
+    fail: "[Issuer VO]\nissuer = https://vo.example.org/\nbase_path = /\nrestricted_path = /vo\n"
+    at: ["/issuer vo/restricted_path"]
+    says: >-
+      /vo is refused itself (true of versions <6; the version here is not known, `services:` in the policy declares it)
+  - name: no restricted path
+    kind: scitokens.cfg
+    pass: "[Issuer VO]\nissuer = https://vo.example.org/\nbase_path = /vo\n"
+"#;
+
+#[test]
+fn declared_services_settle_which_versions_a_rule_speaks_of() {
+    let config = "[Issuer VO]\nissuer = https://vo.example.org/\nbase_path = /\nrestricted_path = /vo\n";
+    let policy =
+        |services: &str| format!("rule-files: [old.yaml]\nrules: {{only: [old-xrootd-reads-differently]}}\n{services}");
+    let project =
+        Project::new(&[("old.yaml", RULE_OF_OLD_VERSIONS), ("a/scitokens.cfg", config), ("b/scitokens.cfg", config)]);
+    let tested =
+        Command::new(env!("CARGO_BIN_EXE_tokenvet")).args(["test", "old.yaml"]).current_dir(project.path("")).output();
+    assert!(tested.unwrap().status.success(), "the rule's own examples hold");
+    for (services, expected, remark) in [
+        ("", vec![("a/scitokens.cfg", true), ("b/scitokens.cfg", true)], "nothing declared"),
+        (
+            "services: [{type: xrootd, version: 6.2.1, files: ['a/*']}, {type: xrootd, version: '5.5', files: ['b/*']}]\n",
+            vec![("b/scitokens.cfg", false)],
+            "both declared",
+        ),
+        (
+            "services: [{type: dcache, version: 6.2.1, files: ['**']}]\n",
+            vec![("a/scitokens.cfg", true), ("b/scitokens.cfg", true)],
+            "the version of other software",
+        ),
+    ] {
+        project.write("tokenvet.yaml", &policy(services));
+        let (_, report) = project.json(&["."]);
+        let found = report["findings"].as_array().unwrap().iter();
+        let found: Vec<(&str, bool)> = found
+            .map(|finding| {
+                (
+                    finding["path"].as_str().unwrap(),
+                    finding["message"].as_str().unwrap().contains("true of versions <6"),
+                )
+            })
+            .collect();
+        assert_eq!(found, expected, "{remark}");
+    }
+    for (services, place) in [
+        ("services: [{type: dcahe, files: ['**']}]\n", "did you mean `dcache`"),
+        ("services: [{type: dcache, version: newest, files: ['**']}]\n", "a version such as 9.2.24"),
+        ("services: [{type: dcache, files: ['[']}]\n", "tokenvet.yaml:3"),
+    ] {
+        project.write("tokenvet.yaml", &policy(services));
+        let told = project.refused(&["."]);
+        assert!(told.contains(place), "{told}");
+    }
+}

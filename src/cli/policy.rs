@@ -7,7 +7,7 @@ use crate::check::check_targets;
 use crate::discover::walk;
 use crate::evaluate::{Adjustments, Plan, Selection};
 use crate::model::{At, Field, Target, TargetKind, WorkflowEntry};
-use crate::policy::{self, FailOn, Policy, PolicyFile, Workflow};
+use crate::policy::{self, FailOn, Fitting, Policy, PolicyFile, Workflow};
 use crate::report::{Finding, WorkflowRef};
 use crate::rule::RuleBook;
 use crate::source::Source;
@@ -40,7 +40,7 @@ pub(super) struct Governance {
     chosen: Vec<usize>,
     only: Vec<String>,
     ignore: Vec<String>,
-    plans: RefCell<HashMap<Vec<usize>, Arc<Plan>>>,
+    plans: RefCell<HashMap<Fitting, Arc<Plan>>>,
 }
 
 /// The folder that globs, fingerprints and baselines count from.
@@ -118,7 +118,7 @@ impl Governance {
             ignore: args.ignore.clone(),
             plans: RefCell::default(),
         };
-        governance.plan = governance.plan_with(vec![]);
+        governance.plan = governance.plan_with(Fitting::default());
         Ok(governance)
     }
 
@@ -191,7 +191,7 @@ impl Governance {
 
     /// The plan for a file, by its path relative to the policy's folder. Files that the same overrides fit share it.
     pub(super) fn plan_for(&self, relative: &str) -> Arc<Plan> {
-        self.plan_with(self.policy.as_ref().map_or_else(Vec::new, |policy| policy.overrides(relative)))
+        self.plan_with(self.policy.as_ref().map_or_else(Fitting::default, |policy| policy.fitting(relative)))
     }
 
     /// The plans that were needed.
@@ -199,11 +199,11 @@ impl Governance {
         self.plans.borrow().values().cloned().collect()
     }
 
-    fn plan_with(&self, overrides: Vec<usize>) -> Arc<Plan> {
+    fn plan_with(&self, fitting: Fitting) -> Arc<Plan> {
         let mut plans = self.plans.borrow_mut();
-        let plan = plans.entry(overrides).or_insert_with_key(|overrides| {
+        let plan = plans.entry(fitting).or_insert_with_key(|fitting| {
             let (selection, mut adjustments) =
-                self.policy.as_ref().map_or_else(Default::default, |policy| policy.adjustments(overrides));
+                self.policy.as_ref().map_or_else(Default::default, |policy| policy.adjustments(fitting));
             let selection = if self.chosen.is_empty() { selection } else { Selection::Chosen(self.chosen.clone()) };
             if !self.only.is_empty() {
                 // Asking for a rule by name turns it on, whatever the policy says.
@@ -216,7 +216,7 @@ impl Governance {
             };
             adjustments.severities.extend(self.ignore.iter().map(|id| (id.clone(), None)));
             let mut plan = Plan::new(Arc::clone(&self.book), selection, &adjustments);
-            if !overrides.is_empty() {
+            if *fitting != Fitting::default() {
                 plan.keep_facts_of(&self.plan);
             }
             Arc::new(plan)

@@ -50,7 +50,9 @@ pub fn rule_page(book: &RuleBook, rule: &Rule) -> Page {
     page.add("Why it matters", vec![Block::Text(prose.rationale.clone())]);
     page.add("What to do", vec![Block::Text(prose.help.clone())]);
     page.add("Exceptions", vec![Block::Text(prose.exceptions.clone().unwrap_or_default())]);
-    let subjects = format!("Judges: {}.", rule.subjects().join(", "));
+    let versions =
+        rule.versions.as_ref().map_or_else(String::new, |versions| format!(" Versions of the software: {versions}."));
+    let subjects = format!("Judges: {}.{versions}", rule.subjects().join(", "));
     let row = |application: &Application| {
         vec![
             code(&book.profiles[application.profile].id),

@@ -1,7 +1,7 @@
 //! Plans: the rule book after the user's choice of profiles and the policy's changes, indexed by target kind.
 
 use crate::model::TargetKind;
-use crate::policy::{Workflows, has_workflow};
+use crate::policy::{Software, Workflows, has_workflow};
 use crate::profile::ProfileClass;
 use crate::rule::{Application, Compiled, Limit, Rule, RuleBook, Severity};
 use std::collections::BTreeMap;
@@ -29,6 +29,8 @@ pub struct Adjustments {
     /// What the input is for, as expressions read it (`environment`): `production`, `development` or `test`; empty
     /// when nobody said.
     pub environment: &'static str,
+    /// The software whose configuration it is, where somebody declared it.
+    pub software: Option<Arc<Software>>,
     /// The workflows to which clients and tokens are matched.
     pub workflows: Arc<Workflows>,
     /// Maxima that a waiver may lift are warnings that tell to ask the VO, since who runs this cannot change them.
@@ -76,6 +78,8 @@ pub struct Plan {
     pub selection: Selection,
     /// See [`Adjustments::environment`].
     pub environment: &'static str,
+    /// See [`Adjustments::software`].
+    pub software: Option<Arc<Software>>,
     /// The workflows to which clients and tokens are matched.
     pub workflows: Arc<Workflows>,
     /// Path components that a storage scope needs to count as narrow.
@@ -108,6 +112,7 @@ impl Plan {
         let by_kind = vec![Vec::new(); TargetKind::ALL.len()];
         let fact_fields = vec![BTreeMap::new(); TargetKind::ALL.len()];
         let environment = adjustments.environment;
+        let software = adjustments.software.clone();
         let fixed = fixed(&book, &selection);
         let evidence = if selection == Selection::Auto { evidence(&book) } else { vec![] };
         let workflows = Arc::clone(&adjustments.workflows);
@@ -122,6 +127,7 @@ impl Plan {
             evidence,
             selection,
             environment,
+            software,
             workflows,
             narrow_depth,
             book,

@@ -1,9 +1,9 @@
 //! Judging one target, or one native document.
 
 use super::plan::{Entry, Plan, Planned};
-use crate::model::{At, Field, Record, State, Target};
+use crate::model::{At, Field, FieldSpec, Record, State, Target};
 use crate::parse::{Cursor, Data, Document, NodeId};
-use crate::rule::condition::{Scope, Verdict, Violation};
+use crate::rule::condition::{Scope, Verdict, Violation, lenient_version};
 use crate::rule::{Compiled, Rule};
 
 /// Which profiles apply to a target, and what showed the families among them.
@@ -84,8 +84,28 @@ pub fn judge(plan: &Plan, target: &Target<'_>, profiles: &ProfileSet, now: i64, 
     for entry in plan.entries(target.kind) {
         if entry.profiles & profiles.bits != 0 {
             let rule = &plan.book.rules[entry.rule];
-            Judge { plan, rule, form: &rule.compiled[entry.form].1, sink }.entry(entry, target, profiles, now);
+            let Some(unsure) = of_version(plan, rule, target.kind.fields(), target.record.as_ref()) else { continue };
+            Judge { plan, rule, form: &rule.compiled[entry.form].1, unsure, sink }.entry(entry, target, profiles, now);
         }
+    }
+}
+
+/// Does a rule speak of the version of a target's software? `None` when not; the text says what is not known.
+fn of_version<'d>(plan: &Plan, rule: &Rule, specs: &[FieldSpec], record: &dyn Record<'d>) -> Option<Option<String>> {
+    let Some(versions) = &rule.versions else { return Some(None) };
+    let text = |name: &str| {
+        let index = specs.iter().position(|spec| spec.name == name)?;
+        record.field(index).as_text().map(str::to_string)
+    };
+    let product = text("product").unwrap_or_default();
+    let declared = plan.software.as_ref().filter(|known| known.product.is_empty() || known.product == product);
+    let known = declared.and_then(|known| known.version.clone());
+    match known.or_else(|| lenient_version(&text("version")?)) {
+        Some(version) if versions.matches(&version) => Some(None),
+        Some(_) => None,
+        None => Some(Some(format!(
+            " (true of versions {versions}; the version here is not known, `services:` in the policy declares it)"
+        ))),
     }
 }
 
@@ -94,6 +114,8 @@ struct Judge<'j, 's> {
     plan: &'j Plan,
     rule: &'j Rule,
     form: &'j Compiled,
+    /// Ends messages when it is not known whether the software has a version the rule speaks of.
+    unsure: Option<String>,
     sink: &'j mut Judgements<'s>,
 }
 
@@ -168,7 +190,8 @@ impl Judge<'_, '_> {
         let form = self.form;
         let profile = planned.profile_name(&self.plan.book);
         for violation in violations {
-            let message = form.message.render(scope, &violation, &profile);
+            let mut message = form.message.render(scope, &violation, &profile);
+            message.extend(self.unsure.as_deref());
             let labels = form.at.iter().filter_map(|index| scope.record.field(*index).at);
             let mut at: Vec<At> = match form.at.is_empty() {
                 true => violation.at.into_iter().collect(),

@@ -32,7 +32,7 @@ pub use issuer::Issuer;
 pub use key::{Key, KeySet};
 pub use mapping::Mapping;
 pub use policy::{ExchangePolicy, ScopePolicy};
-pub use service::Service;
+pub use service::{PRODUCTS, Service};
 pub use settings::Settings;
 pub use suppression::Suppression;
 pub use token::Token;

@@ -1,5 +1,21 @@
 //! A service that accepts tokens.
 
+/// The software that services run, as `product` names it and policies declare it.
+pub const PRODUCTS: &[&str] = &[
+    "xrootd",
+    "eos",
+    "dcache",
+    "storm-webdav",
+    "htcondor",
+    "htcondor-ce",
+    "arc",
+    "fts",
+    "rucio",
+    "dirac",
+    "diracx",
+    "gfal2",
+];
+
 super::record! {
     /// What one configuration says of a service as a whole, whoever issued the token.
     pub struct Service {

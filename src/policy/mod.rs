@@ -8,13 +8,16 @@ mod workflow;
 
 pub use raw::{
     Amount, Environment, FailOn, Level, Mitigation, RawAgreement, RawCover, RawOverride, RawPinned, RawPolicy,
-    RawSelection, RawWaiver, RawWaiverFile, RawWaivers, RawWorkflow, RawWorkflowMatch, Role, UserClass, WorkflowClass,
+    RawSelection, RawService, RawWaiver, RawWaiverFile, RawWaivers, RawWorkflow, RawWorkflowMatch, Role, UserClass,
+    WorkflowClass,
 };
 pub use workflow::{Workflow, Workflows, has_workflow};
 
 use crate::evaluate::{Adjustments, Selection};
+use crate::model::PRODUCTS;
 use crate::model::duration::{self, BareUnit};
 use crate::parse::{Cursor, Document, ParseError, typed};
+use crate::rule::condition::lenient_version;
 use crate::rule::{RuleBook, near::did_you_mean};
 use crate::source::{Source, Span};
 use globset::GlobSet;
@@ -43,10 +46,29 @@ pub struct Policy {
     ignored: GlobSet,
     base: Layer,
     overrides: Vec<(GlobSet, Layer)>,
+    services: Vec<(GlobSet, Arc<Software>)>,
     /// Who runs tokenvet.
     pub role: Option<Role>,
     /// The declared workflows.
     pub workflows: Arc<Workflows>,
+}
+
+/// Software that the policy declares for some files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Software {
+    /// The product, as targets name it; empty for whatever the target's is.
+    pub product: String,
+    /// Its version; `None` when the policy does not say.
+    pub version: Option<semver::Version>,
+}
+
+/// What of a policy fits a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fitting {
+    /// The overrides, in order.
+    pub overrides: Vec<usize>,
+    /// The declared service.
+    pub service: Option<usize>,
 }
 
 /// Settings, of the policy as a whole or of an override.
@@ -119,13 +141,18 @@ impl PolicyFile {
             };
             overrides.push((globs(&entry.files, place.get("files"))?, Layer::new(&members, place, book)?));
         }
+        let mut services = Vec::new();
+        let places = root.get("services").into_iter().flat_map(Cursor::items);
+        for (entry, place) in raw.services.iter().zip(places) {
+            services.push((globs(&entry.files, place.get("files"))?, Arc::new(software(entry, place)?)));
+        }
         let ignored = globs(&raw.ignore, root.get("ignore"))?;
         let places: Vec<Cursor<'_>> = root.get("workflows").into_iter().flat_map(Cursor::items).collect();
         let workflows = Workflows::new(&raw.workflows).map_err(|(index, member, message)| {
             let entry = places.get(index).copied();
             at(entry.and_then(|entry| entry.path(&member)).or(entry), message)
         })?;
-        Ok(Policy { ignored, base, overrides, role: raw.role, workflows: Arc::new(workflows) })
+        Ok(Policy { ignored, base, overrides, services, role: raw.role, workflows: Arc::new(workflows) })
     }
 }
 
@@ -134,6 +161,20 @@ fn globs(texts: &[String], place: Option<Cursor<'_>>) -> Result<GlobSet, ParseEr
         let item = place.and_then(|list| list.items().nth(index)).or(place);
         ParseError { message, span: item.map_or(Span::default(), Cursor::span) }
     })
+}
+
+fn software(entry: &RawService, place: Cursor<'_>) -> Result<Software, ParseError> {
+    if !PRODUCTS.contains(&entry.product.as_str()) {
+        let meant = did_you_mean(&entry.product, PRODUCTS.iter().copied());
+        return Err(at(
+            place.get("type"),
+            format!("no software of this name is known{meant}; known are {}", PRODUCTS.join(", ")),
+        ));
+    }
+    let version = entry.version.as_deref().map(|text| {
+        lenient_version(text).ok_or_else(|| at(place.get("version"), "a version such as 9.2.24 is expected".into()))
+    });
+    Ok(Software { product: entry.product.clone(), version: version.transpose()? })
 }
 
 impl Layer {
@@ -217,16 +258,19 @@ impl Policy {
         self.ignored.is_match(path)
     }
 
-    /// The overrides that hold for a file, in order.
-    pub fn overrides(&self, path: &str) -> Vec<usize> {
+    /// What of the policy holds for a file.
+    pub fn fitting(&self, path: &str) -> Fitting {
         let fitting = self.overrides.iter().enumerate().filter(|(_, (files, _))| files.is_match(path));
-        fitting.map(|(index, _)| index).collect()
+        Fitting {
+            overrides: fitting.map(|(index, _)| index).collect(),
+            service: self.services.iter().position(|(files, _)| files.is_match(path)),
+        }
     }
 
-    /// What the policy with these overrides asks for.
-    pub fn adjustments(&self, overrides: &[usize]) -> (Selection, Adjustments) {
+    /// What the policy asks for where this part of it fits.
+    pub fn adjustments(&self, fitting: &Fitting) -> (Selection, Adjustments) {
         let mut merged = self.base.clone();
-        for layer in overrides.iter().filter_map(|&index| self.overrides.get(index).map(|(_, layer)| layer)) {
+        for layer in fitting.overrides.iter().filter_map(|&index| self.overrides.get(index).map(|(_, layer)| layer)) {
             let Layer { profiles, environment, only, severities, limits } = layer.clone();
             merged.profiles = if profiles.is_empty() { merged.profiles } else { profiles };
             merged.only = if only.is_empty() { merged.only } else { only };
@@ -242,7 +286,8 @@ impl Policy {
         let Layer { severities, limits, only, .. } = merged;
         let workflows = Arc::clone(&self.workflows);
         let asks_vo = self.role == Some(Role::Site);
-        (selection, Adjustments { severities, limits, only, environment, workflows, asks_vo })
+        let software = fitting.service.and_then(|index| self.services.get(index)).map(|(_, known)| Arc::clone(known));
+        (selection, Adjustments { severities, limits, only, environment, software, workflows, asks_vo })
     }
 }
 
@@ -314,7 +359,7 @@ mod tests {
         )
         .unwrap();
         let max = "access_token.lifetime.max";
-        let of = |path: &str| policy.adjustments(&policy.overrides(path)).1;
+        let of = |path: &str| policy.adjustments(&policy.fitting(path)).1;
         for (path, limit, severity, environment) in [
             ("x.yaml", 172_800, None, "test"),
             ("a/x.yaml", 3_600, Some(crate::rule::Severity::Note), "test"),

@@ -34,6 +34,8 @@ pub struct RawPolicy {
     pub role: Option<Role>,
     /// The token workflows there are, to which clients and tokens are matched.
     pub workflows: Vec<RawWorkflow>,
+    /// The services whose configuration is checked, where its files do not say enough.
+    pub services: Vec<RawService>,
     /// The baseline file, below the policy's folder.
     pub baseline: Option<String>,
     /// Severity from which a finding makes the run fail (`error` by default).
@@ -61,6 +63,21 @@ pub struct RawOverride {
     /// Besides the policy's.
     #[serde(default)]
     pub limits: BTreeMap<String, Amount>,
+}
+
+/// A service as the policy declares it.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RawService {
+    /// The software: `xrootd`, `eos`, `dcache`, `storm-webdav`, `htcondor`, `htcondor-ce`, `arc`, `fts`, `rucio`, `dirac`,
+    /// `diracx`, `gfal2`.
+    #[serde(rename = "type")]
+    pub product: String,
+    /// Its version, as the software prints it (`9.2.24`). Rules that speak of some versions only are then certain.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// Its configuration files, as globs relative to the policy's folder. The first service that fits a file counts.
+    pub files: Vec<String>,
 }
 
 /// Which rules run.

@@ -78,6 +78,8 @@ pub struct Rule {
     pub id: String,
     /// As written, prose apart.
     pub logic: RawLogic,
+    /// The software versions it speaks of.
+    pub versions: Option<semver::VersionReq>,
     /// Where it applies, by profile index.
     pub applications: Vec<Application>,
     /// Per target kind.
@@ -262,6 +264,11 @@ impl RuleBook {
             return Err(format!("another rule has the id `{}`", logic.id));
         }
         let applications = self.applications(&logic)?;
+        let versions = logic.versions.as_deref().map(str::parse).transpose();
+        let versions = versions.map_err(|error| format!("`versions`: {error}"))?;
+        if versions.is_some() && (logic.join.is_some() || logic.kind.is_some()) {
+            return Err("`versions` goes with `target`, and not with `join`".into());
+        }
         let mut compiled = Vec::new();
         let mut native = None;
         match (&logic.target, &logic.kind) {
@@ -276,6 +283,7 @@ impl RuleBook {
         }
         let rule = Rule {
             id: logic.id.clone(),
+            versions,
             applications,
             compiled,
             native,

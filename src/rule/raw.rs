@@ -67,6 +67,10 @@ pub struct RawRule {
     /// Why the severity is not the one the requirements give.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub severity_reason: Option<String>,
+    /// The software versions the rule speaks of (`<5.9.3`, a semver requirement). Where the version of a target's software
+    /// is not known, the rule applies and its message names the versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versions: Option<String>,
     /// Entries of the WG's risk register (`TR-1` … `TR-7`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub risks: Vec<String>,
@@ -126,6 +130,9 @@ pub struct RawLogic {
     /// See [`RawRule::severity`].
     #[serde(default)]
     pub severity: Option<Severity>,
+    /// See [`RawRule::versions`].
+    #[serde(default)]
+    pub versions: Option<String>,
     /// See [`RawRule::join`].
     #[serde(default)]
     pub join: Option<Join>,
@@ -179,6 +186,7 @@ impl RawRule {
             limit: self.limit.clone(),
             requirements: self.requirements.clone(),
             severity: self.severity,
+            versions: self.versions.clone(),
             join: self.join.clone(),
             when: self.when.clone(),
             each: self.each.clone(),
@@ -526,6 +534,9 @@ pub struct RawExample {
     /// What the policy says the document is for; nothing when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<Environment>,
+    /// The version of the document's software, as a policy would declare it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// Workflows of the policy by which the document is judged, as `tokenvet.yaml` declares them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workflows: Vec<RawWorkflow>,
