@@ -1,15 +1,20 @@
 //! Do the rules look at what they say? Every example is changed by one edit until its rule's verdict flips: a `fail`
 //! must be curable, a `pass` must be breakable. An example that no edit flips either shows a rule that looks
-//! elsewhere, or examples that show too little.
+//! elsewhere, or examples that show too little. Where an example has documents beside it, the edit may be in one of those.
 
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use tokenvet::model::TargetKind;
 use tokenvet::rule::{RawExample, Rule, RuleBook};
 use tokenvet::trial::{self, Expected, Trial};
 
-/// Share of examples that one edit must flip, in percent.
-const GOAL: usize = 98;
+/// Examples that no single edit can flip, and why; every other one must flip, and these must not.
+const NEEDS_MORE: [(&str, &str, &str); 1] = [(
+    "issuer-product-constants",
+    "INDIGO IAM",
+    "it announces four weak options at once, as the product does, and is known by more than one member",
+)];
 
 #[test]
 fn one_edit_flips_the_verdict_of_an_example() {
@@ -20,14 +25,21 @@ fn one_edit_flips_the_verdict_of_an_example() {
             let Ok((expected @ (Expected::Pass | Expected::Fail), document)) = trial::expectation(example) else {
                 continue;
             };
+            // A trap is there or not: what a rule on one trap passes is another trap, and no edit makes one of the other.
+            if expected == Expected::Pass && rule.targets().any(|kind| kind == TargetKind::Trap) {
+                continue;
+            }
             tried += 1;
             if !flips(&book, rule, example, expected, document) {
-                survivors.push(format!("{} ({expected:?}): {}", rule.id, example.name));
+                survivors.push(format!("{}: {}", rule.id, example.name));
             }
         }
     }
-    let killed = tried - survivors.len();
-    assert!(killed * 100 >= tried * GOAL, "only {killed} of {tried} flip:\n  {}", survivors.join("\n  "));
+    let expected: Vec<String> = NEEDS_MORE.iter().map(|(rule, name, _)| format!("{rule}: {name}")).collect();
+    assert_eq!(
+        survivors, expected,
+        "of {tried} examples, these do not flip: make each differ by one edit from one with the other outcome"
+    );
 }
 
 fn flips(book: &Arc<RuleBook>, rule: &Rule, example: &RawExample, expected: Expected, document: &Value) -> bool {
@@ -39,6 +51,29 @@ fn flips(book: &Arc<RuleBook>, rule: &Rule, example: &RawExample, expected: Expe
     let others: Vec<&Value> =
         rule.examples().iter().filter_map(|other| trial::expectation(other).ok()).map(|(_, value)| value).collect();
     mutants(document, &others).iter().any(|mutant| trial.outcome(mutant).is_ok_and(|got| wanted.contains(&got)))
+        || flips_beside(book, rule, example, wanted, document)
+}
+
+/// The same with the edit in a document beside the example's own.
+fn flips_beside(
+    book: &Arc<RuleBook>,
+    rule: &Rule,
+    example: &RawExample,
+    wanted: &[Expected],
+    document: &Value,
+) -> bool {
+    let all = rule.examples().iter().flat_map(|example| &example.beside);
+    let others: Vec<&Value> = all.map(|beside| &beside.document).collect();
+    example.beside.iter().enumerate().any(|(index, beside)| {
+        mutants(&beside.document, &others).into_iter().any(|mutant| {
+            let mut edited = example.clone();
+            edited.beside[index].document = mutant;
+            let trial = Trial::new(book, rule, &edited);
+            trial.is_ok_and(|trial| {
+                trial.is_some_and(|trial| trial.outcome(document).is_ok_and(|got| wanted.contains(&got)))
+            })
+        })
+    })
 }
 
 /// Documents one edit away, those that borrow from the rule's other examples first.
@@ -227,6 +262,11 @@ fn string_edits(text: &str, pool: &Pool, edit: &mut impl FnMut(&dyn Fn(&mut Valu
         ["", "none", "HS256", "RS256", "http://x.example.org/", "https://x.example.org/", "x", "*", "ANY", "0", "1.0"]
     {
         edit(&|value| *value = json!(new));
+    }
+    if text.parse::<i64>().is_ok() {
+        for new in [1_i64, 60, 86_400, 34_560_001, 100_000_000_000] {
+            edit(&|value| *value = json!(new.to_string()));
+        }
     }
     edit(&|value| *value = json!([text]));
     edit(&|value| *value = json!("x".repeat(300)));
