@@ -16,6 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
     let (mut logic, mut texts) = (Vec::new(), BTreeMap::new());
     let (mut profiles, mut ledgers, mut tables) = (Vec::new(), Vec::new(), Map::new());
+    let mut compat = Compat::default();
     for path in yaml_files(Path::new("rules"))? {
         println!("cargo:rerun-if-changed={}", path.display());
         let text = fs::read_to_string(&path)?;
@@ -24,6 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         match name.split('/').nth(1) {
             Some("profiles") => profiles.push(value),
             Some("requirements") => ledgers.push(value),
+            Some("compat") => compat.take(&path, value)?,
             Some("tables") => {
                 let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
                 tables.insert(stem, value);
@@ -50,6 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("profiles.json", Value::Array(profiles)),
         ("ledgers.json", Value::Array(ledgers)),
         ("tables.json", Value::Object(tables)),
+        ("compat.json", compat.into_value()),
     ] {
         fs::write(out.join(file), serde_json::to_vec(&value)?)?;
     }
@@ -57,6 +60,37 @@ fn main() -> Result<(), Box<dyn Error>> {
     let texts: Vec<_> = texts.iter().map(|(id, (prose, examples, path))| (id, prose, examples, path)).collect();
     fs::write(out.join("texts.rs"), format!("&{texts:#?}"))?;
     Ok(())
+}
+
+/// The files below `rules/compat/`: software, how tokens are read, and what nobody checks.
+#[derive(Default)]
+struct Compat {
+    softwares: Vec<Value>,
+    readers: Vec<Value>,
+    everywhere: Value,
+}
+
+impl Compat {
+    fn take(&mut self, path: &Path, value: Value) -> Result<(), Box<dyn Error>> {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let (name, list) = match (value.get("reader"), value.get("software")) {
+            (Some(Value::String(name)), None) => (name, &mut self.readers),
+            (_, Some(Value::String(name))) => (name, &mut self.softwares),
+            _ => {
+                self.everywhere = value;
+                return Ok(());
+            }
+        };
+        if *name != stem {
+            return Err(format!("{}: the name must equal the file name", path.display()).into());
+        }
+        list.push(value);
+        Ok(())
+    }
+
+    fn into_value(self) -> Value {
+        serde_json::json!({ "softwares": self.softwares, "readers": self.readers, "everywhere": self.everywhere })
+    }
 }
 
 /// Every `.yaml` file below a folder, sorted, so that the build is reproducible.

@@ -7,6 +7,7 @@
 pub mod adapt;
 pub mod check;
 pub mod compare;
+pub mod compat;
 pub mod diff;
 pub mod discover;
 pub mod docs;

@@ -1,0 +1,21 @@
+//! Will this token be accepted there? `tokenvet compat`.
+//!
+//! What a software does is data (`rules/compat/`): how it reads a token, what it looks at and in which order, what its
+//! scopes give, and how each of these facts is known. This module runs such a description over a token, as that software
+//! would see it, and keeps apart what was seen in a run, read in source and concluded.
+
+mod engine;
+mod form;
+mod formula;
+mod json;
+mod keys;
+mod model;
+mod raw;
+mod scopes;
+mod service;
+
+pub use engine::{Ask, Cell, Note, Verdict, judge};
+pub use keys::KeySet;
+pub use model::{Model, Software};
+pub use raw::{EvidenceKind, RawEverywhere, RawEvidence, RawReader, RawSoftware};
+pub use service::{OnMissing, Place, Placed, Request, Service, TrustedIssuer};

@@ -1,0 +1,150 @@
+//! A service that is asked: a software, its version, and what its configuration settles.
+
+use super::model::{Model, Software, version};
+use serde::Serialize;
+
+/// A place in a configuration file that decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Place {
+    /// The file.
+    pub path: String,
+    /// Line, counted from 1.
+    pub line: usize,
+}
+
+/// A value and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed<T> {
+    /// The value.
+    pub value: T,
+    /// Where; `None` for values of the command line and defaults.
+    pub place: Option<Place>,
+}
+
+impl<T> Placed<T> {
+    /// A value that stands nowhere.
+    pub fn nowhere(value: T) -> Self {
+        Placed { value, place: None }
+    }
+}
+
+/// An issuer that the service trusts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustedIssuer {
+    /// As tokens must write it.
+    pub issuer: Placed<String>,
+    /// Where its permissions count from; canonical paths. Empty: nowhere.
+    pub base_paths: Placed<Vec<String>>,
+    /// Paths that its permissions are limited to; empty: no limit.
+    pub restricted_paths: Placed<Vec<String>>,
+    /// False when the configuration takes all effect from scopes.
+    pub capabilities: Placed<bool>,
+}
+
+/// What happens to a request without a usable token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnMissing {
+    /// Nothing is permitted.
+    #[default]
+    Refused,
+    /// Everything is permitted.
+    Allowed,
+}
+
+/// A service.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// How it is named in the table.
+    pub label: String,
+    /// Its software.
+    pub software: String,
+    /// Its version.
+    pub version: String,
+    /// The way it is asked.
+    pub mode: String,
+    /// Libraries it carries, where the command line says.
+    pub parts: Vec<(String, String)>,
+    /// Audiences it answers to; `None` when that is not known.
+    pub audiences: Option<Placed<Vec<String>>>,
+    /// Issuers it trusts; `None` when that is not known, and every issuer is taken to be trusted.
+    pub issuers: Option<Vec<TrustedIssuer>>,
+    /// Where issuers would stand, when there are some or none.
+    pub issuers_place: Option<Place>,
+    /// Requests without a usable token.
+    pub on_missing: Placed<OnMissing>,
+    /// Why it does not start.
+    pub refuses_to_start: Option<Placed<String>>,
+}
+
+impl Service {
+    /// Reads `xrootd@5.5.3`, `xrootd@6.2.1+scitokens-cpp@1.4.1`, `arc@6.17.0/https-key`; without a version the newest
+    /// that was seen. The error says what is known.
+    pub fn parse(text: &str, model: &Model) -> Result<Service, String> {
+        let (main, mode) = match text.split_once('/') {
+            Some((main, mode)) => (main, Some(mode)),
+            None => (text, None),
+        };
+        let mut names = main.split('+');
+        let (software, number) = named(names.next().unwrap_or_default(), model)?;
+        let parts = names.map(|part| named(part, model).map(|(part, number)| (part.raw.software.clone(), number)));
+        let parts = parts.collect::<Result<Vec<_>, _>>()?;
+        let modes = &software.raw.modes;
+        let mode = match mode {
+            None => modes.first().map(|mode| mode.mode.clone()).unwrap_or_default(),
+            Some(mode) if modes.iter().any(|known| known.mode == mode) => mode.to_string(),
+            Some(mode) => {
+                let known: Vec<&str> = modes.iter().map(|mode| mode.mode.as_str()).collect();
+                return Err(format!("{text}: no way {mode} of asking; known: {}", known.join(", ")));
+            }
+        };
+        let shown = if modes.len() > 1 { format!("/{mode}") } else { String::new() };
+        let carried: String = parts.iter().map(|(part, number)| format!("+{part}@{number}")).collect();
+        Ok(Service {
+            label: format!("{}@{number}{carried}{shown}", software.raw.software),
+            software: software.raw.software.clone(),
+            version: number,
+            mode,
+            parts,
+            audiences: None,
+            issuers: None,
+            issuers_place: None,
+            on_missing: Placed::nowhere(OnMissing::Refused),
+            refuses_to_start: None,
+        })
+    }
+}
+
+fn named<'m>(text: &str, model: &'m Model) -> Result<(&'m Software, String), String> {
+    let (name, number) = match text.split_once('@') {
+        Some((name, number)) => (name, Some(number)),
+        None => (text, None),
+    };
+    let software = model.find(name).ok_or_else(|| {
+        let known: Vec<&str> = model.softwares.iter().map(|software| software.raw.software.as_str()).collect();
+        format!("no software {name:?} is known; known: {}", known.join(", "))
+    })?;
+    let number = number.unwrap_or(software.newest());
+    version(number).ok_or_else(|| format!("{text}: a version is numbers and dots, for example {name}@1.2.3"))?;
+    Ok((software, number.to_string()))
+}
+
+/// What is asked of the service beside the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// As named in the model (`read`, `write`).
+    pub operation: String,
+    /// Absolute path.
+    pub path: String,
+}
+
+impl Request {
+    /// Reads `read:/data/file`.
+    pub fn parse(text: &str) -> Result<Request, String> {
+        match text.split_once(':') {
+            Some((operation, path)) if path.starts_with('/') && !operation.is_empty() => {
+                Ok(Request { operation: operation.into(), path: path.into() })
+            }
+            Some(_) | None => Err(format!("{text}: write an operation, a colon and an absolute path, as in read:/data")),
+        }
+    }
+}

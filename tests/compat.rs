@@ -1,0 +1,241 @@
+//! What `compat` predicts against what the software said: every recorded verdict is compared, column by column.
+//!
+//! The recorded runs lie beside the project and are not part of it; without them those tests say so and pass.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+use tokenvet::compat::{Ask, KeySet, Model, Placed, Request, Service, TrustedIssuer, Verdict, judge};
+
+/// The folder of recorded runs, when it is there.
+fn oracles() -> Option<PathBuf> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared");
+    let root = env::var_os("TOKENVET_SHARED").map_or_else(|| PathBuf::from(beside), PathBuf::from);
+    let folder = root.join("oracles");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    println!("skipped: no recorded runs at {}", folder.display());
+    None
+}
+
+/// A column of the runs, and how `compat` is asked for it: service, its audiences, the request.
+struct Column {
+    name: &'static str,
+    service: &'static str,
+    audience: bool,
+    request: Option<&'static str>,
+}
+
+const fn column(name: &'static str, service: &'static str, audience: bool, request: Option<&'static str>) -> Column {
+    Column { name, service, audience, request }
+}
+
+const READ: Option<&str> = Some("read:/data/f.txt");
+const OTHER: Option<&str> = Some("read:/other/f.txt");
+const WRITE: Option<&str> = Some("write:/data/up.txt");
+
+const COLUMNS: &[Column] = &[
+    column("scitokens-cpp-0.7.3/verify-compat", "scitokens-cpp@0.7.3/verify", true, None),
+    column("scitokens-cpp-0.7.3/enforce-aud", "scitokens-cpp@0.7.3/enforce", true, None),
+    column("scitokens-cpp-0.7.3/enforce-noaud", "scitokens-cpp@0.7.3/enforce", false, None),
+    column("scitokens-cpp-0.7.3/verify-wlcg", "scitokens-cpp@0.7.3/verify-wlcg", true, None),
+    column("scitokens-cpp-in-htcondor-wheel-25.14.1/verify-compat", "scitokens-cpp@1.1.3/verify", true, None),
+    column("scitokens-cpp-in-htcondor-wheel-25.14.1/enforce-aud", "scitokens-cpp@1.1.3/enforce", true, None),
+    column("scitokens-cpp-in-htcondor-wheel-25.14.1/enforce-noaud", "scitokens-cpp@1.1.3/enforce", false, None),
+    column("scitokens-cpp-in-htcondor-wheel-25.14.1/verify-wlcg", "scitokens-cpp@1.1.3/verify-wlcg", true, None),
+    column("scitokens-cpp-1.4.1/verify-compat", "scitokens-cpp@1.4.1/verify", true, None),
+    column("scitokens-cpp-1.4.1/enforce-aud", "scitokens-cpp@1.4.1/enforce", true, None),
+    column("scitokens-cpp-1.4.1/enforce-noaud", "scitokens-cpp@1.4.1/enforce", false, None),
+    column("scitokens-cpp-1.4.1/verify-wlcg", "scitokens-cpp@1.4.1/verify-wlcg", true, None),
+    column("HTCondor-25.14.1", "htcondor@25.14.1", true, None),
+    column("XRootD-5.5.3/GET", "xrootd@5.5.3", true, READ),
+    column("XRootD-5.5.3/GET-other", "xrootd@5.5.3", true, OTHER),
+    column("XRootD-5.5.3/PUT", "xrootd@5.5.3", true, WRITE),
+    column("XRootD-6.2.1/GET", "xrootd@6.2.1", true, READ),
+    column("XRootD-6.2.1/GET-other", "xrootd@6.2.1", true, OTHER),
+    column("XRootD-6.2.1/PUT", "xrootd@6.2.1", true, WRITE),
+    column("ARC-6.17.0-JWSE", "arc@6.17.0/jwse", true, None),
+    column("ARC-6.17.0-JWSE+https-key", "arc@6.17.0/https-key", true, None),
+];
+
+/// Cells that are known to differ, and why; `docs/compat.md` shows them too.
+const KNOWN: &[(&str, &str, &str)] = &[
+    ("ARC-6.17.0-JWSE", "iss-127", "127.0.0.1 was another name of the issuer's host, which nobody can know from the token"),
+    ("ARC-6.17.0-JWSE+https-key", "iss-127", "the same"),
+    ("scitokens-cpp-0.7.3/verify-wlcg", "scope-read-dotdot-root", "the process had ended at the question before"),
+    ("scitokens-cpp-0.7.3/verify-wlcg", "scope-read-dotdot-deep", "the same"),
+    ("scitokens-cpp-in-htcondor-wheel-25.14.1/verify-wlcg", "scope-read-dotdot-root", "the same"),
+    ("scitokens-cpp-in-htcondor-wheel-25.14.1/verify-wlcg", "scope-read-dotdot-deep", "the same"),
+];
+
+/// The runs: keys, clock, names, and the tokens as sent.
+struct Runs {
+    keys: KeySet,
+    now: f64,
+    issuer: String,
+    audience: String,
+    tokens: BTreeMap<String, String>,
+    /// Tokens whose signature we do not have.
+    unsigned: BTreeMap<String, String>,
+}
+
+fn text(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn runs(cases: &Path, keys: &Path, tokens: &Path) -> Runs {
+    let json: serde_json::Value = serde_json::from_str(&text(cases)).expect("cases.json is JSON");
+    let word = |names: [&str; 2]| {
+        let found = names.iter().find_map(|name| json[*name].as_str());
+        found.expect("cases.json names issuer and audience").to_string()
+    };
+    let now = json["now"].as_f64().expect("cases.json has a clock");
+    let mut found = BTreeMap::new();
+    for case in json["cases"].as_array().expect("cases.json lists cases") {
+        let id = case["id"].as_str().expect("a case has an id");
+        // Some file names differ from their case's id.
+        let file = match id {
+            "typ-app-at+jwt" => "typ-app-at",
+            "typ-at+jwt" => "typ-at",
+            "typ-jwt-lower" => "typ-lower",
+            other => other,
+        };
+        let path = [id, file].map(|name| tokens.join(format!("{name}.jwt"))).into_iter().find(|path| path.is_file());
+        if let Some(token) = path.map(|path| fs::read(path).expect("tokens are readable")) {
+            found.insert(id.to_string(), String::from_utf8_lossy(&token).into_owned());
+        }
+    }
+    Runs {
+        keys: KeySet::read(&text(keys)).expect("jwks.json is a key set"),
+        now: now + 5.0,
+        issuer: word(["iss", "issuer"]),
+        audience: word(["aud", "audience"]),
+        tokens: found,
+        unsigned: BTreeMap::new(),
+    }
+}
+
+fn service(column: &Column, runs: &Runs, model: &Model) -> Service {
+    let mut service = Service::parse(column.service, model).expect("the column's service is known");
+    let audiences = if column.audience { vec![runs.audience.clone()] } else { Vec::new() };
+    service.audiences = Some(Placed::nowhere(audiences));
+    service.issuers = Some(vec![TrustedIssuer {
+        issuer: Placed::nowhere(runs.issuer.clone()),
+        base_paths: Placed::nowhere(vec!["/".into()]),
+        restricted_paths: Placed::nowhere(Vec::new()),
+        capabilities: Placed::nowhere(true),
+    }]);
+    service
+}
+
+/// Compares a column; the differences.
+fn compare(column: &Column, runs: &Runs, verdicts: &BTreeMap<String, String>) -> (usize, Vec<String>) {
+    let model = Model::builtin().expect("the model loads");
+    let service = service(column, runs, &model);
+    let request = column.request.map(|request| Request::parse(request).expect("requests are well-formed"));
+    let (mut total, mut differing) = (0, Vec::new());
+    for (case, verdict) in verdicts {
+        let expected = match verdict.as_str() {
+            "accept" => true,
+            "reject" | "crash" => false,
+            // Not sent at all.
+            _ => continue,
+        };
+        let signed = runs.tokens.get(case);
+        let Some(token) = signed.or_else(|| runs.unsigned.get(case)) else { continue };
+        let ask = Ask {
+            token: Some(token),
+            now: runs.now,
+            keys: signed.map(|_| &runs.keys),
+            service: &service,
+            request: request.as_ref(),
+        };
+        let cell = judge(&model, ask);
+        total += 1;
+        let known = KNOWN.iter().any(|(name, id, _)| *name == column.name && id == case);
+        if cell.verdict.takes() != Some(expected) && !known {
+            differing.push(format!("{} {case}: {verdict} there, here {:?} ({})", column.name, cell.verdict, cell.reason));
+        }
+    }
+    (total, differing)
+}
+
+fn check(runs: &Runs, cells: &BTreeMap<String, BTreeMap<String, String>>) -> Vec<String> {
+    let mut differing = Vec::new();
+    for column in COLUMNS {
+        let Some(verdicts) = cells.get(column.name) else { continue };
+        let (total, wrong) = compare(column, runs, verdicts);
+        println!("{:56} {}/{total}", column.name, total - wrong.len());
+        differing.extend(wrong);
+    }
+    differing
+}
+
+#[test]
+fn recorded_verdicts_are_predicted() {
+    let Some(folder) = oracles() else { return };
+    let mut runs = runs(&folder.join("cases.json"), &folder.join("jwks.json"), &folder.join("tokens"));
+    unsigned_cases(&folder, &mut runs);
+    let table = text(&folder.join("matrix.tsv"));
+    let mut rows = table.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+    let head = rows.next().expect("the table has a head");
+    let mut cells: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    for row in rows {
+        for (name, verdict) in head.iter().zip(&row).skip(3) {
+            cells.entry(name.to_string()).or_default().insert(row[0].to_string(), verdict.to_string());
+        }
+    }
+    let differing = check(&runs, &cells);
+    assert!(differing.is_empty(), "{} cells differ:\n{}", differing.len(), differing.join("\n"));
+}
+
+/// Three tokens are too large to lie in the folder. Their claims are known and their signatures are not, so that they are
+/// judged without keys.
+fn unsigned_cases(folder: &Path, runs: &mut Runs) {
+    let json: serde_json::Value = serde_json::from_str(&text(&folder.join("cases.json"))).expect("cases.json is JSON");
+    let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let cases = json["cases"].as_array().expect("cases.json lists cases");
+    let base = cases.iter().find(|case| case["id"] == "base-rs256").expect("the plain token is among the cases");
+    for case in cases {
+        let id = case["id"].as_str().expect("a case has an id");
+        if runs.tokens.contains_key(id) {
+            continue;
+        }
+        let payload = match case["payload"].is_object() {
+            true => case["payload"].to_string(),
+            // A claim nested 20000 deep, which the file leaves out.
+            false => {
+                assert_eq!(id, "nest-20000");
+                let nested = "[".repeat(20_000) + &"]".repeat(20_000);
+                base["payload"].to_string().replacen('{', &format!("{{\"x\":{nested},"), 1)
+            }
+        };
+        let signature = encode(&"s".repeat(256));
+        let token = format!("{}.{}.{signature}", encode(&case["header"].to_string()), encode(&payload));
+        runs.unsigned.insert(id.into(), token);
+    }
+}
+
+/// More runs, in a file that names them.
+#[test]
+fn further_verdicts_are_predicted() {
+    let Some(path) = env::var_os("TOKENVET_MORE_ORACLES").map(PathBuf::from) else { return };
+    let json: serde_json::Value = serde_json::from_str(&text(&path.with_extension("json"))).expect("JSON");
+    let tokens = PathBuf::from(json["tokens_directory"].as_str().expect("a folder of tokens"));
+    let runs = runs(&path.with_extension("json"), &tokens.join("jwks.json"), &tokens);
+    let mut cells: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    for line in text(&path.with_extension("tsv")).lines().skip(1) {
+        let row: Vec<&str> = line.split('\t').collect();
+        cells.entry(row[1].to_string()).or_default().insert(row[0].to_string(), row[2].to_string());
+    }
+    let differing = check(&runs, &cells);
+    assert!(differing.is_empty(), "{} cells differ:\n{}", differing.len(), differing.join("\n"));
+}
+
+#[test]
+fn a_verdict_answers_the_question_of_a_pipeline() {
+    assert_eq!(Verdict::Unchecked.takes(), Some(true));
+    assert_eq!(Verdict::Unsaid.takes(), None);
+}
