@@ -25,11 +25,19 @@ pub enum Kind {
     Compare,
     /// The JSON form of two compared profiles.
     ProfileDiff,
+    /// The JSON form of a table of tokens and services.
+    Compat,
+    /// Expectations of such a table.
+    CompatExpectations,
+    /// The compatibility model of one software.
+    CompatModel,
+    /// How a software reads tokens.
+    CompatReader,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 14] = [
         Kind::Rule,
         Kind::Profile,
         Kind::Ledger,
@@ -40,6 +48,10 @@ impl Kind {
         Kind::Inspect,
         Kind::Compare,
         Kind::ProfileDiff,
+        Kind::Compat,
+        Kind::CompatExpectations,
+        Kind::CompatModel,
+        Kind::CompatReader,
     ];
 
     /// File name below `schemas/`.
@@ -55,6 +67,10 @@ impl Kind {
             Kind::Inspect => "inspect.schema.json",
             Kind::Compare => "compare.schema.json",
             Kind::ProfileDiff => "profile-diff.schema.json",
+            Kind::Compat => "compat.schema.json",
+            Kind::CompatExpectations => "compat-expectations.schema.json",
+            Kind::CompatModel => "compat-model.schema.json",
+            Kind::CompatReader => "compat-reader.schema.json",
         }
     }
 }
@@ -71,6 +87,10 @@ pub fn schema(kind: Kind) -> Schema {
         Kind::Inspect => written::<crate::inspect::Inspection>(),
         Kind::Compare => written::<crate::compare::Comparison>(),
         Kind::ProfileDiff => written::<crate::diff::ProfileDiff>(),
+        Kind::Compat => written::<crate::compat::Table>(),
+        Kind::CompatExpectations => schemars::schema_for!(crate::compat::Expectations),
+        Kind::CompatModel => schemars::schema_for!(crate::compat::RawSoftware),
+        Kind::CompatReader => schemars::schema_for!(crate::compat::RawReader),
         Kind::Report => written::<crate::report::JsonReport<'static>>(),
     }
 }

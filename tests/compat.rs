@@ -5,8 +5,10 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{env, fs};
 use tokenvet::compat::{Ask, KeySet, Model, Placed, Request, Service, TrustedIssuer, Verdict, judge};
+use tokenvet::source::Source;
 
 /// The folder of recorded runs, when it is there.
 fn oracles() -> Option<PathBuf> {
@@ -62,7 +64,11 @@ const COLUMNS: &[Column] = &[
 
 /// Cells that are known to differ, and why; `docs/compat.md` shows them too.
 const KNOWN: &[(&str, &str, &str)] = &[
-    ("ARC-6.17.0-JWSE", "iss-127", "127.0.0.1 was another name of the issuer's host, which nobody can know from the token"),
+    (
+        "ARC-6.17.0-JWSE",
+        "iss-127",
+        "127.0.0.1 was another name of the issuer's host, which nobody can know from the token",
+    ),
     ("ARC-6.17.0-JWSE+https-key", "iss-127", "the same"),
     ("scitokens-cpp-0.7.3/verify-wlcg", "scope-read-dotdot-root", "the process had ended at the question before"),
     ("scitokens-cpp-0.7.3/verify-wlcg", "scope-read-dotdot-deep", "the same"),
@@ -121,12 +127,7 @@ fn service(column: &Column, runs: &Runs, model: &Model) -> Service {
     let mut service = Service::parse(column.service, model).expect("the column's service is known");
     let audiences = if column.audience { vec![runs.audience.clone()] } else { Vec::new() };
     service.audiences = Some(Placed::nowhere(audiences));
-    service.issuers = Some(vec![TrustedIssuer {
-        issuer: Placed::nowhere(runs.issuer.clone()),
-        base_paths: Placed::nowhere(vec!["/".into()]),
-        restricted_paths: Placed::nowhere(Vec::new()),
-        capabilities: Placed::nowhere(true),
-    }]);
+    service.issuers = Some(vec![TrustedIssuer::everywhere(&runs.issuer)]);
     service
 }
 
@@ -156,7 +157,8 @@ fn compare(column: &Column, runs: &Runs, verdicts: &BTreeMap<String, String>) ->
         total += 1;
         let known = KNOWN.iter().any(|(name, id, _)| *name == column.name && id == case);
         if cell.verdict.takes() != Some(expected) && !known {
-            differing.push(format!("{} {case}: {verdict} there, here {:?} ({})", column.name, cell.verdict, cell.reason));
+            differing
+                .push(format!("{} {case}: {verdict} there, here {:?} ({})", column.name, cell.verdict, cell.reason));
         }
     }
     (total, differing)
@@ -216,6 +218,82 @@ fn unsigned_cases(folder: &Path, runs: &mut Runs) {
         let token = format!("{}.{}.{signature}", encode(&case["header"].to_string()), encode(&payload));
         runs.unsigned.insert(id.into(), token);
     }
+}
+
+/// A token of the config runs, made as the runs made theirs: the plain one but for some claims.
+fn probe(runs: &Runs, changes: &[(&str, Option<serde_json::Value>)]) -> String {
+    let now = runs.now as i64 - 5;
+    let mut claims = serde_json::json!({
+        "wlcg.ver": "1.0", "iss": runs.issuer, "sub": "probe", "jti": "probe-1", "iat": now, "nbf": now, "exp": now + 1200,
+        "aud": "https://wlcg.cern.ch/jwt/v1/any", "scope": "storage.read:/ storage.modify:/data compute.read",
+    });
+    for (name, value) in changes {
+        let members = claims.as_object_mut().expect("claims are an object");
+        match value {
+            Some(value) => drop(members.insert(name.to_string(), value.clone())),
+            None => drop(members.remove(*name)),
+        }
+    }
+    let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let header = r#"{"alg":"RS256","kid":"rsa1","typ":"JWT"}"#;
+    format!("{}.{}.{}", encode(header), encode(&claims.to_string()), encode(&"s".repeat(256)))
+}
+
+/// Live XRootD with fifty variants of its token configuration: does it start, and what becomes of seven requests?
+#[test]
+fn configurations_are_predicted() {
+    let Some(folder) = oracles() else { return };
+    let runs = runs(&folder.join("cases.json"), &folder.join("jwks.json"), &folder.join("tokens"));
+    let json = |value: &str| Some(serde_json::Value::from(value));
+    let any = probe(&runs, &[]);
+    let tokens: [(Option<String>, &str); 7] = [
+        (Some(any.clone()), "read:/data/f.txt"),
+        (Some(probe(&runs, &[("aud", json(&runs.audience))])), "read:/data/f.txt"),
+        (Some(probe(&runs, &[("aud", json("https://other.example.org"))])), "read:/data/f.txt"),
+        (Some(probe(&runs, &[("aud", None)])), "read:/data/f.txt"),
+        (Some(probe(&runs, &[("scope", json("storage.read:/other"))])), "read:/data/f.txt"),
+        (Some(any), "read:/other/f.txt"),
+        (None, "read:/data/f.txt"),
+    ];
+    let model = Model::builtin().expect("the model loads");
+    let table = text(&folder.join("xrootd-config-matrix.tsv"));
+    let mut differing = Vec::new();
+    let (mut rows, mut agreeing) = (0, 0);
+    for line in table.lines().skip(1) {
+        let row: Vec<&str> = line.split('\t').collect();
+        let (software, variant) = (row[0].replace("XRootD-", "xrootd@"), row[1]);
+        let service = Service::parse(&software, &model).expect("the version is known");
+        let path = folder.join(format!("xrootd-configs/{variant}.cfg"));
+        let mut found = Vec::new();
+        // A file that is not there is the one variant that no file shows.
+        let service = fs::read_to_string(&path).ok().map(|text| {
+            let source = Arc::new(Source::from_text(format!("{variant}.cfg"), text));
+            service.configured(&source, Some(Path::new("/"))).expect("XRootD reads any file")
+        });
+        match &service {
+            Some(service) if service.refuses_to_start.is_none() => {
+                found.push("starts");
+                for (token, request) in &tokens {
+                    let request = Request::parse(request).expect("requests are well-formed");
+                    let token = token.as_deref();
+                    let ask = Ask { token, now: runs.now, keys: None, service, request: Some(&request) };
+                    found.push(match judge(&model, ask).verdict.takes() {
+                        Some(true) => "200",
+                        Some(false) => "403",
+                        None => "?",
+                    });
+                }
+            }
+            Some(_) | None => found.extend(["refuses", "-", "-", "-", "-", "-", "-", "-"]),
+        }
+        rows += 1;
+        match found[..] == row[2..10] {
+            true => agreeing += 1,
+            false => differing.push(format!("{software} {variant}: {:?} there, {found:?} here", &row[2..10])),
+        }
+    }
+    println!("{:56} {agreeing}/{rows}", "xrootd-config-matrix");
+    assert!(differing.is_empty(), "{} rows differ:\n{}", differing.len(), differing.join("\n"));
 }
 
 /// More runs, in a file that names them.

@@ -24,6 +24,8 @@ pub(super) enum Command {
     Inspect(InspectArgs),
     /// Compare two tokens: which is more powerful, and in what
     Compare(CompareArgs),
+    /// Say what services make of tokens: accepted, refused, accepted without being checked
+    Compat(Box<CompatArgs>),
     /// Explain a rule or a requirement
     Explain(ExplainArgs),
     /// List rules and document kinds
@@ -212,6 +214,64 @@ pub(super) struct CompareArgs {
     pub(super) color: Color,
 }
 
+#[derive(Debug, ClapArgs)]
+pub(super) struct CompatArgs {
+    /// Files with tokens, with claims, or with client registrations; `-` is standard input
+    #[arg(value_name = "TOKEN|FILE", required_unless_present = "no_token")]
+    pub(super) tokens: Vec<OsString>,
+
+    /// A service: `xrootd@5.5.3`, `arc@6.17.0/jwse`, a configuration file, or both (`xrootd@6.2.1=scitokens.cfg`); repeats.
+    /// Default: every software of the model at its newest version
+    #[arg(long, short, value_name = "SERVICE", help_heading = "What is asked")]
+    pub(super) service: Vec<String>,
+    /// An audience the services answer to, where no configuration says; repeats
+    #[arg(long, value_name = "AUDIENCE", help_heading = "What is asked")]
+    pub(super) audience: Vec<String>,
+    /// An issuer the services trust, where no configuration says; repeats. Default: every issuer
+    #[arg(long, value_name = "URL", help_heading = "What is asked")]
+    pub(super) issuer: Vec<String>,
+    /// What is to be done there (`read:/data/file`); repeats
+    #[arg(long, value_name = "OPERATION:PATH", help_heading = "What is asked")]
+    pub(super) request: Vec<String>,
+    /// Also ask for a request without a token
+    #[arg(long, help_heading = "What is asked")]
+    pub(super) no_token: bool,
+    /// Verify signatures with the keys of this JSON Web Key Set
+    #[cfg(feature = "verify")]
+    #[arg(long, value_name = "FILE", help_heading = "What is asked")]
+    pub(super) keys: Option<PathBuf>,
+    /// Look for files that configurations name below this folder (`/` on the service's host)
+    #[arg(long, value_name = "FOLDER", help_heading = "What is asked")]
+    pub(super) root: Option<PathBuf>,
+    /// Judge as if this were now (RFC 3339)
+    #[arg(long, value_name = "RFC3339", help_heading = "What is asked")]
+    pub(super) now: Option<String>,
+
+    /// Output format
+    #[arg(long, short, value_enum, default_value_t = CompatFormat::Human, help_heading = "Output")]
+    pub(super) format: CompatFormat,
+    /// Show all evidence
+    #[arg(long, help_heading = "Output")]
+    pub(super) all: bool,
+    /// Colours
+    #[arg(long, value_enum, default_value_t = Color::Auto, help_heading = "Output")]
+    pub(super) color: Color,
+
+    /// Exit 1 when a verdict is another: `accept`, `refuse`, or a file of expectations
+    #[arg(long, value_name = "accept|refuse|FILE", help_heading = "Exit code")]
+    pub(super) expect: Option<OsString>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum CompatFormat {
+    /// For a person at a terminal
+    Human,
+    /// One object, described by `tokenvet schema compat`
+    Json,
+    /// A table for a page
+    Markdown,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum InspectFormat {
     /// For a person at a terminal
@@ -314,6 +374,14 @@ pub(super) enum SchemaKind {
     Compare,
     /// `profile diff --format json`
     ProfileDiff,
+    /// `compat --format json`
+    Compat,
+    /// Files of `compat --expect`
+    CompatExpectations,
+    /// Files of the compatibility model, one per software
+    CompatModel,
+    /// Files of the compatibility model that say how tokens are read
+    CompatReader,
     /// Profiles
     Profile,
     /// Requirement ledgers

@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod compare;
+mod compat;
 mod diff;
 mod exit;
 mod explain;
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Compat(args) => compat::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Rules(args) => list::rules(&args),
         Command::Profile(args) => list::profiles(&args),

@@ -18,6 +18,10 @@ pub(super) fn run(args: &SchemaArgs) -> Result<Exit, Failure> {
         SchemaKind::Inspect => crate::schema::Kind::Inspect,
         SchemaKind::Compare => crate::schema::Kind::Compare,
         SchemaKind::ProfileDiff => crate::schema::Kind::ProfileDiff,
+        SchemaKind::Compat => crate::schema::Kind::Compat,
+        SchemaKind::CompatExpectations => crate::schema::Kind::CompatExpectations,
+        SchemaKind::CompatModel => crate::schema::Kind::CompatModel,
+        SchemaKind::CompatReader => crate::schema::Kind::CompatReader,
     };
     output::print(&crate::schema::text(kind))?;
     Ok(Exit::Clean)

@@ -7,7 +7,7 @@ use super::keys::{self, KeySet, Origin, Proven};
 use super::model::{Ignored, Model, Software, evidence_for, fits, version};
 use super::raw::{Arithmetic, EvidenceKind, RawEvidence, RawGrants, RawReader, RawScopes, Restricted, ScopePaths};
 use super::scopes::{self, Bad, Permission, Right};
-use super::service::{OnMissing, Place, Placed, Request, Service, TrustedIssuer};
+use super::service::{OnMissing, Place, Request, Service, TrustedIssuer};
 use crate::report::text;
 use schemars::JsonSchema;
 use semver::Version;
@@ -119,6 +119,8 @@ struct Run<'a> {
     parted: Option<Parted<'a>>,
     permissions: Vec<Permission>,
     assumed: Vec<String>,
+    /// Software, version and mode of everything that was asked.
+    asked: Vec<(&'a Software, String, String)>,
 }
 
 /// Judges.
@@ -146,13 +148,14 @@ pub fn judge(model: &Model, ask: Ask<'_>) -> Cell {
         parted: None,
         permissions: Vec::new(),
         assumed: Vec::new(),
+        asked: Vec::new(),
     };
     run.outside(token);
     let number = ask.service.version.as_str();
     match run.steps(software, number, &ask.service.mode, token).and_then(|()| run.granted(software, number)) {
         Err(stopped) if stopped.verdict == Verdict::Refused => missing(ask.service, stopped, run.assumed),
         Err(stopped) => ended(stopped, run.assumed),
-        Ok(rights) => run.taken(software, number, rights),
+        Ok(rights) => run.taken(rights),
     }
 }
 
@@ -178,7 +181,8 @@ fn missing(service: &Service, stopped: Stop, assumed: Vec<String>) -> Cell {
     match service.on_missing.value {
         OnMissing::Refused => ended(stopped, assumed),
         OnMissing::Allowed => {
-            let reason = format!("everything is permitted to requests without a usable token; of this one: {}", stopped.reason);
+            let reason =
+                format!("everything is permitted to requests without a usable token; of this one: {}", stopped.reason);
             let config = service.on_missing.place.clone();
             ended(Stop { verdict: Verdict::Unchecked, reason, config, ..stopped }, assumed)
         }
@@ -205,19 +209,25 @@ impl<'a> Run<'a> {
         let bare = token.trim_matches(' ') == token;
         self.names.set("now", &Value::Float(self.ask.now));
         self.names.set("key_origin", &Value::Text("issuer".into()));
-        self.names.set("service", &Value::Map(vec![
-            ("knows_audiences".into(), Value::Bool(audiences.is_some())),
-            ("audiences".into(), list(audiences.unwrap_or_default())),
-            ("knows_issuers".into(), Value::Bool(issuers.is_some())),
-            ("issuer_addresses".into(), list(issuers.clone().into_iter().flatten().map(|iss| address(&iss)))),
-            ("issuers".into(), list(issuers.into_iter().flatten())),
-        ]));
-        self.names.set("token", &Value::Map(vec![
-            ("size".into(), Value::Int(token.len() as i64)),
-            ("dots".into(), Value::Int(token.matches('.').count() as i64)),
-            ("plain".into(), Value::Bool(token.bytes().all(plain))),
-            ("fits_header".into(), Value::Bool(token.bytes().all(in_header) && bare)),
-        ]));
+        self.names.set(
+            "service",
+            &Value::Map(vec![
+                ("knows_audiences".into(), Value::Bool(audiences.is_some())),
+                ("audiences".into(), list(audiences.unwrap_or_default())),
+                ("knows_issuers".into(), Value::Bool(issuers.is_some())),
+                ("issuer_addresses".into(), list(issuers.clone().into_iter().flatten().map(|iss| address(&iss)))),
+                ("issuers".into(), list(issuers.into_iter().flatten())),
+            ]),
+        );
+        self.names.set(
+            "token",
+            &Value::Map(vec![
+                ("size".into(), Value::Int(token.len() as i64)),
+                ("dots".into(), Value::Int(token.matches('.').count() as i64)),
+                ("plain".into(), Value::Bool(token.bytes().all(plain))),
+                ("fits_header".into(), Value::Bool(token.bytes().all(in_header) && bare)),
+            ]),
+        );
     }
 
     /// Reads header and claims as this software does.
@@ -279,6 +289,7 @@ impl<'a> Run<'a> {
         let version = version(number).unwrap_or(Version::new(0, 0, 0));
         let reader = software.raw.reader.iter().find(|reader| fits(reader.versions.as_ref(), &version));
         self.names.set("mode", &Value::Text(mode.into()));
+        self.asked.push((software, number.to_string(), mode.to_string()));
         if let Some(reader) = reader.and_then(|reader| self.model.reader(&reader.reader)) {
             self.read(reader, token).map_err(|stopped| {
                 let evidence = evidence_for(&reader.evidence, software, number);
@@ -287,7 +298,8 @@ impl<'a> Run<'a> {
         }
         for step in &software.steps {
             let raw = &step.raw;
-            if !fits(raw.versions.as_ref(), &version) || !(raw.modes.is_empty() || raw.modes.iter().any(|m| m == mode)) {
+            if !fits(raw.versions.as_ref(), &version) || !(raw.modes.is_empty() || raw.modes.iter().any(|m| m == mode))
+            {
                 continue;
             }
             let decided = |verdict, reason: String| Stop {
@@ -376,7 +388,9 @@ impl<'a> Run<'a> {
         });
         let audiences = || self.ask.service.audiences.as_ref().map(|audiences| audiences.value.join(" "));
         match (name, header.or_else(|| self.claim(name))) {
-            ("audiences", _) => text::shortened(&audiences().filter(|all| !all.is_empty()).unwrap_or("none".into()), 200),
+            ("audiences", _) => {
+                text::shortened(&audiences().filter(|all| !all.is_empty()).unwrap_or("none".into()), 200)
+            }
             (_, Some(value)) => text::shortened(&shown(value), MAX_SHOWN),
             (_, None) => "absent".into(),
         }
@@ -435,12 +449,7 @@ impl<'a> Run<'a> {
         let iss = self.claim("iss").and_then(Value::as_text)?;
         match &self.ask.service.issuers {
             Some(issuers) => issuers.iter().find(|one| one.issuer.value == iss).cloned(),
-            None => Some(TrustedIssuer {
-                issuer: Placed::nowhere(iss.into()),
-                base_paths: Placed::nowhere(vec!["/".into()]),
-                restricted_paths: Placed::nowhere(Vec::new()),
-                capabilities: Placed::nowhere(true),
-            }),
+            None => Some(TrustedIssuer::everywhere(iss)),
         }
     }
 
@@ -478,9 +487,7 @@ impl<'a> Run<'a> {
         let evidence = matching.map_or(&[][..], |matching| matching.evidence.as_slice());
         let place = issuer.restricted_paths.place.clone().or_else(|| issuer.base_paths.place.clone());
         match self.ask.request {
-            None if rights.is_empty() => {
-                Err(ends("it is valid, and gives no right there".into(), place, evidence))
-            }
+            None if rights.is_empty() => Err(ends("it is valid, and gives no right there".into(), place, evidence)),
             None => Ok(listed(summary(&rights))),
             Some(request) if permits(grants, matching, &rights, request) => Ok(listed(summary(&rights))),
             Some(request) => {
@@ -495,21 +502,22 @@ impl<'a> Run<'a> {
     }
 
     /// A token that came through.
-    fn taken(self, software: &Software, number: &str, rights: Vec<String>) -> Cell {
-        let version = version(number).unwrap_or(Version::new(0, 0, 0));
-        let mode = &self.ask.service.mode;
-        let counts = |one: &&Ignored| {
-            let modes = &one.raw.modes;
-            fits(one.raw.versions.as_ref(), &version) && (modes.is_empty() || modes.contains(mode))
-        };
+    fn taken(mut self, rights: Vec<String>) -> Cell {
         let mut unchecked = Vec::new();
-        for ignored in software.ignores.iter().chain(&self.model.everywhere).filter(counts) {
-            // An expression that does not fit this token says nothing about it.
-            if ignored.when.holds(&self.names) == Ok(true) {
-                let evidence = evidence_for(&ignored.raw.evidence, software, number);
-                unchecked.push(Note { reason: self.filled(&ignored.raw.reason), evidence });
-            }
+        let mut asked = std::mem::take(&mut self.asked);
+        for (software, number, mode) in &asked {
+            self.names.set("mode", &Value::Text(mode.clone()));
+            let version = version(number).unwrap_or(Version::new(0, 0, 0));
+            let counts = |one: &&Ignored| {
+                fits(one.raw.versions.as_ref(), &version) && (one.raw.modes.is_empty() || one.raw.modes.contains(mode))
+            };
+            self.ignored(software.ignores.iter().filter(counts), software, number, &mut unchecked);
         }
+        if let Some((software, number, _)) = asked.drain(..).next() {
+            self.ignored(self.model.everywhere.iter(), software, &number, &mut unchecked);
+        }
+        let service = self.ask.service;
+        let software = self.model.named(&service.software);
         let verdict = if unchecked.is_empty() { Verdict::Accepted } else { Verdict::Unchecked };
         let reason = match unchecked.first() {
             None => "every check is passed".to_string(),
@@ -518,9 +526,26 @@ impl<'a> Run<'a> {
         let seen = RawEvidence { kind: EvidenceKind::Oracle, what: "tokens of this kind".into(), versions: None };
         let evidence = match unchecked.first() {
             Some(note) => note.evidence.clone(),
-            None => evidence_for(&[seen], software, number),
+            None => software.map_or_else(Vec::new, |software| evidence_for(&[seen], software, &service.version)),
         };
         Cell { verdict, reason, step: None, evidence, config: None, rights, unchecked, assumed: self.assumed }
+    }
+
+    /// What is wrong with the token and not looked at.
+    fn ignored<'i>(
+        &self,
+        properties: impl Iterator<Item = &'i Ignored>,
+        software: &Software,
+        number: &str,
+        unchecked: &mut Vec<Note>,
+    ) {
+        for ignored in properties {
+            // An expression that does not fit this token says nothing about it.
+            if ignored.when.holds(&self.names) == Ok(true) {
+                let evidence = evidence_for(&ignored.raw.evidence, software, number);
+                unchecked.push(Note { reason: self.filled(&ignored.raw.reason), evidence });
+            }
+        }
     }
 }
 

@@ -93,8 +93,7 @@ pub(super) fn part<'t>(token: &'t str, form: &Form) -> Result<Parted<'t>, Refusa
 }
 
 fn engine(padding: DecodePaddingMode) -> GeneralPurpose {
-    let config =
-        GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true).with_decode_padding_mode(padding);
+    let config = GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true).with_decode_padding_mode(padding);
     GeneralPurpose::new(&base64::alphabet::URL_SAFE, config)
 }
 

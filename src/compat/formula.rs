@@ -71,7 +71,8 @@ fn converted(value: &Value) -> Cel {
         Value::Text(text) => Cel::String(Arc::new(text.clone())),
         Value::List(items) => Cel::List(Arc::new(items.iter().map(converted).collect())),
         Value::Map(members) => {
-            let map: HashMap<String, Cel> = members.iter().map(|(key, value)| (key.clone(), converted(value))).collect();
+            let map: HashMap<String, Cel> =
+                members.iter().map(|(key, value)| (key.clone(), converted(value))).collect();
             Cel::from(map)
         }
     }

@@ -205,7 +205,8 @@ pub(super) fn prove(how: &RawKey, keys: Option<&KeySet>, header: &Value, parted:
             () if none => unsigned(parted),
             () if !supported(alg) => Proven::Refused(format!("has `alg` {alg:?}, which is not verified there")),
             () if kid.is_empty() && how.without_kid == WithoutKid::OnlyKey => Proven::Unsure(
-                "names no key (`kid`), which is refused when its issuer publishes several; say which with --keys".into(),
+                "names no key (`kid`), which is refused when its issuer publishes several; say which with --keys"
+                    .into(),
             ),
             () => Proven::Assumed,
         };

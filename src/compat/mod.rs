@@ -4,6 +4,7 @@
 //! scopes give, and how each of these facts is known. This module runs such a description over a token, as that software
 //! would see it, and keeps apart what was seen in a run, read in source and concluded.
 
+mod config;
 mod engine;
 mod form;
 mod formula;
@@ -13,9 +14,12 @@ mod model;
 mod raw;
 mod scopes;
 mod service;
+mod table;
 
+pub use config::product_of;
 pub use engine::{Ask, Cell, Note, Verdict, judge};
 pub use keys::KeySet;
 pub use model::{Model, Software};
 pub use raw::{EvidenceKind, RawEverywhere, RawEvidence, RawReader, RawSoftware};
 pub use service::{OnMissing, Place, Placed, Request, Service, TrustedIssuer};
+pub use table::{Expectation, Expectations, Given, Question, Summary, Table, Wanted, human, json, markdown, table};

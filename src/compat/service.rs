@@ -41,6 +41,18 @@ pub struct TrustedIssuer {
     pub capabilities: Placed<bool>,
 }
 
+impl TrustedIssuer {
+    /// Trust of the command line: the whole name space, by scopes.
+    pub fn everywhere(issuer: &str) -> Self {
+        TrustedIssuer {
+            issuer: Placed::nowhere(issuer.into()),
+            base_paths: Placed::nowhere(vec!["/".into()]),
+            restricted_paths: Placed::nowhere(Vec::new()),
+            capabilities: Placed::nowhere(true),
+        }
+    }
+}
+
 /// What happens to a request without a usable token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnMissing {
@@ -144,7 +156,9 @@ impl Request {
             Some((operation, path)) if path.starts_with('/') && !operation.is_empty() => {
                 Ok(Request { operation: operation.into(), path: path.into() })
             }
-            Some(_) | None => Err(format!("{text}: write an operation, a colon and an absolute path, as in read:/data")),
+            Some(_) | None => {
+                Err(format!("{text}: write an operation, a colon and an absolute path, as in read:/data"))
+            }
         }
     }
 }

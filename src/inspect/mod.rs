@@ -273,6 +273,13 @@ impl std::fmt::Debug for Piece {
 /// Text that may be a live token.
 pub struct Secret(String);
 
+impl Secret {
+    /// The text, for those who show nothing of it.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
 /// The tokens of a source.
 #[derive(Debug, Default)]
 pub struct Found {

@@ -198,7 +198,7 @@ fn code(name: &str) -> String {
 /// Text from data. Punctuation becomes character references, which cannot stand for markup (CommonMark section 2.5),
 /// but for a few marks that mean nothing inside a line; a comment behind `@` and `#` keeps mentions, mail addresses
 /// and issue numbers from becoming links.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     const HARMLESS: &str = ",;-/()'\"%=+?";
     let mut escaped = String::with_capacity(text.len() * 2);
     // Leading blanks would open a code block.

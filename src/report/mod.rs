@@ -29,6 +29,7 @@ pub use json::{Json, JsonReport, SCHEMA_VERSION, Tool};
 pub use jsonl::Jsonl;
 pub use junit::Junit;
 pub use markdown::Markdown;
+pub(crate) use markdown::escaped as markdown_escaped;
 pub use rules::{RuleBook, RuleInfo};
 pub use sarif::Sarif;
 

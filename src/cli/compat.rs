@@ -1,0 +1,175 @@
+//! `tokenvet compat`: what services make of tokens.
+
+use super::args::{CompatArgs, CompatFormat};
+use super::exit::{Exit, Failure};
+use super::{inspect, output, problem};
+use crate::compat::{
+    self, Expectations, Given, KeySet, Model, Placed, Question, Request, Service, Table, TrustedIssuer, Wanted,
+};
+use crate::inspect::{Piece, find};
+use crate::parse::typed;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Largest expectation file, key set or configuration, in bytes.
+const MAX_FILE: u64 = 4 << 20;
+
+/// Runs the command.
+pub(super) fn run(args: &CompatArgs) -> Result<Exit, Failure> {
+    let now = super::clock(args.now.as_deref())?;
+    let model = Model::builtin()?;
+    let mut tokens = Vec::new();
+    for word in &args.tokens {
+        tokens.extend(given(word)?);
+    }
+    if args.no_token {
+        tokens.push(Given { name: "(no token)".into(), token: None, condition: None });
+    }
+    if tokens.is_empty() {
+        return Ok(Exit::Nothing);
+    }
+    let services = services(args, &model)?;
+    let requests = args.request.iter().map(|text| Request::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    let expectations = expectations(args)?;
+    let keys = keys(args)?;
+    let question = Question {
+        tokens: &tokens,
+        services: &services,
+        requests: &requests,
+        expectations: &expectations,
+        keys: keys.as_ref(),
+        now,
+    };
+    let table = compat::table(&model, &question);
+    let exit = if table.summary.unmet > 0 { Exit::Findings } else { Exit::Clean };
+    print(args, &table).map_err(|failure| match failure {
+        Failure::BrokenPipe(_) => Failure::BrokenPipe(exit),
+        other => other,
+    })?;
+    Ok(exit)
+}
+
+fn print(args: &CompatArgs, table: &Table) -> Result<(), Failure> {
+    let look = super::look(args.color, args.all);
+    match args.format {
+        CompatFormat::Human => output::print(&compat::human(table, look)),
+        CompatFormat::Json => output::print(&compat::json(table)),
+        CompatFormat::Markdown => output::print(&compat::markdown(table, look)),
+    }
+}
+
+fn keys(args: &CompatArgs) -> Result<Option<KeySet>, Failure> {
+    #[cfg(feature = "verify")]
+    if let Some(path) = &args.keys {
+        let source = problem::read_small(path, MAX_FILE).map_err(Failure::Reported)?;
+        let keys = KeySet::read(source.text());
+        return keys.map(Some).map_err(|error| Failure::Usage(format!("{}: {error}", source.name())));
+    }
+    let _ = args;
+    Ok(None)
+}
+
+fn expectations(args: &CompatArgs) -> Result<Expectations, Failure> {
+    let Some(word) = &args.expect else { return Ok(Expectations { expect: Vec::new() }) };
+    for wanted in [Wanted::Accept, Wanted::Refuse] {
+        if word == wanted.name() {
+            return Ok(Expectations::all(wanted));
+        }
+    }
+    let source = Arc::new(problem::read_small(Path::new(word), MAX_FILE).map_err(Failure::Reported)?);
+    let read = typed::read::<Expectations>(&source);
+    read.map(|(expectations, _)| expectations).map_err(|error| Failure::Reported(problem::render(&source, &error)))
+}
+
+/// The services of the command line.
+fn services(args: &CompatArgs, model: &Model) -> Result<Vec<Service>, Failure> {
+    if args.service.is_empty() {
+        let names = model.softwares.iter().map(|software| software.raw.software.as_str());
+        let services = names.map(|name| Service::parse(name, model).map(|service| settled(args, service)));
+        return services.collect::<Result<_, _>>().map_err(Failure::Usage);
+    }
+    args.service.iter().map(|word| service(args, word, model)).collect()
+}
+
+fn service(args: &CompatArgs, word: &str, model: &Model) -> Result<Service, Failure> {
+    let (name, path) = match word.split_once('=') {
+        Some((name, path)) => (Some(name), Some(path)),
+        None if Path::new(word).is_file() => (None, Some(word)),
+        None => (Some(word), None),
+    };
+    let Some(path) = path else { return Ok(settled(args, Service::parse(word, model)?)) };
+    let source = Arc::new(problem::read_small(Path::new(path), MAX_FILE).map_err(Failure::Reported)?);
+    let name = match name {
+        Some(name) => name.to_string(),
+        None => compat::product_of(&source).ok_or_else(|| {
+            Failure::Usage(format!(
+                "{}: which software it is for is not recognised; write SOFTWARE@VERSION={path}",
+                source.name()
+            ))
+        })?,
+    };
+    let service = settled(args, Service::parse(&name, model)?);
+    let label = format!("{} {}", service.label, source.name());
+    Ok(Service { label, ..service.configured(&source, args.root.as_deref())? })
+}
+
+/// What the command line says for services without configuration.
+fn settled(args: &CompatArgs, mut service: Service) -> Service {
+    if !args.audience.is_empty() {
+        service.audiences = Some(Placed::nowhere(args.audience.clone()));
+    }
+    if !args.issuer.is_empty() {
+        service.issuers = Some(args.issuer.iter().map(|issuer| TrustedIssuer::everywhere(issuer)).collect());
+    }
+    service
+}
+
+/// The tokens an argument names.
+fn given(word: &OsString) -> Result<Vec<Given>, Failure> {
+    let (source, is_token) = inspect::named(word)?;
+    let source = Arc::new(source);
+    let found = find(&source, is_token);
+    let name = source.name();
+    let several = found.pieces.len() > 1;
+    let label = |nth: usize| if several { format!("{name} #{nth}") } else { name.to_string() };
+    let tokens: Vec<Given> = found.pieces.iter().zip(1..).map(|(piece, nth)| of_piece(piece, label(nth))).collect();
+    match tokens.is_empty() {
+        false => Ok(tokens),
+        true => Err(Failure::Usage(format!("{name}: no token in it; give a JWT, claims, or a file that holds one"))),
+    }
+}
+
+fn of_piece(piece: &Piece, name: String) -> Given {
+    let text = match piece {
+        Piece::Whole(source) => source.text(),
+        Piece::Broken(secret) => secret.expose(),
+    };
+    let bare = text.trim();
+    match bare.starts_with('{') {
+        false => Given { name, token: Some(bare.to_string()), condition: None },
+        true => {
+            let condition =
+                Some("claims without a signature are taken to be signed with RS256 under a published key".into());
+            Given { name, token: Some(signed(bare)), condition }
+        }
+    }
+}
+
+/// A compact form of decoded claims, as their issuer would probably send them. Claims alone are taken as they are
+/// written, repeated keys included.
+fn signed(text: &str) -> String {
+    let json: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+    let inner = json.get("access_token").and_then(serde_json::Value::as_str);
+    if let Some(token) = inner {
+        return token.to_string();
+    }
+    let payload = json.get("payload").or(json.get("claims")).map(ToString::to_string).unwrap_or(text.to_string());
+    let mut header = serde_json::json!({ "alg": "RS256", "kid": "published", "typ": "JWT" });
+    if let Some(given) = json.get("header").and_then(serde_json::Value::as_object) {
+        header = serde_json::Value::Object(given.clone());
+    }
+    let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    format!("{}.{}.{}", encode(&header.to_string()), encode(&payload), encode(&"-".repeat(256)))
+}

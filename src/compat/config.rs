@@ -1,0 +1,230 @@
+//! From a service's configuration file to what its token decisions depend on, by the targets that its adapter yields.
+
+use super::model::{fits, version};
+use super::scopes::canonical;
+use super::service::{OnMissing, Place, Placed, Service, TrustedIssuer};
+use crate::adapt::{self, Sink};
+use crate::discover;
+use crate::model::{At, Field, State, Target, TargetKind};
+use crate::parse::ini::IniDialect;
+use crate::parse::{Document, NodeId, Syntax, parse};
+use crate::source::Source;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What a file says about one service.
+#[derive(Default)]
+struct Read {
+    services: Vec<Row>,
+    trusts: Vec<Row>,
+    errors: Vec<Placed<String>>,
+}
+
+/// A target's fields, on their own.
+struct Row {
+    fields: Vec<(&'static str, Known)>,
+}
+
+/// A field on its own.
+#[derive(Clone, Debug)]
+struct Known {
+    /// Texts of a text or a list; `None` when it is not known.
+    texts: Option<Vec<String>>,
+    absent: bool,
+    malformed: Option<String>,
+    place: Option<Place>,
+}
+
+impl Row {
+    fn of(documents: &[&Document], target: &Target<'_>) -> Row {
+        let fields = target.kind.fields().iter().enumerate();
+        let known = |field: &Field<'_>| Known {
+            texts: texts(field),
+            absent: field.is_absent(),
+            malformed: match &field.state {
+                State::Malformed(why) => Some(why.to_string()),
+                State::Absent | State::Unknown(_) | State::Unlimited | State::Value(_) => None,
+            },
+            place: field.at.and_then(|at| place(documents, at)),
+        };
+        Row { fields: fields.map(|(index, spec)| (spec.name, known(target.record.field(index)))).collect() }
+    }
+
+    fn get(&self, name: &str) -> Known {
+        let found = self.fields.iter().find(|(known, _)| *known == name).map(|(_, known)| known.clone());
+        found.unwrap_or(Known { texts: Some(Vec::new()), absent: true, malformed: None, place: None })
+    }
+
+    fn first(&self, name: &str) -> Option<String> {
+        self.get(name).texts.and_then(|texts| texts.into_iter().next())
+    }
+}
+
+fn texts(field: &Field<'_>) -> Option<Vec<String>> {
+    match &field.state {
+        State::Absent => Some(Vec::new()),
+        State::Unknown(_) | State::Malformed(_) | State::Unlimited => None,
+        State::Value(_) => match (field.as_text(), field.as_bool()) {
+            (Some(text), _) => Some(vec![text.to_string()]),
+            (None, Some(value)) => Some(vec![value.to_string()]),
+            (None, None) => field.items().iter().map(|item| item.as_text().map(str::to_string)).collect(),
+        },
+    }
+}
+
+fn place(documents: &[&Document], at: At) -> Option<Place> {
+    let document = documents.get(usize::from(at.document))?;
+    Some(of_node(document, at.node))
+}
+
+fn of_node(document: &Document, node: NodeId) -> Place {
+    let cursor = document.cursor(node);
+    let span = cursor.key_span().unwrap_or(cursor.span());
+    Place {
+        path: document.source.name().to_string(),
+        line: document.source.position(span.start as usize).line as usize,
+    }
+}
+
+impl Sink for Read {
+    fn target(&mut self, documents: &[&Document], target: Target<'_>) {
+        match target.kind {
+            TargetKind::Service => self.services.push(Row::of(documents, &target)),
+            TargetKind::Trust => self.trusts.push(Row::of(documents, &target)),
+            _ => {}
+        }
+    }
+
+    fn secret(&mut self, _: &Document, _: NodeId) {}
+
+    fn error(&mut self, document: &Document, node: NodeId, message: String) {
+        self.errors.push(Placed { value: message, place: Some(of_node(document, node)) });
+    }
+
+    fn paging(&mut self, _: NodeId, _: i64, _: (NodeId, i64)) {}
+
+    fn secrets_expected(&mut self) {}
+}
+
+/// The software that a configuration file is for, when it is recognised.
+pub fn product_of(source: &Arc<Source>) -> Option<String> {
+    let read = read(source, None);
+    read.services.iter().chain(&read.trusts).find_map(|row| row.first("product"))
+}
+
+fn read(source: &Arc<Source>, syntax: Option<Syntax>) -> Read {
+    let mut found = Read::default();
+    let at_line = |offset: usize| Place { path: source.name().into(), line: source.position(offset).line as usize };
+    match syntax {
+        Some(syntax) => {
+            let (documents, errors) = parse(source, syntax);
+            for error in errors {
+                found.errors.push(Placed { value: error.message, place: Some(at_line(error.span.start as usize)) });
+            }
+            for document in &documents {
+                if let Some((adapter, kind)) = adapt::recognise(document) {
+                    adapter.adapt(document, kind, &mut found);
+                }
+            }
+        }
+        None => {
+            for (document, known) in &discover::recognise(source).documents {
+                if let Some((adapter, kind)) = known {
+                    adapter.adapt(document, kind, &mut found);
+                }
+            }
+        }
+    }
+    found
+}
+
+impl Service {
+    /// Takes over what a configuration file says. `root` is the folder below which the files that it names are looked
+    /// for; without one their absence cannot be noticed.
+    ///
+    /// The error says what the file is not.
+    pub fn configured(self, source: &Arc<Source>, root: Option<&Path>) -> Result<Service, String> {
+        match self.software.as_str() {
+            "xrootd" => Ok(self.xrootd(source, root)),
+            _ => self.general(source),
+        }
+    }
+
+    /// Any format with the targets that say it: issuers and audiences.
+    fn general(mut self, source: &Arc<Source>) -> Result<Service, String> {
+        let found = read(source, None);
+        let mut rows = found.services.iter().chain(&found.trusts).peekable();
+        if rows.peek().is_none() {
+            return Err(format!("{}: no configuration that says whom {} trusts", source.name(), self.software));
+        }
+        let audiences = rows.map(|row| row.get("audiences")).find(|audiences| !audiences.absent);
+        self.audiences = audiences.and_then(|known| Some(Placed { value: known.texts?, place: known.place }));
+        self.issuers = (!found.trusts.is_empty()).then(|| found.trusts.iter().filter_map(issuer).collect());
+        Ok(self)
+    }
+
+    fn xrootd(mut self, source: &Arc<Source>, root: Option<&Path>) -> Service {
+        let found = read(source, Some(Syntax::Ini(IniDialect::ScitokensCfg)));
+        let first = found.errors.into_iter().next();
+        let refused = |why: String, place| Some(Placed { value: format!("it does not start: {why}"), place });
+        if let Some(error) = first {
+            self.refuses_to_start = refused(error.value, error.place);
+            return self;
+        }
+        if let Some(service) = found.services.first() {
+            let audiences = service.get("audiences");
+            let missing = service.get("without_token");
+            if let Some(why) = audiences.malformed {
+                self.refuses_to_start = refused(why, audiences.place.clone());
+            }
+            self.audiences = audiences.texts.map(|value| Placed { value, place: audiences.place });
+            let word = missing.texts.as_ref().and_then(|texts| texts.first()).map(String::as_str);
+            match word {
+                Some("allow") => self.on_missing = Placed { value: OnMissing::Allowed, place: missing.place },
+                None | Some("deny" | "passthrough") => {}
+                Some(other) => {
+                    self.refuses_to_start = refused(format!("onmissing has no value {other:?}"), missing.place);
+                }
+            }
+        }
+        if let Some(root) = root {
+            let files = found.trusts.iter().map(|trust| trust.get("map_file"));
+            let gone = files.filter_map(|file| Some((file.texts?.into_iter().next()?, file.place)));
+            let mut gone = gone.filter(|(file, _)| !root.join(file.trim_start_matches('/')).exists());
+            if let Some((_, place)) = gone.next() {
+                self.refuses_to_start = refused("the name_mapfile is not there".into(), place);
+            }
+        }
+        // Releases before 5.7.0 do not know the key.
+        let knows_strategy = version(&self.version).is_some_and(|version| fits(Some(&">=5.7.0".into()), &version));
+        let issuers: Vec<TrustedIssuer> = found.trusts.iter().filter_map(issuer).collect();
+        let issuers = issuers.into_iter().map(|issuer| TrustedIssuer {
+            capabilities: if knows_strategy { issuer.capabilities } else { Placed::nowhere(true) },
+            ..issuer
+        });
+        self.issuers = Some(issuers.collect());
+        self.issuers_place = Some(Place { path: source.name().into(), line: 1 });
+        self
+    }
+}
+
+/// An issuer that takes effect.
+fn issuer(trust: &Row) -> Option<TrustedIssuer> {
+    if trust.first("active").as_deref() == Some("false") {
+        return None;
+    }
+    let (iss, bases, limits) = (trust.get("issuer"), trust.get("base_paths"), trust.get("restricted_paths"));
+    let strategy = trust.get("strategy");
+    let paths =
+        |known: &Known| -> Vec<String> { known.texts.iter().flatten().filter_map(|path| canonical(path)).collect() };
+    let capabilities = strategy
+        .texts
+        .as_ref()
+        .is_none_or(|words| words.is_empty() || words.iter().any(|word| word.eq_ignore_ascii_case("capability")));
+    Some(TrustedIssuer {
+        issuer: Placed { value: iss.texts?.into_iter().next()?, place: iss.place },
+        base_paths: Placed { value: paths(&bases), place: bases.place },
+        restricted_paths: Placed { value: paths(&limits), place: limits.place },
+        capabilities: Placed { value: capabilities, place: strategy.place },
+    })
+}
