@@ -2,6 +2,8 @@
 //!
 //! The recorded runs lie beside the project and are not part of it; without them those tests say so and pass.
 
+#![allow(clippy::print_stdout)]
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
