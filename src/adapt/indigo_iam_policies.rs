@@ -7,6 +7,7 @@ use super::list::for_each_element;
 use super::{Adapter, Kind, Reader, Sink};
 use crate::model::{At, ExchangePolicy, Field, ScopePolicy, Target, TargetKind};
 use crate::parse::{Cursor, Document};
+use std::collections::BTreeSet;
 
 /// Adapter for both kinds of policies.
 pub(super) struct IndigoIamPolicies;
@@ -42,11 +43,12 @@ impl Adapter for IndigoIamPolicies {
     }
 
     fn adapt(&self, document: &Document, kind: &'static str, sink: &mut dyn Sink) {
+        let exempt = if kind == SCOPE { Exempt::of(document.root()) } else { Exempt::All };
         match listed(document.root()) {
             Some(list) => {
-                for_each_element(list, sink, |entry, sink| policy(entry.document, entry, kind, sink));
+                for_each_element(list, sink, |entry, sink| policy(entry.document, entry, kind, &exempt, sink));
             }
-            None => policy(document, document.root(), kind, sink),
+            None => policy(document, document.root(), kind, &exempt, sink),
         }
     }
 }
@@ -62,7 +64,55 @@ fn list(root: Cursor<'_>) -> impl Iterator<Item = Cursor<'_>> {
     list.into_iter().flat_map(Cursor::items).chain(alone)
 }
 
-fn policy(document: &Document, entry: Cursor<'_>, kind: &str, sink: &mut dyn Sink) {
+/// What policies for accounts and groups may permit, whatever is denied to everybody: INDIGO IAM asks them first.
+enum Exempt {
+    /// Perhaps everything.
+    All,
+    /// These scopes.
+    Scopes(BTreeSet<String>),
+}
+
+impl Exempt {
+    /// What the policies of a document say; all when one of them cannot be read, or permits by more than equality.
+    fn of(root: Cursor<'_>) -> Self {
+        // The service leaves `openid` out of its filter.
+        let mut exempt = BTreeSet::from(["openid".to_string()]);
+        for entry in list(root) {
+            if !entry.is_map() {
+                return Exempt::All;
+            }
+            let reader = Reader::new(entry);
+            let (rule, subject) = (rule(&reader), subject(&reader));
+            match (rule.as_text(), subject.as_text()) {
+                (Some("DENY"), Some(_)) | (Some("PERMIT"), Some("everybody")) => {}
+                (Some("PERMIT"), Some(_)) if matching(&reader).as_text() == Some("EQ") => {
+                    let scopes = scopes(&reader);
+                    let texts: Option<Vec<&str>> = scopes.items().iter().map(Field::as_text).collect();
+                    match texts {
+                        Some(texts) if !texts.is_empty() => exempt.extend(texts.into_iter().map(str::to_string)),
+                        Some(_) | None => return Exempt::All,
+                    }
+                }
+                _ => return Exempt::All,
+            }
+        }
+        Exempt::Scopes(exempt)
+    }
+
+    /// See [`ScopePolicy::denied_to_all`].
+    fn denied<'d>(&self, policy: &ScopePolicy<'d>) -> Field<'d> {
+        let by_equality = policy.matching.as_text() == Some("EQ") && policy.rule.as_text() == Some("DENY");
+        let Exempt::Scopes(exempt) = self else { return Field::default() };
+        if !by_equality || policy.subject.as_text() != Some("everybody") {
+            return Field::default();
+        }
+        let denied = |scope: &&Field<'d>| scope.as_text().is_some_and(|text| !exempt.contains(text));
+        let denied: Vec<Field<'d>> = policy.scopes.items().iter().filter(denied).cloned().collect();
+        if denied.is_empty() { Field::default() } else { Field::list(denied, policy.scopes.at) }
+    }
+}
+
+fn policy(document: &Document, entry: Cursor<'_>, kind: &str, exempt: &Exempt, sink: &mut dyn Sink) {
     let reader = Reader::new(entry);
     let (id, description) = (reader.any_text("id"), reader.text("description"));
     let identity = id.as_text().unwrap_or_default().to_string();
@@ -82,14 +132,16 @@ fn policy(document: &Document, entry: Cursor<'_>, kind: &str, sink: &mut dyn Sin
         };
         Target::new(TargetKind::ExchangePolicy, name, policy)
     } else {
-        let policy = ScopePolicy {
+        let mut policy = ScopePolicy {
             id,
             description,
             rule: rule(&reader),
-            matching: one_of(reader.text("matchingPolicy").or(Field::text("EQ", None)), &["EQ", "REGEXP", "PATH"]),
+            matching: matching(&reader),
             scopes: scopes(&reader),
             subject: subject(&reader),
+            ..ScopePolicy::default()
         };
+        policy.denied_to_all = exempt.denied(&policy);
         Target::new(TargetKind::ScopePolicy, name, policy)
     };
     sink.target(&[document], Target { identity, at: At::node(entry.id), ..target });
@@ -103,6 +155,10 @@ fn one_of<'d>(field: Field<'d>, words: &[&str]) -> Field<'d> {
         }
         _ => field,
     }
+}
+
+fn matching<'d>(reader: &Reader<'d>) -> Field<'d> {
+    one_of(reader.text("matchingPolicy").or(Field::text("EQ", None)), &["EQ", "REGEXP", "PATH"])
 }
 
 fn rule<'d>(reader: &Reader<'d>) -> Field<'d> {
@@ -204,6 +260,30 @@ mod tests {
             let [got] = &collected.targets[..] else { panic!("{remark}: {collected:?}") };
             let fields = ["rule", "matching_policy", "scopes", "subject"].map(|name| got.get(name));
             assert_eq!(fields, expected, "{remark}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_gets_is_denied_to_everybody_and_permitted_to_none() {
+        const DENY: &str = r#"{"id":1,"rule":"DENY","account":null,"group":null,"scopes":["a","b","openid"]}"#;
+        for (others, expected, remark) in [
+            ("", "a b", "openid is never left out"),
+            (r#",{"id":2,"rule":"PERMIT","account":null,"group":null,"scopes":["a"]}"#, "a b", "to deny wins"),
+            (r#",{"id":2,"rule":"PERMIT","group":{"name":"g"},"scopes":["a"]}"#, "b", "one group gets a"),
+            (r#",{"id":2,"rule":"DENY","group":{"name":"g"},"scopes":["a"]}"#, "a b", "one group is denied it again"),
+            (r#",{"id":2,"rule":"PERMIT","group":{"name":"g"},"scopes":null}"#, "", "one group gets everything"),
+            (r#",{"id":2,"rule":"PERMIT","group":{"name":"g"},"scopes":[]}"#, "", "perhaps everything"),
+            (
+                r#",{"id":2,"rule":"PERMIT","matchingPolicy":"REGEXP","account":{},"scopes":["x"]}"#,
+                "",
+                "an account gets what a pattern matches",
+            ),
+            (r#",{"id":2,"rule":"permit","group":{"name":"g"},"scopes":["x"]}"#, "", "a policy that cannot be read"),
+            (r#",7"#, "", "no policy at all"),
+        ] {
+            let json = format!(r#"[{}{others}]"#, DENY.replace(r#""account""#, r#""matchingPolicy":"EQ","account""#));
+            let collected = collect(&json, Syntax::Json);
+            assert_eq!(collected.targets[0].get("denied_to_all"), expected, "{remark}");
         }
     }
 

@@ -98,9 +98,10 @@ pub struct FleetJudgements<'f> {
     pub passed: u64,
 }
 
-/// Gives key sets, keys and clients, whose files name no issuer, the issuer they belong to, where that is certain:
+/// Gives key sets, keys, clients and scope policies, whose files name no issuer, the issuer they belong to, where that is certain:
 ///
-/// - the one issuer whose metadata lies in the same folder, for the one key set there and for clients of its product;
+/// - the one issuer whose metadata lies in the same folder, for the one key set there, and for clients and policies of its
+///   product;
 /// - the one issuer of the run, for the one key set of the run when the file is called as the metadata's `jwks_uri` ends.
 pub fn link(facts: &mut [Fact]) {
     let folders = Folders::new(facts);
@@ -112,6 +113,7 @@ pub fn link(facts: &mut [Fact]) {
             _ if fact.given => None,
             TargetKind::Key | TargetKind::KeySet if fact.document == "jwks" => folders.of_keys(&fact.path),
             TargetKind::Client => folders.of_client(fact),
+            TargetKind::ScopePolicy => folders.of_policy(fact),
             _ => None,
         };
         if let Some(metadata) = metadata {
@@ -191,6 +193,12 @@ impl Folders {
             }
             _ => None,
         }
+    }
+
+    /// Scope policies are INDIGO IAM's.
+    fn of_policy(&self, policy: &Fact) -> Option<&Metadata> {
+        let metadata = self.issuers.get(folder(&policy.path))?.as_ref()?;
+        metadata.product.as_deref().is_none_or(|product| product == "indigo-iam").then_some(metadata)
     }
 
     fn of_client(&self, client: &Fact) -> Option<&Metadata> {

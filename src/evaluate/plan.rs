@@ -197,7 +197,8 @@ impl Plan {
 
     /// Notes the fields that show which issuer a target of another file belongs to.
     fn keep_links(&mut self) {
-        const LINKED: [TargetKind; 3] = [TargetKind::Key, TargetKind::KeySet, TargetKind::Client];
+        const LINKED: [TargetKind; 4] =
+            [TargetKind::Key, TargetKind::KeySet, TargetKind::Client, TargetKind::ScopePolicy];
         const BY: [&str; 3] = ["issuer", "jwks_uri", "product"];
         if LINKED.iter().all(|kind| self.fact_fields(*kind).is_empty()) {
             return;

@@ -15,6 +15,12 @@ super::record! {
         scopes "scopes": Texts,
         /// Who it applies to: `everybody`, `account` or `group`.
         subject "subject": Text,
+        /// The issuer whose policy it is: of the metadata in the same folder, where there is exactly one; never in the
+        /// file itself.
+        issuer "issuer": Url,
+        /// Scopes that nobody gets because of it: those it denies to everybody by equality, less what some policy of the
+        /// same file may permit to an account or a group, which goes first. Absent where it denies nothing in that way.
+        denied_to_all "denied_to_all": Texts,
     }
 }
 
