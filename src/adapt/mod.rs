@@ -5,10 +5,12 @@
 
 mod client_form;
 mod compose;
+mod configparser;
 mod dex;
 mod discovery;
 mod egi_registry;
 mod env_file;
+mod fts;
 mod helm_values;
 mod htvault;
 mod hydra;
@@ -137,6 +139,7 @@ pub static ADAPTERS: &[&dyn Adapter] = &[
     &suppressions::Suppressions,
     &workflows::Workflows,
     &scitokens_cfg::ScitokensCfg,
+    &fts::Fts,
     &jwks::Jwks,
     &indigo_iam_policies::IndigoIamPolicies,
     &indigo_iam_other::IndigoIamOther,

@@ -286,12 +286,14 @@ impl<'d> Cursor<'d> {
     }
 
     /// Span of one word (from 0) of a string that stands literally in the source; the whole value when the string had
-    /// escapes or has no such word. Blanks separate words, in the lists of line-based formats commas too.
+    /// escapes or has no such word. Blanks separate words, in the lists of line-based formats commas too, and semicolons
+    /// where the format's lists have them.
     pub fn word_span(self, index: usize) -> Span {
         let Data::Text(Text::Raw(span)) = self.data() else { return self.span() };
         let text = self.document.source.slice(*span);
         let commas = matches!(self.document.syntax, Syntax::Ini(_) | Syntax::Words(_));
-        let separates = |c: char| c.is_ascii_whitespace() || (commas && c == ',');
+        let semicolons = self.document.syntax == Syntax::Ini(super::ini::IniDialect::FtsRest);
+        let separates = |c: char| c.is_ascii_whitespace() || (commas && c == ',') || (semicolons && c == ';');
         match text.split(separates).filter(|word| !word.is_empty()).nth(index) {
             Some(word) => {
                 let start = span.start as usize + (word.as_ptr() as usize - text.as_ptr() as usize);

@@ -13,9 +13,11 @@ use crate::source::Span;
 pub enum IniDialect {
     /// `scitokens.cfg` of XRootD, read by inih.
     ScitokensCfg,
-    /// Python's `configparser` (Rucio, the REST front-end of FTS).
+    /// Python's `configparser` (Rucio, tools of FTS): keys without case, sections with.
     ConfigParser,
-    /// `fts3config` of the FTS server: keys and values, `#` comments.
+    /// `fts3restconfig`: Python's `configparser` told to keep the case of keys.
+    FtsRest,
+    /// `fts3config` of the FTS server, read by Boost: whatever is behind a `#` is a comment.
     Fts3Config,
     /// Key files of GLib (gfal2).
     KeyFile,
@@ -61,15 +63,18 @@ struct Rules {
     comments: &'static [char],
     /// Such a comment may be indented.
     indented_comments: bool,
-    /// What starts a comment behind a blank.
+    /// What starts a comment behind a blank, or anywhere in the line with `inline_anywhere`.
     inline: &'static [char],
+    inline_anywhere: bool,
     /// What stands between key and value; the first that occurs counts.
     separators: &'static [char],
     sections: bool,
     continuation: Continuation,
     bare: Bare,
-    /// Keys and section names are compared without case; the tree has them in lower case.
+    /// Keys are compared without case; the tree has them in lower case.
     caseless: bool,
+    /// The same for section names.
+    caseless_sections: bool,
     /// One pair of double or single quotes around a value does not belong to it.
     quotes: bool,
     /// `\n`, `\t`, `\uXXXX` … in values.
@@ -85,11 +90,13 @@ const PLAIN: Rules = Rules {
     comments: &['#'],
     indented_comments: true,
     inline: &[],
+    inline_anywhere: false,
     separators: &['='],
     sections: true,
     continuation: Continuation::None,
     bare: Bare::Refused("a key, = and a value are expected"),
     caseless: false,
+    caseless_sections: false,
     quotes: false,
     escapes: false,
     line_limit: None,
@@ -108,11 +115,12 @@ static SCITOKENS_CFG: Rules = Rules {
     continuation: Continuation::IndentRepeats,
     bare: Bare::Refused("a key, = and a value are expected; XRootD refuses the whole file for this line"),
     caseless: true,
+    caseless_sections: true,
     line_limit: Some(INIH_LINE),
     section_limit: Some(INIH_SECTION),
     ..PLAIN
 };
-static CONFIG_PARSER: Rules = Rules {
+const CONFIG_PARSER: Rules = Rules {
     comments: &['#', ';'],
     separators: &['=', ':'],
     continuation: Continuation::Indent,
@@ -121,7 +129,14 @@ static CONFIG_PARSER: Rules = Rules {
     repeats: false,
     ..PLAIN
 };
-static FTS3_CONFIG: Rules = Rules { caseless: false, repeats: false, ..PLAIN };
+static FTS_REST: Rules = Rules { caseless: false, ..CONFIG_PARSER };
+static FTS3_CONFIG: Rules = Rules {
+    inline: &['#'],
+    inline_anywhere: true,
+    bare: Bare::Refused("a key, = and a value are expected; FTS does not start with this line"),
+    repeats: false,
+    ..PLAIN
+};
 static KEY_FILE: Rules = Rules { ..PLAIN };
 static ARC_CONF: Rules = Rules {
     bare: Bare::Refused("a key, = and a value are expected; ARC's configuration check refuses this line"),
@@ -159,7 +174,8 @@ impl IniDialect {
     fn rules(self) -> &'static Rules {
         match self {
             IniDialect::ScitokensCfg => &SCITOKENS_CFG,
-            IniDialect::ConfigParser => &CONFIG_PARSER,
+            IniDialect::ConfigParser => &const { CONFIG_PARSER },
+            IniDialect::FtsRest => &FTS_REST,
             IniDialect::Fts3Config => &FTS3_CONFIG,
             IniDialect::KeyFile => &KEY_FILE,
             IniDialect::ArcConf => &ARC_CONF,
@@ -175,6 +191,7 @@ impl IniDialect {
         match self {
             IniDialect::ScitokensCfg => "scitokens.cfg",
             IniDialect::ConfigParser => "an INI file",
+            IniDialect::FtsRest => "fts3restconfig",
             IniDialect::Fts3Config => "fts3config",
             IniDialect::KeyFile => "a key file",
             IniDialect::ArcConf => "arc.conf",
@@ -259,7 +276,7 @@ impl<'t> Reader<'t> {
         let end = inner.start as usize + end;
         self.close_section();
         let name = Span::new(inner.start as usize, end);
-        let key = self.name(name, self.rules.section_limit);
+        let key = self.name(name, self.rules.caseless_sections, self.rules.section_limit);
         self.builder.key(key, name);
         self.builder.open(Data::Map, span.start as usize);
         self.open = Some(span.end as usize);
@@ -271,14 +288,14 @@ impl<'t> Reader<'t> {
     }
 
     /// The text of a key or section, as the product compares it.
-    fn name(&self, span: Span, limit: Option<usize>) -> Text {
+    fn name(&self, span: Span, caseless: bool, limit: Option<usize>) -> Text {
         let name = &self.text[span.range()];
         let mut cut = limit.map_or(name.len(), |limit| limit.min(name.len()));
         while !name.is_char_boundary(cut) {
             cut -= 1;
         }
-        let same = cut == name.len() && !(self.rules.caseless && name.bytes().any(|byte| byte.is_ascii_uppercase()));
-        match (same, self.rules.caseless) {
+        let same = cut == name.len() && !(caseless && name.bytes().any(|byte| byte.is_ascii_uppercase()));
+        match (same, caseless) {
             (true, _) => Text::Raw(span),
             (false, true) => Text::Owned(name[..cut].to_ascii_lowercase().into()),
             (false, false) => Text::Owned(name[..cut].into()),
@@ -310,10 +327,10 @@ impl<'t> Reader<'t> {
     /// A span without the comment behind it.
     fn without_comment(&mut self, span: Span) -> Span {
         let text = &self.text[span.range()];
-        let comment = text
-            .char_indices()
-            .zip(std::iter::once(' ').chain(text.chars()))
-            .find(|((at, mark), before)| *at > 0 && self.rules.inline.contains(mark) && before.is_whitespace());
+        let anywhere = self.rules.inline_anywhere;
+        let comment = text.char_indices().zip(std::iter::once(' ').chain(text.chars())).find(|((at, mark), before)| {
+            self.rules.inline.contains(mark) && (anywhere || (*at > 0 && before.is_whitespace()))
+        });
         let Some(((at, _), _)) = comment else { return span };
         let start = span.start as usize;
         self.builder.comment(Span::new(start + at, span.end as usize));
@@ -346,7 +363,7 @@ impl<'t> Reader<'t> {
         let value = trim(self.text, value);
         let value = self.without_comment(value);
         let (text, whole) = self.value(value, rest);
-        let name = self.name(key, None);
+        let name = self.name(key, self.rules.caseless, None);
         self.previous = Some(match &name {
             Text::Raw(span) => self.text[span.range()].to_string(),
             Text::Owned(text) => text.to_string(),
@@ -498,9 +515,10 @@ mod tests {
             ),
             ("[g]\na=1\n[g]\na=2\n", ScitokensCfg, vec!["/g/a=1", "/g#2/a=2"], "a section twice"),
             ("a=1\n", ScitokensCfg, vec!["/a=1"], "before the first section"),
-            ("[S]\nA = b\n  c\n# x\nd: e\n", ConfigParser, vec!["/s/a=b\nc", "/s/d=e"], "configparser joins"),
+            ("[S]\nA = b\n  c\n# x\nd: e\n", ConfigParser, vec!["/S/a=b\nc", "/S/d=e"], "configparser joins"),
+            ("A=1\n[S]\nx_B = 1\n", FtsRest, vec!["/A=1", "/S/x_B=1"], "told to keep the case"),
             ("[s]\na = %(x)s ; c\n", ConfigParser, vec!["/s/a=%(x)s ; c"], "no inline comments"),
-            ("Key=a # b\n", Fts3Config, vec!["/Key=a # b"], "keys with case"),
+            ("Key=a#b\nx=#y\n", Fts3Config, vec!["/Key=a", "/x="], "keys with case; # anywhere"),
             ("[b:c]\na = \"x y\"\na=z\n", ArcConf, vec!["/b:c/a=x y", "/b:c/a#2=z"], "quotes, repeated keys"),
             ("a b\nc : d\ne\nf = g \\\n   h\n! x\n", Properties, vec!["/a=b", "/c=d", "/e=", "/f=g h"], "separators"),
             ("a = \\u0041\\n\n", Properties, vec!["/a=A\n"], "escapes"),
