@@ -4,12 +4,15 @@
 //! when its name starts with `issuer` and a blank, global when it starts with `global`, and is skipped without a word
 //! otherwise; sections of one name are one; the last value of a key counts, and an indented line is another value of the
 //! key before; of two sections with one issuer URL that of the name that sorts first counts. Unknown keys are skipped.
+//! Lists end at commas and blanks (not tabs), strategies at blanks; paths that do not start with a slash are left out.
+//! The outcome for a token is kept for 60 seconds (`m_expiry_secs`).
 
 use super::traps::Found;
 use super::{Adapter, Kind, Sample, Sink, is_placeholder};
-use crate::model::{At, Field, Service, Target, TargetKind, Trust};
+use crate::model::{At, Field, Service, State, Target, TargetKind, Trust};
 use crate::parse::ini::IniDialect;
 use crate::parse::{Cursor, Document, NoteKind, Syntax};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The adapter.
@@ -32,11 +35,29 @@ const ISSUER_KEYS: [&str; 9] = [
     "authorization_strategy",
 ];
 
+/// Keys of Pelican's fork of the plug-in.
+const PELICAN_KEYS: [&str; 2] = ["required_authorization", "acceptable_authorization"];
+const STRATEGIES: [&str; 3] = ["capability", "group", "mapping"];
+/// Seconds that the plug-in keeps the outcome for a token.
+const RESULT_CACHE: i64 = 60;
+
 const UNKNOWN_SECTION: &str = "xrootd-unknown-section";
 const UNKNOWN_KEY: &str = "xrootd-unknown-key";
+const KEY_MISPLACED: &str = "xrootd-key-misplaced";
+const KEY_OF_PELICAN: &str = "xrootd-key-of-pelican";
+const KEY_REPEATED: &str = "xrootd-key-repeated";
 const LINE_CUT: &str = "xrootd-line-cut";
 const VALUE_REPLACED: &str = "xrootd-value-replaced";
+const VALUE_QUOTED: &str = "xrootd-value-quoted";
+const VALUE_WITH_COMMENT: &str = "xrootd-value-with-comment";
+const BOOLEAN_UNKNOWN: &str = "xrootd-boolean-unknown";
+const STRATEGY_UNKNOWN: &str = "xrootd-strategy-unknown";
+const FILE_REFUSED: &str = "xrootd-file-refused";
+const PATH_LEFT_OUT: &str = "xrootd-path-left-out";
+const PATH_RESOLVED: &str = "xrootd-path-resolved";
+const RESTRICTED_PATH_WITH_BASE: &str = "xrootd-restricted-path-with-base";
 const ISSUER_DROPPED: &str = "xrootd-issuer-dropped";
+const ISSUER_SKIPPED: &str = "xrootd-issuer-skipped";
 
 impl Adapter for ScitokensCfg {
     fn kinds(&self) -> &'static [Kind] {
@@ -58,7 +79,9 @@ impl Adapter for ScitokensCfg {
         let section = |start: &str| lines.iter().any(|line| line.starts_with(start));
         let issuers = section("[issuer") && key(&["issuer", "base_path", "map_subject"]);
         let global = section("[global") && key(&GLOBAL_KEYS);
-        (issuers || global).then_some(SYNTAX)
+        // Without a heading only the name tells; the directives of XRootD's main configuration have no separator.
+        let named = sample.name().starts_with("scitokens") && key(&["audience", "issuer", "base_path", "onmissing"]);
+        (issuers || global || named).then_some(SYNTAX)
     }
 
     fn recognise(&self, document: &Document) -> Option<&'static str> {
@@ -66,15 +89,30 @@ impl Adapter for ScitokensCfg {
     }
 
     fn traps(&self) -> &'static [&'static str] {
-        &[UNKNOWN_SECTION, UNKNOWN_KEY, LINE_CUT, VALUE_REPLACED, ISSUER_DROPPED]
+        &[
+            UNKNOWN_SECTION,
+            UNKNOWN_KEY,
+            KEY_MISPLACED,
+            KEY_OF_PELICAN,
+            KEY_REPEATED,
+            LINE_CUT,
+            VALUE_REPLACED,
+            VALUE_QUOTED,
+            VALUE_WITH_COMMENT,
+            BOOLEAN_UNKNOWN,
+            STRATEGY_UNKNOWN,
+            FILE_REFUSED,
+            PATH_LEFT_OUT,
+            PATH_RESOLVED,
+            RESTRICTED_PATH_WITH_BASE,
+            ISSUER_DROPPED,
+            ISSUER_SKIPPED,
+        ]
     }
 
     fn adapt(&self, document: &Document, _kind: &'static str, sink: &mut dyn Sink) {
         let sections = sections(document);
-        let (audiences, without_token) = match sections.iter().find(|section| section.is_global()) {
-            Some(global) => (audiences(global), global.text("onmissing").or(Field::text("passthrough", None))),
-            None => (Field::default(), Field::text("passthrough", None)),
-        };
+        let (audiences, without_token) = global(&sections);
         let issuers: Vec<&Section<'_>> = sections.iter().filter(|section| section.is_issuer()).collect();
         let files: Vec<Field<'_>> = issuers.iter().map(|issuer| issuer.text("name_mapfile")).collect();
         let files: Vec<Field<'_>> = files.into_iter().filter(|file| file.as_text().is_some()).collect();
@@ -85,6 +123,7 @@ impl Adapter for ScitokensCfg {
             audience_checked: Field::bool(true, None),
             any_issuer: Field::bool(false, None),
             without_token: without_token.clone(),
+            result_cache: Field::int(RESULT_CACHE, None),
             files: if files.is_empty() { Field::default() } else { Field::list(files, None) },
             ..Service::default()
         };
@@ -112,7 +151,12 @@ impl Adapter for ScitokensCfg {
             };
             sink.target(&[document], target);
         }
-        traps(document, sink);
+        for section in document.root().items() {
+            section_traps(document, section, sink);
+        }
+        for section in sections.iter().filter(|section| section.is_issuer()) {
+            skipped(document, section, sink);
+        }
     }
 }
 
@@ -145,8 +189,24 @@ impl<'d> Section<'d> {
     /// A list, its words separated by commas and blanks.
     fn list(&self, key: &str) -> Field<'d> {
         self.field(key, |text, at| {
-            let words = text.split([',', ' ', '\t']).filter(|word| !word.is_empty()).enumerate();
-            Field::list(words.map(|(index, word)| Field::text(word, at.word(index))).collect(), at)
+            Field::list(words(text).enumerate().map(|(index, word)| Field::text(word, at.word(index))).collect(), at)
+        })
+    }
+
+    /// A list of paths as the plug-in uses them; those that it leaves out are not there.
+    fn paths(&self, key: &str) -> Field<'d> {
+        self.field(key, |text, at| {
+            let path = |(index, word)| Some(Field::text(canonical(word)?, at.word(index)));
+            Field::list(words(text).enumerate().filter_map(path).collect(), at)
+        })
+    }
+
+    /// The strategies that the plug-in knows, in its spelling.
+    fn strategies(&self) -> Field<'d> {
+        self.field("authorization_strategy", |text, at| {
+            let known =
+                text.split(' ').filter_map(|word| STRATEGIES.iter().find(|name| word.eq_ignore_ascii_case(name)));
+            Field::list(known.map(|name| Field::text(*name, at)).collect(), at)
         })
     }
 
@@ -194,19 +254,60 @@ fn sections(document: &Document) -> Vec<Section<'_>> {
     sections
 }
 
+/// The words of a list.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split([',', ' ']).filter(|word| !word.is_empty())
+}
+
+/// A path as the plug-in compares it: without empty, `.` and `..` components; `None` for one that it leaves out.
+fn canonical(path: &str) -> Option<Cow<'_, str>> {
+    if !path.starts_with('/') {
+        return None;
+    }
+    let mut kept: Vec<&str> = Vec::new();
+    for component in path.split('/') {
+        match component {
+            "" | "." => {}
+            ".." => drop(kept.pop()),
+            _ => kept.push(component),
+        }
+    }
+    let canonical = format!("/{}", kept.join("/"));
+    Some(if canonical == path { Cow::Borrowed(path) } else { Cow::Owned(canonical) })
+}
+
+/// Audiences and `onmissing` of all global sections.
+fn global<'d>(sections: &[Section<'d>]) -> (Field<'d>, Field<'d>) {
+    let mut all = Field::default();
+    let mut without_token = Field::text("passthrough", None);
+    for section in sections.iter().filter(|section| section.is_global()) {
+        all = match (all.items().is_empty(), audiences(section)) {
+            (true, more) => more.or(all),
+            (false, more) if more.items().is_empty() => all,
+            (false, more) => Field::list(all.items().iter().chain(more.items()).cloned().collect(), all.at),
+        };
+        let word = section.text("onmissing");
+        without_token = if word.is_absent() { without_token } else { word };
+    }
+    (all, without_token)
+}
+
 /// The audiences of both keys together.
 fn audiences<'d>(global: &Section<'d>) -> Field<'d> {
     let plain = global.list("audience");
     let json = global.field("audience_json", |text, at| match serde_json::from_str::<Vec<String>>(text) {
         Ok(items) => Field::list(items.into_iter().map(|item| Field::text(item, at)).collect(), at),
-        Err(_) => Field::malformed("a JSON list of strings is expected; XRootD refuses the whole file", at),
+        Err(_) => Field::malformed(NO_LIST, at),
     });
     match (plain.items().is_empty(), json.items().is_empty()) {
+        _ if matches!(json.state, State::Malformed(_)) => json,
         (false, false) => Field::list(plain.items().iter().chain(json.items()).cloned().collect(), plain.at),
         (true, _) if !json.is_absent() => json,
         _ => plain,
     }
 }
+
+const NO_LIST: &str = "audience_json must be a JSON list of strings";
 
 fn trust<'d>(section: &Section<'d>, audiences: &Field<'d>, without_token: &Field<'d>) -> Trust<'d> {
     let (account, claim) = (section.text("default_user"), section.text("username_claim"));
@@ -218,7 +319,10 @@ fn trust<'d>(section: &Section<'d>, audiences: &Field<'d>, without_token: &Field
         ("fixed", account.at.filter(|_| account.as_text().is_some())),
     ];
     let mapping = ways.into_iter().filter_map(|(way, at)| Some(Field::text(way, at?))).collect();
-    let all = || ["capability", "group", "mapping"].map(|word| Field::text(word, None)).to_vec();
+    let all = || STRATEGIES.map(|word| Field::text(word, None)).to_vec();
+    // Where no restricted path is left, there is no restriction.
+    let restricted = section.paths("restricted_path");
+    let unrestricted = restricted.items().is_empty() && matches!(restricted.state, State::Value(_));
     Trust {
         product: Field::text(PRODUCT, None),
         issuer: section.text("issuer"),
@@ -230,9 +334,9 @@ fn trust<'d>(section: &Section<'d>, audiences: &Field<'d>, without_token: &Field
             true => Field::unknown("a WLCG token without audience is refused, a SciToken 1.0 is not", None),
             false => Field::bool(false, None),
         },
-        base_paths: section.list("base_path"),
-        restricted_paths: section.list("restricted_path"),
-        strategy: section.list("authorization_strategy").or(Field::list(all(), None)),
+        base_paths: section.paths("base_path"),
+        restricted_paths: if unrestricted { Field { state: State::Absent, ..restricted } } else { restricted },
+        strategy: section.strategies().or(Field::list(all(), None)),
         mapping: Field::list(mapping, None),
         account,
         account_claim: claim,
@@ -243,28 +347,145 @@ fn trust<'d>(section: &Section<'d>, audiences: &Field<'d>, without_token: &Field
     }
 }
 
+/// A section of one kind with the keys that the plug-in reads there.
+fn known_keys(section: &str) -> Option<&'static [&'static str]> {
+    match section {
+        name if is_global(name) => Some(&GLOBAL_KEYS),
+        name if is_issuer(name) => Some(&ISSUER_KEYS),
+        _ => None,
+    }
+}
+
 /// What the plug-in reads in another way than it looks.
-fn traps(document: &Document, sink: &mut dyn Sink) {
-    let noted = |kind: NoteKind, node| document.tree.notes.iter().any(|note| note.kind == kind && note.node == node);
-    for section in document.root().items() {
-        let known: &[&str] = match section.key().unwrap_or_default() {
-            name if is_global(name) => &GLOBAL_KEYS,
-            name if is_issuer(name) => &ISSUER_KEYS,
-            _ => {
-                let name = section.key_span().map_or("", |span| document.source.slice(span));
-                Found::new(PRODUCT, UNKNOWN_SECTION, section, name).tell(sink);
-                continue;
-            }
+fn section_traps(document: &Document, section: Cursor<'_>, sink: &mut dyn Sink) {
+    let name = section.key_span().map_or("", |span| document.source.slice(span));
+    if !section.is_map() {
+        let trap = Found::new(PRODUCT, KEY_MISPLACED, section, name);
+        return trap.effect(" outside of any section").tell(sink);
+    }
+    let Some(known) = known_keys(section.key().unwrap_or_default()) else {
+        return Found::new(PRODUCT, UNKNOWN_SECTION, section, name).tell(sink);
+    };
+    let entries: Vec<_> = section.entries().collect();
+    for (index, &(key, entry)) in entries.iter().enumerate() {
+        let found = |code| Found::new(PRODUCT, code, entry, key).section(name);
+        let noted = |kind: NoteKind, entry: Cursor<'_>| {
+            document.tree.notes.iter().any(|note| note.kind == kind && note.node == entry.id)
         };
-        for (key, entry) in section.entries() {
-            let found = |code| Found::new(PRODUCT, code, entry, key).section(section.key().unwrap_or_default());
-            if noted(NoteKind::CutLine, entry.id) {
-                found(LINE_CUT).tell(sink);
-            } else if noted(NoteKind::Continuation, entry.id) {
-                found(VALUE_REPLACED).tell(sink);
-            } else if !known.contains(&key) {
-                found(UNKNOWN_KEY).nearest(known).tell(sink);
+        let again = |&(other, entry): &(&str, Cursor<'_>)| other == key && !noted(NoteKind::Continuation, entry);
+        if noted(NoteKind::CutLine, entry) {
+            found(LINE_CUT).tell(sink);
+        } else if noted(NoteKind::Continuation, entry) {
+            found(VALUE_REPLACED).tell(sink);
+        } else if PELICAN_KEYS.contains(&key) {
+            found(KEY_OF_PELICAN).tell(sink);
+        } else if !known.contains(&key) {
+            let elsewhere = GLOBAL_KEYS.contains(&key) || ISSUER_KEYS.contains(&key);
+            match elsewhere {
+                true => found(KEY_MISPLACED).effect(format!(" in [{name}]")).tell(sink),
+                false => found(UNKNOWN_KEY).nearest(known).tell(sink),
             }
+        } else if entries[index + 1..].iter().any(again) {
+            found(KEY_REPEATED).tell(sink);
+        } else {
+            value_traps(key, entry, &found, sink);
+        }
+    }
+}
+
+/// What the plug-in makes of a value.
+fn value_traps<'d>(key: &str, entry: Cursor<'d>, found: &dyn Fn(&'static str) -> Found<'d>, sink: &mut dyn Sink) {
+    let text = entry.as_str().unwrap_or_default();
+    let lower = text.to_ascii_lowercase();
+    if text.is_empty() || is_placeholder(text) {
+        return;
+    }
+    if key == "audience_json" {
+        if serde_json::from_str::<Vec<String>>(text).is_err() {
+            found(FILE_REFUSED).effect(NO_LIST).tell(sink);
+        }
+        return;
+    }
+    if text.contains(" #") {
+        return found(VALUE_WITH_COMMENT).tell(sink);
+    }
+    if words(text).any(|word| word.starts_with(['"', '\'']) || word.ends_with(['"', '\''])) {
+        return found(VALUE_QUOTED).tell(sink);
+    }
+    match key {
+        "onmissing" if !["passthrough", "allow", "deny"].contains(&text) => {
+            found(FILE_REFUSED).effect("onmissing must be passthrough, allow or deny, in lower case").tell(sink);
+        }
+        "map_subject" if !["true", "yes", "on", "1", "false", "no", "off", "0"].contains(&lower.as_str()) => {
+            found(BOOLEAN_UNKNOWN).tell(sink);
+        }
+        "authorization_strategy" => strategy_traps(text, found, sink),
+        "base_path" | "restricted_path" => path_traps(key, text, found, sink),
+        _ => {}
+    }
+}
+
+fn strategy_traps<'d>(text: &str, found: &dyn Fn(&'static str) -> Found<'d>, sink: &mut dyn Sink) {
+    let is_known = |word: &&str| STRATEGIES.iter().any(|name| word.eq_ignore_ascii_case(name));
+    let left = text.split(' ').any(|word| is_known(&word));
+    for word in text.split(' ').filter(|word| !word.is_empty() && !is_known(word)) {
+        let effect = match left {
+            true => "",
+            false => "; none is left, so tokens of the issuer give no rights at all",
+        };
+        found(STRATEGY_UNKNOWN).called(word).effect(effect).tell(sink);
+    }
+}
+
+fn path_traps<'d>(key: &str, text: &str, found: &dyn Fn(&'static str) -> Found<'d>, sink: &mut dyn Sink) {
+    let left = words(text).any(|word| word.starts_with('/'));
+    for (index, word) in words(text).enumerate() {
+        match canonical(word) {
+            None => {
+                let effect = match (left, key) {
+                    (true, _) => "",
+                    (false, "base_path") => "; the issuer's tokens reach no path",
+                    (false, _) => "; no restriction is left, so the issuer's tokens reach everything below base_path",
+                };
+                found(PATH_LEFT_OUT).called(word).word(index).effect(effect).tell(sink);
+            }
+            Some(path) if word.split('/').any(|component| matches!(component, "." | "..")) => {
+                found(PATH_RESOLVED).called(word).word(index).effect(path.into_owned()).tell(sink);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// Traps of an issuer's section as a whole, its parts taken together.
+fn skipped(document: &Document, section: &Section<'_>, sink: &mut dyn Sink) {
+    let swallowed = section.at.entries().any(|(_, entry)| {
+        document.tree.notes.iter().any(|note| note.kind == NoteKind::Continuation && note.node == entry.id)
+    });
+    let empty = |key| section.get(key).and_then(Cursor::as_str).is_none_or(str::is_empty);
+    let why = match section.name["issuer ".len()..].trim() {
+        "" => Some("its name is missing; write one behind the word issuer"),
+        // An indented line has taken the key in, which is said there.
+        _ if swallowed => None,
+        _ if empty("issuer") => Some("it has no key issuer"),
+        _ if empty("base_path") => Some("it has no key base_path"),
+        _ => None,
+    };
+    if let Some(why) = why {
+        Found::new(PRODUCT, ISSUER_SKIPPED, section.at, section.name).effect(why).tell(sink);
+    }
+    let Some(limits) = section.get("restricted_path") else { return };
+    let bases = section.paths("base_path");
+    let within = |path: &str| {
+        let base = bases.items().iter().filter_map(Field::as_text).find(|base| {
+            *base != "/" && path.strip_prefix(*base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        });
+        base.map(str::to_string)
+    };
+    for (index, word) in words(limits.as_str().unwrap_or_default()).enumerate() {
+        if let Some(base) = canonical(word).and_then(|path| within(&path)) {
+            let trap = Found::new(PRODUCT, RESTRICTED_PATH_WITH_BASE, limits, word).section(section.name);
+            trap.word(index).effect(base).tell(sink);
         }
     }
 }
@@ -282,20 +503,21 @@ mod tests {
     #[test]
     fn issuers_are_read_as_the_plugin_takes_them() {
         let collected = read(
-            "[Global]\naudience = https://se.example.org:1094, any ; ours\naudience_json = [\"x y\"]\nonmissing = deny\n\
-             [Issuer VO]\nissuer = https://vo.example.org/\nbase_path = /data/vo, /store\nrestricted_path = /store/mc\n\
-             map_subject = TRUE\ndefault_user = vo\nname_mapfile = /etc/xrootd/vo.json\nauthorization_strategy = capability\n",
+            "[Global]\naudience = https://se.example.org:1094, any ; ours\naudience_json = [\"x y\"]\nonmissing = allow\n\
+             [GlobalTwo]\naudience = second\nonmissing = deny\n\
+             [Issuer VO]\nissuer = https://vo.example.org/\nbase_path = /data//vo/, /store, x\nrestricted_path = /mc/./a\n\
+             map_subject = TRUE\ndefault_user = vo\nname_mapfile = /etc/xrootd/vo.json\nauthorization_strategy = Capability other\n",
         );
-        assert_eq!((collected.kinds.as_slice(), collected.targets.len()), (&[KIND][..], 2));
+        assert_eq!((collected.kinds.as_slice(), collected.targets.len()), (&[KIND][..], 5));
         let service = &collected.targets[0];
-        assert_eq!(service.get("audiences"), "https://se.example.org:1094 any x y");
+        assert_eq!(service.get("audiences"), "https://se.example.org:1094 any x y second");
         assert_eq!((service.get("without_token"), service.get("files")), ("deny", "/etc/xrootd/vo.json"));
         let trust = &collected.targets[1];
         for (field, expected) in [
             ("issuer", "https://vo.example.org/"),
             ("alias", "Issuer VO"),
             ("base_paths", "/data/vo /store"),
-            ("restricted_paths", "/store/mc"),
+            ("restricted_paths", "/mc/a"),
             ("strategy", "capability"),
             ("mapping", "subject file fixed"),
             ("any_audience", "true"),
@@ -305,6 +527,22 @@ mod tests {
             assert_eq!(trust.get(field), expected, "{field}");
         }
         assert_eq!(trust.pointers["base_paths"], "/issuer vo/base_path");
+    }
+
+    #[test]
+    fn what_is_left_out_does_not_restrict() {
+        let issuer = "[Issuer A]\nissuer = https://a.example/\nbase_path = /vo\n";
+        for (line, field, expected, remark) in [
+            ("restricted_path = mc, raw", "restricted_paths", "", "no path is left, so none limits"),
+            ("restricted_path = mc, /raw", "restricted_paths", "/raw", "one is left"),
+            ("authorization_strategy = capability,group", "strategy", "", "commas do not separate"),
+            ("authorization_strategy = ", "strategy", "capability group mapping", "an empty value is no value"),
+            ("base_path = vo", "active", "false", "an issuer without a path gives nothing"),
+        ] {
+            let collected = read(&format!("{issuer}{line}\n"));
+            let trust = collected.targets.iter().find(|got| got.kind == TargetKind::Trust).expect("one issuer");
+            assert_eq!(trust.get(field), expected, "{remark}");
+        }
     }
 
     #[test]

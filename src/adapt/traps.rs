@@ -2,12 +2,13 @@
 
 use super::Sink;
 use crate::model::{At, Field, Target, TargetKind, Trap};
-use crate::parse::Cursor;
+use crate::parse::{Cursor, Document};
 
 /// One trap on its way out.
 pub(super) struct Found<'d> {
     product: &'static str,
-    at: Cursor<'d>,
+    document: &'d Document,
+    at: At,
     name: String,
     record: Trap<'d>,
 }
@@ -23,7 +24,22 @@ impl<'d> Found<'d> {
             name: Field::text(name.clone(), place),
             ..Trap::default()
         };
-        Found { product, at, name, record }
+        Found { product, document: at.document, at: place, name, record }
+    }
+
+    /// Another name than that of the place.
+    pub(super) fn called(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self.record.name = Field::text(self.name.clone(), self.at);
+        self
+    }
+
+    /// The word of the value that it is about, counted from 0.
+    pub(super) fn word(mut self, index: usize) -> Self {
+        self.at = self.at.word(index);
+        self.record.code.at = Some(self.at);
+        self.record.name.at = Some(self.at);
+        self
     }
 
     /// The section it stands in.
@@ -48,7 +64,6 @@ impl<'d> Found<'d> {
     /// Hands it over.
     pub(super) fn tell(self, sink: &mut dyn Sink) {
         let name = format!("{} ({})", self.name, self.product);
-        let at = At::node(self.at.id);
-        sink.target(&[self.at.document], Target { at, ..Target::new(TargetKind::Trap, name, self.record) });
+        sink.target(&[self.document], Target { at: self.at, ..Target::new(TargetKind::Trap, name, self.record) });
     }
 }

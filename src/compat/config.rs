@@ -217,10 +217,8 @@ fn issuer(trust: &Row) -> Option<TrustedIssuer> {
     let strategy = trust.get("strategy");
     let paths =
         |known: &Known| -> Vec<String> { known.texts.iter().flatten().filter_map(|path| canonical(path)).collect() };
-    let capabilities = strategy
-        .texts
-        .as_ref()
-        .is_none_or(|words| words.is_empty() || words.iter().any(|word| word.eq_ignore_ascii_case("capability")));
+    let capable = |words: &Vec<String>| words.iter().any(|word| word.eq_ignore_ascii_case("capability"));
+    let capabilities = strategy.absent || strategy.texts.as_ref().is_none_or(capable);
     Some(TrustedIssuer {
         issuer: Placed { value: iss.texts?.into_iter().next()?, place: iss.place },
         base_paths: Placed { value: paths(&bases), place: bases.place },

@@ -79,9 +79,8 @@ struct Rules {
     quotes: bool,
     /// `\n`, `\t`, `\uXXXX` … in values.
     escapes: bool,
-    /// Bytes of a line that are read at once, and of a section's name; the rest of a line is another line.
+    /// Bytes of a line that are read at once; the rest of a line is another line.
     line_limit: Option<usize>,
-    section_limit: Option<usize>,
     /// A key may be repeated without being suspicious.
     repeats: bool,
 }
@@ -100,13 +99,11 @@ const PLAIN: Rules = Rules {
     quotes: false,
     escapes: false,
     line_limit: None,
-    section_limit: None,
     repeats: true,
 };
 
-/// Bytes that inih reads at once in XRootD (a buffer of 1024 with its end mark), and of a section's name.
+/// Bytes that inih reads at once in XRootD since 5.6.2 (a buffer of 1024 with its end mark; 200 before).
 const INIH_LINE: usize = 1023;
-const INIH_SECTION: usize = 49;
 
 static SCITOKENS_CFG: Rules = Rules {
     comments: &[';', '#'],
@@ -117,7 +114,6 @@ static SCITOKENS_CFG: Rules = Rules {
     caseless: true,
     caseless_sections: true,
     line_limit: Some(INIH_LINE),
-    section_limit: Some(INIH_SECTION),
     ..PLAIN
 };
 const CONFIG_PARSER: Rules = Rules {
@@ -276,7 +272,7 @@ impl<'t> Reader<'t> {
         let end = inner.start as usize + end;
         self.close_section();
         let name = Span::new(inner.start as usize, end);
-        let key = self.name(name, self.rules.caseless_sections, self.rules.section_limit);
+        let key = self.name(name, self.rules.caseless_sections);
         self.builder.key(key, name);
         self.builder.open(Data::Map, span.start as usize);
         self.open = Some(span.end as usize);
@@ -288,17 +284,11 @@ impl<'t> Reader<'t> {
     }
 
     /// The text of a key or section, as the product compares it.
-    fn name(&self, span: Span, caseless: bool, limit: Option<usize>) -> Text {
+    fn name(&self, span: Span, caseless: bool) -> Text {
         let name = &self.text[span.range()];
-        let mut cut = limit.map_or(name.len(), |limit| limit.min(name.len()));
-        while !name.is_char_boundary(cut) {
-            cut -= 1;
-        }
-        let same = cut == name.len() && !(caseless && name.bytes().any(|byte| byte.is_ascii_uppercase()));
-        match (same, caseless) {
-            (true, _) => Text::Raw(span),
-            (false, true) => Text::Owned(name[..cut].to_ascii_lowercase().into()),
-            (false, false) => Text::Owned(name[..cut].into()),
+        match caseless && name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            true => Text::Owned(name.to_ascii_lowercase().into()),
+            false => Text::Raw(span),
         }
     }
 
@@ -363,7 +353,7 @@ impl<'t> Reader<'t> {
         let value = trim(self.text, value);
         let value = self.without_comment(value);
         let (text, whole) = self.value(value, rest);
-        let name = self.name(key, self.rules.caseless, None);
+        let name = self.name(key, self.rules.caseless);
         self.previous = Some(match &name {
             Text::Raw(span) => self.text[span.range()].to_string(),
             Text::Owned(text) => text.to_string(),

@@ -74,9 +74,36 @@ pub(super) fn nul(text: &str) -> Option<ParseError> {
     Some(ParseError::at(at, "a NUL byte: the file is damaged, or no text; restore it from where it was made"))
 }
 
+/// The error for a template that nobody rendered yet: some line starts with a directive of its engine. Placeholders
+/// within a line leave the other lines readable, and are none.
+pub(super) fn template(text: &str) -> Option<ParseError> {
+    let mut offset = 0;
+    for line in text.split_inclusive('\n') {
+        let bare = line.trim_start();
+        if bare.starts_with("{{") || bare.starts_with("{%") || bare.starts_with("<%") {
+            let message = "this is an unrendered template (Helm, Jinja or Go); render it and check the result";
+            return Some(ParseError::at(offset + line.len() - bare.len(), message));
+        }
+        offset += line.len();
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn templates_are_told_from_placeholders() {
+        for (text, expected, remark) in [
+            ("[Global]\n{{- if .Audience}}\n", Some(9), "Go"),
+            ("  {% if x %}\n", Some(2), "Jinja"),
+            ("all.sitename {{.Sitename}}\n", None, "a value"),
+            ("# {{ x }}\n", None, "a comment"),
+        ] {
+            assert_eq!(template(text).map(|error| error.span.start), expected, "{remark}");
+        }
+    }
 
     #[test]
     fn lines_are_cut_where_the_product_cuts_them() {

@@ -91,6 +91,8 @@ pub fn parse(source: &Arc<Source>, syntax: Syntax) -> (Vec<Document>, Vec<ParseE
             let (tree, errors) = jwt::read_lines(source.text());
             (tree.into_iter().map(|tree| Document::new(Arc::clone(source), syntax, tree)).collect(), errors)
         }
+        // Half a template reads as directives that nobody wrote.
+        Syntax::Ini(_) | Syntax::Words(_) if let Some(error) = lines::template(source.text()) => (vec![], vec![error]),
         Syntax::Ini(dialect) => by_line(source, syntax, ini::read(source.text(), dialect)),
         Syntax::Words(dialect) => by_line(source, syntax, words::read(source.text(), dialect)),
         Syntax::Yaml => {
