@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// No driver may take longer; what hangs is ended with everything it started.
-const PATIENCE: Duration = Duration::from_secs(280);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A verifier of one version.
 pub(crate) struct Verifier {
