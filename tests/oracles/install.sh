@@ -15,7 +15,7 @@ debian=(
   faketime                                   # freezes the clock of what cannot be told the time
   libscitokens0                              # scitokens-cpp 0.7.3
   xrootd-server xrootd-plugins xrootd-scitokens-plugins  # XRootD 5.5.3
-  nordugrid-arc-dev g++                      # ARC 6.17.0: its token class is reached from C++
+  nordugrid-arc-dev nordugrid-arc-plugins-needed g++ pkg-config  # ARC 6.17.0: its token class is reached from C++
   apache2 libapache2-mod-auth-openidc        # mod_auth_openidc 2.4.12.3
   openssl util-linux python3-venv
 )

@@ -92,7 +92,6 @@ impl Mint {
         mint
     }
 
-
     /// What the issuer publishes.
     pub(crate) fn key_set(&self) -> String {
         let keys: Vec<_> = KEYS.iter().filter(|key| key.published).map(|key| &self.jwks[key.name]).collect();
@@ -194,7 +193,11 @@ impl Mint {
 
     fn signature(&self, signing: &Signing, signed: &[u8]) -> Vec<u8> {
         let signature = self.raw_signature(signing, signed);
-        if signing.algorithm.starts_with("ES") { concatenated(&signature, field_size(&signing.algorithm)) } else { signature }
+        if signing.algorithm.starts_with("ES") {
+            concatenated(&signature, field_size(&signing.algorithm))
+        } else {
+            signature
+        }
     }
 
     /// As `openssl` gives it: elliptic curves in DER.
@@ -204,7 +207,15 @@ impl Mint {
         match signing.algorithm.get(..2) {
             Some("RS" | "ES") => command.args(["dgst", &digest, "-sign"]).arg(self.pem(&signing.key)),
             Some("PS") => command
-                .args(["dgst", &digest, "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest", "-sign"])
+                .args([
+                    "dgst",
+                    &digest,
+                    "-sigopt",
+                    "rsa_padding_mode:pss",
+                    "-sigopt",
+                    "rsa_pss_saltlen:digest",
+                    "-sign",
+                ])
                 .arg(self.pem(&signing.key)),
             Some("HS") => {
                 // The classic confusion: the public key, as a text, taken for a shared secret.
@@ -214,7 +225,11 @@ impl Mint {
             Some("Ed") => {
                 let message = self.directory.join("message");
                 std::fs::write(&message, signed).expect("written");
-                command.args(["pkeyutl", "-sign", "-rawin", "-inkey"]).arg(self.pem(&signing.key)).arg("-in").arg(message)
+                command
+                    .args(["pkeyutl", "-sign", "-rawin", "-inkey"])
+                    .arg(self.pem(&signing.key))
+                    .arg("-in")
+                    .arg(message)
             }
             _ => panic!("no signature is called {}", signing.algorithm),
         };
@@ -271,7 +286,11 @@ impl Mint {
                 let offset: i64 = after[..length].parse().unwrap_or(0);
                 // `evil@localhost` is no time.
                 let is_time = length > 0 || !after.starts_with(|next: char| next.is_ascii_alphabetic());
-                if is_time { out.extend(format!("{}", NOW + offset).bytes()) } else { out.push(b'@') }
+                if is_time {
+                    out.extend(format!("{}", NOW + offset).bytes())
+                } else {
+                    out.push(b'@')
+                }
                 rest = &after[length..];
             } else {
                 let end = rest.find('>').expect("a < ends with >");
@@ -291,10 +310,7 @@ impl Mint {
             "any" => ANY.into(),
             "closed" => format!("https://localhost:{}", PORT + 1).into_bytes(),
             "jwk" => self.jwks[key].to_string().into_bytes(),
-            repeated => {
-                let (text, times) = repeated.rsplit_once('*').expect("<text*times>");
-                unescape(text).repeat(times.parse().expect("a number after *"))
-            }
+            repeated => times(repeated),
         }
     }
 }
@@ -435,13 +451,33 @@ impl Part {
     }
 }
 
-/// `\xHH`, `\n` and `\t` as bytes.
-fn unescape(text: &str) -> Vec<u8> {
+/// A text in which `<T*N>` stands for T N times.
+pub(crate) fn repeated(text: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('<') {
+        let (inside, after) = after.split_once('>').expect("a < ends with >");
+        out.extend_from_slice(before.as_bytes());
+        out.extend(times(inside));
+        rest = after;
+    }
+    out.extend_from_slice(rest.as_bytes());
+    out
+}
+
+fn times(inside: &str) -> Vec<u8> {
+    let (text, times) = inside.rsplit_once('*').expect("<text*times>");
+    unescape(text).repeat(times.parse().expect("a number after *"))
+}
+
+/// `\xHH`, `\n`, `\r` and `\t` as bytes.
+pub(crate) fn unescape(text: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
         (rest, _) = match (first, after) {
             (b'\\', [b'n', after @ ..]) => (after, out.push(b'\n')),
+            (b'\\', [b'r', after @ ..]) => (after, out.push(b'\r')),
             (b'\\', [b't', after @ ..]) => (after, out.push(b'\t')),
             (b'\\', [b'x', digits @ ..]) => {
                 let digits = digits.split_at_checked(2).expect("\\xHH");
@@ -493,12 +529,8 @@ fn openssl() -> Command {
 
 /// What a command prints when it is given `input`; it must succeed.
 fn output(mut command: Command, input: &[u8]) -> Vec<u8> {
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("openssl starts");
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("openssl starts");
     // A command that reads no input has closed it: that is no error.
     let _ = child.stdin.take().expect("piped").write_all(input);
     let ended = child.wait_with_output().expect("openssl ends");

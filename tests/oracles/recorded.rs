@@ -75,7 +75,9 @@ fn signing(name: &str, key: String, header_algorithm: &Value) -> Signing {
         _ => "",
     };
     let form = match name {
-        "fmt-bearer" | "fmt-newline" | "fmt-leading-space" | "fmt-2seg" | "fmt-4seg" | "fmt-dots" | "fmt-padded" => &name[4..],
+        "fmt-bearer" | "fmt-newline" | "fmt-leading-space" | "fmt-2seg" | "fmt-4seg" | "fmt-dots" | "fmt-padded" => {
+            &name[4..]
+        }
         _ => "",
     };
     Signing { key, algorithm: algorithm.to_string(), damage: damage.to_string(), form: form.to_string() }
@@ -95,4 +97,39 @@ pub(crate) fn matrix(directory: &Path) -> BTreeMap<(String, String), String> {
         }
     }
     found
+}
+
+/// Copies the recorded variants of scitokens.cfg, under names that start with [`PREFIX`].
+pub(crate) fn configurations(directory: &Path, to: &Path) {
+    let variants = configuration_matrix(directory);
+    for name in variants.keys().map(|(name, _)| name).collect::<std::collections::BTreeSet<_>>() {
+        let file = directory.join(format!("xrootd-configs/{name}.cfg"));
+        // The variant "missing" is a file that is not there.
+        let text = if name == "missing" { b"(no file)".to_vec() } else { read(&file) };
+        std::fs::write(to.join(format!("{PREFIX}{name}.cfg")), text).expect("written");
+    }
+}
+
+/// What the live XRootD 5.5.3 did, by variant and column.
+pub(crate) fn configuration_matrix(directory: &Path) -> BTreeMap<(String, String), String> {
+    let text = String::from_utf8(read(&directory.join("xrootd-config-matrix.tsv"))).expect("the matrix is UTF-8");
+    let mut lines = text.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+    let columns = lines.next().expect("a head");
+    let mut found = BTreeMap::new();
+    for row in lines.filter(|row| row[0] == "XRootD-5.5.3") {
+        // The last column is what the server logged, which has places and dates in it.
+        for (column, answer) in columns.iter().zip(&row).skip(2).filter(|(column, _)| **column != "log") {
+            found.insert((row[1].to_string(), format!("XRootD-5.5.3/{column}")), (*answer).to_string());
+        }
+    }
+    found
+}
+
+/// The recorded registrations of clients: name, verdict, request. One that was not kept whole is left out.
+pub(crate) fn registrations(directory: &Path) -> Vec<(String, String, String)> {
+    let text = String::from_utf8(read(&directory.join("clients.tsv"))).expect("clients.tsv is UTF-8");
+    let rows = text.lines().skip(1).map(|line| line.split('\t').collect::<Vec<_>>());
+    rows.filter(|row| serde_json::from_str::<Value>(row[4]).is_ok())
+        .map(|row| (row[0].to_string(), row[2].to_string(), row[4].to_string()))
+        .collect()
 }

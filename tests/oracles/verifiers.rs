@@ -83,9 +83,13 @@ impl Verifier {
                 None => Some(format!("{package} is missing")),
             },
             Needs::HtcondorWheel => htcondor_libraries().is_none().then(|| "the wheel htcondor is missing".to_string()),
-            Needs::Python => (!installed().join("venv/requirements.txt").exists()).then(|| "PyPI packages are missing".to_string()),
+            Needs::Python => {
+                (!installed().join("venv/requirements.txt").exists()).then(|| "PyPI packages are missing".to_string())
+            }
             Needs::Node if !on_path("node") => Some("node is missing".to_string()),
-            Needs::Node => (!installed().join("node/installed.json").exists()).then(|| "npm packages are missing".to_string()),
+            Needs::Node => {
+                (!installed().join("node/installed.json").exists()).then(|| "npm packages are missing".to_string())
+            }
         }
     }
 
@@ -95,7 +99,10 @@ impl Verifier {
     /// When the driver fails or does not end in time.
     pub(crate) fn ask(&self, run: &Path, more: &[&Path]) -> Vec<Answer> {
         let mut command = Command::new("unshare");
-        command.args(["--mount", "--net", "--pid", "--fork", "--kill-child=KILL", "--"]).arg(python()).arg(drivers().join(self.driver));
+        command
+            .args(["--mount", "--net", "--pid", "--fork", "--kill-child=KILL", "--"])
+            .arg(python())
+            .arg(drivers().join(self.driver));
         command.arg(run).args(more).env("PYTHONDONTWRITEBYTECODE", "1").stdin(Stdio::null());
         match self.needs {
             Needs::HtcondorWheel => {
@@ -117,7 +124,9 @@ impl Verifier {
     fn read(&self, mut command: Command, run: &Path) -> Vec<Answer> {
         let out = run.join(format!("{}.tsv", self.driver.trim_end_matches(".py")));
         let log = run.join(format!("{}.log", self.driver.trim_end_matches(".py")));
-        command.stdout(std::fs::File::create(&out).expect("created")).stderr(std::fs::File::create(&log).expect("created"));
+        command
+            .stdout(std::fs::File::create(&out).expect("created"))
+            .stderr(std::fs::File::create(&log).expect("created"));
         let mut child = command.spawn().expect("unshare starts");
         let start = Instant::now();
         let status = loop {
@@ -190,11 +199,14 @@ fn is_root() -> bool {
 }
 
 pub(crate) fn on_path(command: &str) -> bool {
-    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|directory| directory.join(command).is_file()))
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|directory| directory.join(command).is_file()))
 }
 
 fn debian_version(package: &str) -> Option<String> {
-    said("dpkg-query", &["-W", "-f", "${db:Status-Status} ${Version}", package])?.strip_prefix("installed ").map(str::to_string)
+    said("dpkg-query", &["-W", "-f", "${db:Status-Status} ${Version}", package])?
+        .strip_prefix("installed ")
+        .map(str::to_string)
 }
 
 fn said(command: &str, arguments: &[&str]) -> Option<String> {

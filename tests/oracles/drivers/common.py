@@ -16,7 +16,6 @@ import signal
 import socket
 import sqlite3
 import struct
-import subprocess
 import sys
 import time
 
@@ -200,9 +199,8 @@ def wait_for(port, process, patience=20):
 
 def stop(process):
     """Ends a process that was started as the leader of its group, and waits for it."""
-    for how in [signal.SIGTERM, signal.SIGKILL]:
-        try:
-            os.killpg(process.pid, how)
-            process.wait(timeout=5)
-        except (ProcessLookupError, subprocess.TimeoutExpired):
-            pass
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait(timeout=10)

@@ -135,7 +135,7 @@ def configurations(run, directory):
         name = file.removesuffix(".cfg")
         with open(os.path.join(directory, file), "rb") as opened:
             text = opened.read()
-        server = Server(run, None if text == b"(no file)" else text)
+        server = Server(run, None if text.strip() == b"(no file)" else text)
         try:
             log = server.news()
             say(name, "start", "starts" if server.runs else "refuses", log)
