@@ -12,6 +12,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+import time
 
 from common import Run, frozen, isolate, prime_scitokens, request, say, scratch, sendable, stop, wait_for
 
@@ -67,7 +68,21 @@ class Server:
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.place,
                                             env=environment, process_group=0)
-        self.runs = wait_for(HTTPS_PORT, self.process)
+        self.context = tls()
+        self.runs = self.answers_soon()
+
+    def answers_soon(self):
+        """Whether it answers at all; the port is open before the configuration is read, so that this alone says nothing."""
+        for _ in range(20):
+            if not wait_for(HTTPS_PORT, self.process):
+                return False
+            if self.ask("GET", "/data/f.txt", None)[0] is not None:
+                return True
+            time.sleep(0.2)
+        return False
+
+    def ask(self, method, path, token):
+        return request(HTTPS_PORT, method, path, token, self.context)
 
     def write(self, name, data):
         with open(os.path.join(self.place, name), "wb") as file:
@@ -99,7 +114,6 @@ def tls():
 def tokens(run):
     server = Server(run, STANDARD.format(audience=run.audience, issuer=run.issuer).encode())
     try:
-        context = tls()
         for name in run.names:
             token = run.token(name)
             for column, method, path in [("GET", "GET", "/data/f.txt"), ("GET-other", "GET", "/other/f.txt"),
@@ -111,7 +125,7 @@ def tokens(run):
                     server.close()
                     server = Server(run, STANDARD.format(audience=run.audience, issuer=run.issuer).encode())
                 server.news()
-                status, reason = request(HTTPS_PORT, method, path, token, context)
+                status, reason = server.ask(method, path, token)
                 if status is None and ended(server):
                     say(name, column, "crash", "the server ended")
                     continue
@@ -130,7 +144,6 @@ def ended(server):
 
 
 def configurations(run, directory):
-    context = tls()
     for file in sorted(os.listdir(directory)):
         name = file.removesuffix(".cfg")
         with open(os.path.join(directory, file), "rb") as opened:
@@ -143,7 +156,7 @@ def configurations(run, directory):
                 if not server.runs:
                     say(name, probe, "-")
                     continue
-                status, _ = request(HTTPS_PORT, "GET", folder + "/f.txt", token and run.token(token), context)
+                status, _ = server.ask("GET", folder + "/f.txt", token and run.token(token))
                 say(name, probe, str(status), server.news())
         finally:
             server.close()
