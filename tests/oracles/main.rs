@@ -6,6 +6,7 @@
 #![allow(clippy::print_stderr)]
 
 mod mint;
+mod predicted;
 mod recorded;
 mod verifiers;
 
@@ -112,6 +113,16 @@ fn check(verifier: &Verifier) {
         .filter(|name| !name.starts_with(recorded::PREFIX))
         .collect();
     compare(&answers, &recorded, SEEN, &ours);
+    let differing = predicted::differing(&answers, tokens(), &tokens().directory.join("jwks.json"));
+    note(verifier.name, &differing);
+    assert!(differing.is_empty(), "{} verdicts are predicted otherwise:\n{}", differing.len(), differing.join("\n"));
+}
+
+/// Keeps what was predicted otherwise for the eye, beside the run.
+fn note(name: &str, differing: &[String]) {
+    if !differing.is_empty() {
+        std::fs::write(directory_of(name).join("differing.tsv"), differing.join("\n") + "\n").expect("written");
+    }
 }
 
 /// Compares answers with those recorded and with those seen before, which stand in the table `seen_in`; `UPDATE=1` writes them.
@@ -224,6 +235,9 @@ fn xrootd_configurations() {
     let answers = verifier.ask(&run, &[&variants]);
     let recorded = recorded.map(|directory| recorded::configuration_matrix(&directory)).unwrap_or_default();
     compare(&answers, &recorded, SEEN_CONFIGURATIONS, &ours.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    let differing = predicted::differing_configurations(&answers, tokens(), &variants);
+    note("xrootd-configurations", &differing);
+    assert!(differing.is_empty(), "{} answers are predicted otherwise:\n{}", differing.len(), differing.join("\n"));
 }
 
 /// The requests of registrations.txt, one a line: name, tab, JSON.

@@ -59,8 +59,10 @@ def main():
     library = Library(sys.argv[2])
 
     def judge(token):
-        handle, reason = library.verify(token, COMPAT)
-        yield ("verify-compat", "accept", "") if handle else ("verify-compat", "reject", reason)
+        # Access lists last: they are what may end the process.
+        for column, profile in [("verify-wlcg", WLCG_1_0), ("verify-compat", COMPAT)]:
+            handle, reason = library.verify(token, profile)
+            yield (column, "accept", "") if handle else (column, "reject", reason)
         for column, audiences in [("enforce-aud", [run.audience.encode()]), ("enforce-noaud", [])]:
             if not handle:
                 yield column, "reject", b"(not verified) " + reason
@@ -71,8 +73,6 @@ def main():
             else:
                 shown = b",".join((authz or b"") + b":" + (path or b"") for authz, path in acls[:6])
                 yield column, "accept", f"{len(acls)} acl: ".encode() + shown
-        handle, reason = library.verify(token, WLCG_1_0)
-        yield ("verify-wlcg", "accept", "") if handle else ("verify-wlcg", "reject", reason)
 
     each(run, COLUMNS, judge)
 
