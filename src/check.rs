@@ -108,6 +108,20 @@ fn run<'r>(plan: &'r Plan, source: &'r Arc<Source>, now: i64, sink: Option<&'r m
     outcome
 }
 
+/// Spans of every known secret in a source, whether something was found in it or not.
+pub fn secrets(plan: &Plan, source: &Arc<Source>) -> Vec<Span> {
+    let recognised = discover::recognise(source);
+    let mut run = Run::new(plan, source, 0);
+    run.masks_all = true;
+    for (document, known) in &recognised.documents {
+        run.mask(document);
+        if let Some((adapter, kind)) = known {
+            run.document(document, kind, |sink| adapter.adapt(document, kind, sink));
+        }
+    }
+    run.finish().secrets
+}
+
 /// Judges targets that no adapter read (suppressions); their fields point into `document`.
 pub fn check_targets(plan: &Plan, document: &Document, targets: &[Target<'_>], now: i64) -> Outcome {
     let mut run = Run::new(plan, &document.source, now);

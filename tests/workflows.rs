@@ -286,6 +286,29 @@ fn a_plain_waiver_lifts_no_maximum_that_its_profile_keeps() {
 }
 
 #[test]
+fn findings_at_the_end_of_a_run_show_their_lines_without_secrets() {
+    let metadata = r#"{"issuer": "https://idp.example.org", "authorization_endpoint": "https://idp.example.org/a",
+        "token_endpoint": "https://idp.example.org/t", "jwks_uri": "https://idp.example.org/j",
+        "response_types_supported": ["code"], "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"], "grant_types_supported": ["authorization_code"]}"#;
+    let client = r#"{"client_id": "fts-2", "client_name": "Agent", "token_endpoint_auth_method": "client_secret_basic",
+        "client_secret": "TESTSECRETVALUE",
+        "grant_types": ["client_credentials"], "db_password": "TESTSECRETVALUE",
+        "redirect_uris": [], "contacts": ["a@example.org"], "scope": "openid"}"#;
+    let files = [("op.json", metadata), ("client.json", client), ("a.yaml", &*good("a"))];
+    let project = Project::new(POLICY, &WAIVER.replace("5 d", "3 d"), &files);
+    let output = project.run(&[".", "--all"]);
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    let of = |rule: &str| shown.split("\n\n").find(|part| part.contains(rule)).unwrap_or_default().to_string();
+    let (spanning, held) = (of("client-grant-not-offered"), of(LIFE));
+    assert!(spanning.contains(r#""grant_types": ["client_credentials"]"#), "{shown}");
+    assert!(held.contains("exp: 17641"), "{shown}");
+    assert!(!shown.contains("TESTSECRETVALUE"), "{shown}");
+    // The masks stand around a finding of the end, whatever else was found in the file.
+    assert!(spanning.contains(r#""client_secret": **"#), "{spanning}");
+}
+
+#[test]
 fn waivers_and_baselines_do_not_take_what_is_not_theirs() {
     let project = Project::new(POLICY, WAIVER, &[("a.yaml", &deleting("a"))]);
     project.run(&[".", "--write-baseline", "b.json"]);

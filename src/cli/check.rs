@@ -6,7 +6,7 @@ use super::output::ReportFile;
 use super::policy::Governance;
 use super::progress::Progress;
 use super::rules;
-use crate::check::{ASK_THE_VO, Outcome, check, check_fleet, check_in_parts, sort};
+use crate::check::{ASK_THE_VO, Outcome, check, check_fleet, check_in_parts, secrets, sort};
 use crate::discover::walk::{self, Input, Unreadable};
 use crate::discover::{self};
 use crate::evaluate::{Fact, Plan, Selection};
@@ -38,12 +38,16 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let tasks: Vec<Task> = found.inputs.into_iter().map(|input| Task::new(input, &governance)).collect();
     let workers = Workers::new(args.threads, tasks.len());
     let tally = Tally { skipped: found.skipped, broken: !found.unreadable.is_empty(), ..Tally::default() };
-    let mut job = Job { args, now: now.as_second(), governance, reporters, accepted: vec![], tally };
+    let (accepted, kept) = (vec![], BTreeMap::new());
+    let mut job = Job { args, now: now.as_second(), governance, reporters, accepted, keeps: false, kept, tally };
     job.tally.errors = found.unreadable.into_iter().map(error_of).collect();
     #[cfg(feature = "verify")]
     job.tally.facts.extend(super::trust::keys(&job.governance.plan, &args.keys, job.now)?);
     let mut progress = Progress::new(tasks.len());
-    for group in groups(&tasks) {
+    let groups = groups(&tasks);
+    // What is in memory at one time anyway may stay there.
+    job.keeps = groups.len() == 1;
+    for group in groups {
         if let [task] = group {
             job.alone(task, &mut progress)?;
         } else {
@@ -186,6 +190,10 @@ struct Job<'j> {
     reporters: Vec<Box<dyn Reporter + 'j>>,
     /// What a baseline written by this run holds.
     accepted: Vec<baseline::Entry>,
+    /// The run has so few files that they are kept, to show what findings at its end point at.
+    keeps: bool,
+    /// Those files, with what they were judged by.
+    kept: BTreeMap<String, (Arc<Source>, Arc<Plan>)>,
     tally: Tally,
 }
 
@@ -239,6 +247,10 @@ impl Job<'_> {
         if !outcome.recognised && !self.keep_unrecognised(input, &source, &mut outcome) {
             self.tally.skipped += 1;
             return Ok(());
+        }
+        if self.keeps && outcome.errors.is_empty() && source.text().len() as u64 <= GROUP_BYTES {
+            let kept = (Arc::clone(&source), Arc::clone(&task.plan));
+            self.kept.insert(source.name().to_string(), kept);
         }
         let complete = !outcome.more && !outcome.gapped && outcome.errors.is_empty();
         let findings = std::mem::take(&mut outcome.findings).into_iter();
@@ -416,7 +428,11 @@ impl Job<'_> {
         let mut tally = std::mem::take(&mut self.tally);
         tally.fleet.extend(own);
         sort(&mut tally.fleet);
+        let paths: BTreeSet<&String> = tally.fleet.iter().map(|finding| &finding.path).collect();
+        let kept = paths.into_iter().filter_map(|path| self.kept.get(path));
+        let sources = kept.map(|(source, plan)| (Arc::clone(source), secrets(plan, source)));
         let run = Run {
+            sources: sources.collect(),
             now: now.to_string(),
             policy_digest: self.governance.digest.clone(),
             profiles: profiles(&self.governance, tally.profiles),

@@ -470,7 +470,12 @@ impl<W: io::Write> Reporter for Human<'_, W> {
     }
 
     fn finish(&mut self, run: &Run) -> io::Result<()> {
-        self.findings(None, &run.findings)?;
+        for of_file in run.findings.chunk_by(|one, next| one.path == next.path) {
+            let path = of_file.first().map_or("", |finding| finding.path.as_str());
+            let kept = run.sources.iter().find(|(source, _)| source.name() == path);
+            let view = kept.map(|(source, secrets)| View::new(source, secrets));
+            self.findings(view.as_ref(), of_file)?;
+        }
         self.end_of_file()?;
         let mut closing = self.elsewhere_lines();
         closing.push_str(&self.error_lines(&run.errors));

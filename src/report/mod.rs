@@ -118,6 +118,8 @@ pub struct Run {
     /// Findings that belong to the run as a whole (unused waivers, fleet rules, what an agreed waiver may cover), sorted
     /// like the others.
     pub findings: Vec<Finding>,
+    /// The files those point at, with the spans of their secrets, as far as they are still in memory.
+    pub sources: Vec<(std::sync::Arc<crate::source::Source>, Vec<crate::source::Span>)>,
     /// Errors that belong to no judged file.
     pub errors: Vec<FileError>,
     /// Files met while walking that nothing recognised.

@@ -463,6 +463,7 @@ fn hostile(text: &str) -> (Source, Run) {
         policy_digest: Some(text.into()),
         profiles: vec![ProfileRef { id: text.into(), why: text.into() }],
         findings: Vec::new(),
+        sources: Vec::new(),
         errors: vec![FileError { path: text.into(), message: text.into(), region: None }],
         skipped: 1,
         summary: Summary { error: 2, ..Summary::default() },
