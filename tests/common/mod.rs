@@ -25,7 +25,7 @@ pub(crate) const FORMATS: [&str; 8] = ["human", "json", "jsonl", "sarif", "githu
 pub(crate) const NOW: &str = "2026-11-22T12:00:00Z";
 
 /// No run of these tests may take longer; a hang ends here.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The built command.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_tokenvet");
