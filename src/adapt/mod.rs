@@ -5,6 +5,8 @@
 
 mod client_form;
 mod compose;
+mod condor_mapfile;
+mod condor_pattern;
 mod configparser;
 mod dex;
 mod discovery;
@@ -80,7 +82,7 @@ pub trait Adapter: Sync {
 pub struct Sample<'t> {
     /// Path of the file, as users named it.
     pub path: &'t str,
-    /// Its first 64 KiB, without a byte order mark.
+    /// Its first lines, about 64 KiB of them, without a byte order mark.
     pub text: &'t str,
 }
 
@@ -90,6 +92,8 @@ impl<'t> Sample<'t> {
         const ENOUGH: usize = 64 << 10;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let end = (0..=ENOUGH.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+        // The rest of a line would look like a line of another format.
+        let end = if end < text.len() { text[..end].rfind('\n').map_or(end, |newline| newline + 1) } else { end };
         Sample { path, text: &text[..end] }
     }
 
@@ -140,6 +144,7 @@ pub static ADAPTERS: &[&dyn Adapter] = &[
     &workflows::Workflows,
     &scitokens_cfg::ScitokensCfg,
     &fts::Fts,
+    &condor_mapfile::CondorMapfile,
     &jwks::Jwks,
     &indigo_iam_policies::IndigoIamPolicies,
     &indigo_iam_other::IndigoIamOther,

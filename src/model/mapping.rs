@@ -23,6 +23,13 @@ super::record! {
         pattern "pattern": Text,
         /// True when the pattern cannot match issuers that merely begin like the one it names.
         issuer_anchored "issuer_anchored": Bool,
+        /// True when the pattern also matches issuers on hosts of others: it does not start where the issuer does, or ends
+        /// within the host's name.
+        other_hosts "other_hosts": Bool,
+        /// True when a dot of the issuer's name stands for any character in the pattern.
+        loose_dots "loose_dots": Bool,
+        /// True when a dot of the subject stands for any character in the pattern.
+        loose_subject_dots "loose_subject_dots": Bool,
         /// True when the pattern ends where the subject does.
         subject_anchored "subject_anchored": Bool,
         /// The local account, where it is one.

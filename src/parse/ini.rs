@@ -53,8 +53,8 @@ enum Bare {
     Refused(&'static str),
     /// A key with an empty value.
     Key,
-    /// The first word is the key, the others are the value.
-    Directive,
+    /// A key with an empty value when it is one word; the product skips every other line, which becomes null.
+    Skipped,
 }
 
 /// One dialect.
@@ -75,14 +75,14 @@ struct Rules {
     caseless: bool,
     /// The same for section names.
     caseless_sections: bool,
-    /// One pair of double or single quotes around a value does not belong to it.
-    quotes: bool,
     /// `\n`, `\t`, `\uXXXX` … in values.
     escapes: bool,
     /// Bytes of a line that are read at once; the rest of a line is another line.
     line_limit: Option<usize>,
     /// A key may be repeated without being suspicious.
     repeats: bool,
+    /// A `[section]` with anything behind it is skipped like any other line that is none; it becomes null.
+    bare_headings: bool,
 }
 
 const PLAIN: Rules = Rules {
@@ -96,10 +96,10 @@ const PLAIN: Rules = Rules {
     bare: Bare::Refused("a key, = and a value are expected"),
     caseless: false,
     caseless_sections: false,
-    quotes: false,
     escapes: false,
     line_limit: None,
     repeats: true,
+    bare_headings: false,
 };
 
 /// Bytes that inih reads at once in XRootD since 5.6.2 (a buffer of 1024 with its end mark; 200 before).
@@ -134,11 +134,7 @@ static FTS3_CONFIG: Rules = Rules {
     ..PLAIN
 };
 static KEY_FILE: Rules = Rules { ..PLAIN };
-static ARC_CONF: Rules = Rules {
-    bare: Bare::Refused("a key, = and a value are expected; ARC's configuration check refuses this line"),
-    quotes: true,
-    ..PLAIN
-};
+static ARC_CONF: Rules = Rules { bare: Bare::Skipped, bare_headings: true, ..PLAIN };
 static PROPERTIES: Rules = Rules {
     comments: &['#', '!'],
     separators: &['=', ':', ' ', '\t'],
@@ -157,13 +153,6 @@ static DCACHE: Rules = Rules {
     escapes: true,
     ..PLAIN
 };
-static CONDOR: Rules = Rules {
-    sections: false,
-    continuation: Continuation::Backslash { trim: true },
-    bare: Bare::Directive,
-    caseless: true,
-    ..PLAIN
-};
 static SYSTEMD: Rules = Rules { comments: &['#', ';'], continuation: Continuation::Backslash { trim: false }, ..PLAIN };
 
 impl IniDialect {
@@ -177,7 +166,8 @@ impl IniDialect {
             IniDialect::ArcConf => &ARC_CONF,
             IniDialect::Properties => &PROPERTIES,
             IniDialect::Dcache => &DCACHE,
-            IniDialect::Condor => &CONDOR,
+            // Read by a reader of its own.
+            IniDialect::Condor => &PLAIN,
             IniDialect::Systemd => &SYSTEMD,
         }
     }
@@ -201,6 +191,9 @@ impl IniDialect {
 
 /// Reads a whole file.
 pub fn read(text: &str, dialect: IniDialect) -> Read {
+    if dialect == IniDialect::Condor {
+        return super::condor::read(text);
+    }
     let mut reader = Reader {
         text,
         rules: dialect.rules(),
@@ -255,6 +248,9 @@ impl<'t> Reader<'t> {
         if indented && self.rules.continuation == Continuation::IndentRepeats && self.previous.is_some() {
             return self.repeated(span);
         }
+        if self.rules.bare_headings && trimmed.starts_with('[') && !is_bare_heading(trimmed) {
+            return self.skipped(span);
+        }
         if self.rules.sections && trimmed.starts_with('[') {
             return self.section(span);
         }
@@ -290,6 +286,13 @@ impl<'t> Reader<'t> {
             true => Text::Owned(name.to_ascii_lowercase().into()),
             false => Text::Raw(span),
         }
+    }
+
+    /// A line that the product skips: null, its own text the key.
+    fn skipped(&mut self, span: Span) {
+        self.builder.key(Text::Raw(span), span);
+        self.builder.leaf(Data::Null, span);
+        self.touch(span);
     }
 
     fn close_section(&mut self) {
@@ -343,10 +346,8 @@ impl<'t> Reader<'t> {
                 (Span::new(start, start + at), Span::new(start + skip, line.end))
             }
             (None, Bare::Key) => (span, Span::new(line.end, line.end)),
-            (None, Bare::Directive) => {
-                let at = text.find([' ', '\t', ':']).unwrap_or(text.len());
-                (Span::new(start, start + at), Span::new(start + at, line.end))
-            }
+            (None, Bare::Skipped) if text.contains(char::is_whitespace) => return self.skipped(span),
+            (None, Bare::Skipped) => (span, Span::new(line.end, line.end)),
             (None, Bare::Refused(message)) => return self.errors.push(ParseError { message: message.into(), span }),
         };
         let key = trim(self.text, key);
@@ -406,28 +407,25 @@ impl<'t> Reader<'t> {
             Some(text) => Text::Owned(text.into()),
             None => Text::Raw(whole),
         };
-        (self.decoded(text, whole), whole)
+        (self.decoded(text), whole)
     }
 
-    /// Without quotes and escapes, where the dialect has them.
-    fn decoded(&self, text: Text, span: Span) -> Text {
+    /// Without escapes, where the dialect has them.
+    fn decoded(&self, text: Text) -> Text {
         let raw = match &text {
             Text::Raw(span) => &self.text[span.range()],
             Text::Owned(text) => text,
         };
-        if self.rules.quotes {
-            let inner = ['"', '\''].iter().find_map(|quote| raw.strip_prefix(*quote)?.strip_suffix(*quote));
-            if let (Some(inner), Text::Raw(_)) = (inner, &text)
-                && !inner.contains(['"', '\''])
-            {
-                return Text::Raw(Span::new(span.start as usize + 1, span.end as usize - 1));
-            }
-        }
         match self.rules.escapes && raw.contains('\\') {
             true => Text::Owned(unescape(raw).into()),
             false => text,
         }
     }
+}
+
+/// Is it `[name]` and nothing else?
+fn is_bare_heading(line: &str) -> bool {
+    line.len() > 2 && line.ends_with(']') && !line[1..line.len() - 1].contains(['[', ']'])
 }
 
 fn is_indented(text: &str, line: Line) -> bool {
@@ -509,16 +507,11 @@ mod tests {
             ("A=1\n[S]\nx_B = 1\n", FtsRest, vec!["/A=1", "/S/x_B=1"], "told to keep the case"),
             ("[s]\na = %(x)s ; c\n", ConfigParser, vec!["/s/a=%(x)s ; c"], "no inline comments"),
             ("Key=a#b\nx=#y\n", Fts3Config, vec!["/Key=a", "/x="], "keys with case; # anywhere"),
-            ("[b:c]\na = \"x y\"\na=z\n", ArcConf, vec!["/b:c/a=x y", "/b:c/a#2=z"], "quotes, repeated keys"),
+            ("[b:c]\na = \"x y\"\na=z\n", ArcConf, vec!["/b:c/a=\"x y\"", "/b:c/a#2=z"], "quotes stay; repeated keys"),
+            ("[b] # c\nd e\nf\ng = # h\n", ArcConf, vec!["/f=", "/g=# h"], "headings and lines that are skipped"),
             ("a b\nc : d\ne\nf = g \\\n   h\n! x\n", Properties, vec!["/a=b", "/c=d", "/e=", "/f=g h"], "separators"),
             ("a = \\u0041\\n\n", Properties, vec!["/a=A\n"], "escapes"),
             ("x=1\n[d]\na=${x}\n[d/s]\na=2\n", Dcache, vec!["/x=1", "/d/a=${x}", "/d~1s/a=2"], "dCache layout"),
-            (
-                "A = b \\\n  c\nuse ROLE: CentralManager\n",
-                Condor,
-                vec!["/a=b c", "/use=ROLE: CentralManager"],
-                "condor",
-            ),
             (
                 "[Service]\nEnvironment=\"A=b\"\nEnvironment=C=d\n",
                 Systemd,

@@ -3,6 +3,7 @@
 //! A reader never guesses: what it cannot read is a located [`ParseError`], what is readable but suspicious
 //! (duplicate keys, scalars that YAML 1.1 and 1.2 read differently) is a [`Note`] on the tree.
 
+mod condor;
 mod document;
 pub mod env;
 pub mod ini;

@@ -17,8 +17,10 @@ pub enum WordsDialect {
     Gplazma,
     /// Map files of dCache's multimap plug-in: quotes keep blanks together.
     Multimap,
-    /// Map files of HTCondor: quotes keep blanks together, `/…/` is one word.
+    /// Map files of HTCondor: quotes at the start of a word keep blanks together.
     CondorMap,
+    /// The same where slashes enclose regular expressions (HTCondor-CE): in the second word, they keep blanks together.
+    CondorCeMap,
     /// `.lsc` files of VOMS: a line is one word.
     Lsc,
     /// `vomses` files: quoted words.
@@ -37,10 +39,18 @@ struct Rules {
     quotes: &'static [char],
     /// A line is one word.
     whole: bool,
+    /// The words of HTCondor's map files; true where slashes enclose regular expressions.
+    condor: Option<bool>,
 }
 
-const PLAIN: Rules =
-    Rules { indented_comments: true, trailing_comments: false, continued: false, quotes: &[], whole: false };
+const PLAIN: Rules = Rules {
+    indented_comments: true,
+    trailing_comments: false,
+    continued: false,
+    quotes: &[],
+    whole: false,
+    condor: None,
+};
 
 impl WordsDialect {
     fn rules(self) -> Rules {
@@ -49,7 +59,8 @@ impl WordsDialect {
             WordsDialect::Authdb => Rules { continued: true, ..PLAIN },
             WordsDialect::Gplazma => Rules { indented_comments: false, quotes: &['"'], ..PLAIN },
             WordsDialect::Multimap => Rules { quotes: &['"'], ..PLAIN },
-            WordsDialect::CondorMap => Rules { quotes: &['"', '/'], ..PLAIN },
+            WordsDialect::CondorMap => Rules { condor: Some(false), ..PLAIN },
+            WordsDialect::CondorCeMap => Rules { condor: Some(true), ..PLAIN },
             WordsDialect::Lsc => Rules { whole: true, ..PLAIN },
             WordsDialect::Vomses => Rules { quotes: &['"'], ..PLAIN },
         }
@@ -63,6 +74,7 @@ impl WordsDialect {
             WordsDialect::Gplazma => "gplazma.conf",
             WordsDialect::Multimap => "a multimap file",
             WordsDialect::CondorMap => "an HTCondor map file",
+            WordsDialect::CondorCeMap => "an HTCondor-CE map file",
             WordsDialect::Lsc => "an lsc file",
             WordsDialect::Vomses => "a vomses file",
         }
@@ -122,6 +134,9 @@ fn split(text: &str, span: Span, rules: &Rules, builder: &mut TreeBuilder, error
         builder.leaf(Data::Text(Text::Raw(span)), span);
         return;
     }
+    if let Some(slashes) = rules.condor {
+        return condor_words(text, span, slashes, builder, errors);
+    }
     let mut at = span.start as usize;
     let end = span.end as usize;
     while at < end {
@@ -154,6 +169,59 @@ fn split(text: &str, span: Span, rules: &Rules, builder: &mut TreeBuilder, error
     }
 }
 
+/// The words of a line of HTCondor's map file. Quotes and slashes do not belong to a word's text, but to its span.
+fn condor_words(text: &str, span: Span, slashes: bool, builder: &mut TreeBuilder, errors: &mut Vec<ParseError>) {
+    const BLANKS: [char; 2] = [' ', '\t'];
+    let end = span.end as usize;
+    let mut at = span.start as usize;
+    for index in 0.. {
+        let rest = &text[at..end];
+        at += rest.len() - rest.trim_start_matches(BLANKS).len();
+        let rest = &text[at..end];
+        let Some(first) = rest.chars().next() else { break };
+        if first == '"' || (first == '/' && slashes && index == 1) {
+            let (word, length) = enclosed(rest, first);
+            let closed = length.is_some();
+            let length = length.unwrap_or(rest.len());
+            if !closed {
+                let message = "the quote or slash is never closed on this line, which HTCondor skips then; close it";
+                errors.push(ParseError::at(at, message));
+            }
+            let flags = match first == '/' && closed {
+                true => rest[length..].len() - rest[length..].trim_start_matches(['i', 'U']).len(),
+                false => 0,
+            };
+            let whole = Span::new(at, at + length + flags);
+            builder.leaf(Data::Text(Text::Owned(word.into())), whole);
+            at = whole.end as usize;
+        } else {
+            let length = rest.find(BLANKS).unwrap_or(rest.len());
+            let whole = Span::new(at, at + length);
+            builder.leaf(Data::Text(Text::Raw(whole)), whole);
+            at += length;
+        }
+    }
+}
+
+/// The text between a mark and its like, and the length with both; `None` when there is no second. A backslash takes its
+/// meaning from the mark and from a backslash, and stays before everything else.
+fn enclosed(rest: &str, mark: char) -> (String, Option<usize>) {
+    let mut word = String::new();
+    let mut chars = rest.char_indices().skip(1);
+    while let Some((at, c)) = chars.next() {
+        match c {
+            c if c == mark => return (word, Some(at + mark.len_utf8())),
+            '\\' => match chars.next() {
+                Some((_, next)) if next == mark || next == '\\' => word.push(next),
+                Some((_, next)) => word.extend(['\\', next]),
+                None => {}
+            },
+            c => word.push(c),
+        }
+    }
+    (word, None)
+}
+
 /// The length of the word that a text starts with; `None` when a double quote is not closed.
 fn word(rest: &str, rules: &Rules) -> Option<usize> {
     let mut quote = None;
@@ -165,14 +233,12 @@ fn word(rest: &str, rules: &Rules) -> Option<usize> {
             Some(open) if c == open => quote = None,
             Some(_) => {}
             None if c.is_whitespace() => return Some(at),
-            None if rules.quotes.contains(&c) && (c == '"' || at == 0) => quote = Some(c),
+            None if rules.quotes.contains(&c) => quote = Some(c),
             None => {}
         }
     }
     match quote {
-        Some('"') => None,
-        // A slash that is not closed starts an ordinary word.
-        Some(_) => Some(rest.find(char::is_whitespace).unwrap_or(rest.len())),
+        Some(_) => None,
         None => Some(rest.len()),
     }
 }
@@ -207,13 +273,18 @@ mod tests {
             ("\"dn:/CN=a b\" uid:1\n", Multimap, vec!["dn:/CN=a b|uid:1"], 0, "a quoted word"),
             ("a \"b\n", Multimap, vec!["a|\"b"], 1, "an open quote"),
             (
-                "SCITOKENS /^https:\\/\\/a b,/ x\n",
-                CondorMap,
-                vec!["SCITOKENS|/^https:\\/\\/a b,/|x"],
+                "SCITOKENS /^https:\\/\\/a\\.b c,\\\\d/iU x\n",
+                CondorCeMap,
+                vec!["SCITOKENS|^https://a\\.b c,\\d|x"],
                 0,
-                "a regular expression",
+                "an expression in slashes",
             ),
-            ("GSI /CN=a x\n", CondorMap, vec!["GSI|/CN=a|x"], 0, "a slash that is no expression"),
+            ("SSL /^https:// x/y\n", CondorCeMap, vec!["SSL|^https:|/|x/y"], 0, "a slash within that closes it"),
+            ("SSL \"a \\\"b\\.c\"d e\n", CondorCeMap, vec!["SSL|a \"b\\.c|d|e"], 0, "quotes"),
+            ("SSL a\"b c\" d\n", CondorMap, vec!["SSL|a\"b|c\"|d"], 0, "quotes within a word are none"),
+            ("GSI /CN=a/ x\n", CondorMap, vec!["GSI|/CN=a/|x"], 0, "slashes mean nothing here"),
+            ("SSL /a\nSSL \"a\n", CondorCeMap, vec!["SSL|a", "SSL|a"], 2, "never closed"),
+            ("SSL /a\\", CondorCeMap, vec!["SSL|a"], 1, "truncated behind a backslash"),
             ("/C=X/CN=host name\n", Lsc, vec!["/C=X/CN=host name"], 0, "a line is a word"),
             ("\"vo\" \"h\" \"1\"\n", Vomses, vec!["vo|h|1"], 0, "vomses"),
             ("", Xrootd, vec![], 0, "empty"),
