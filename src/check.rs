@@ -2,7 +2,9 @@
 
 use crate::adapt::{self, Sink};
 use crate::discover;
-use crate::evaluate::{Fact, Judgement, Plan, Planned, ProfileSet, Spot, judge, judge_fleet, judge_native, link};
+use crate::evaluate::{
+    Fact, Home, Judgement, Keep, Kept, Plan, Planned, ProfileSet, Spot, judge, judge_fleet, judge_native, link,
+};
 use crate::model::{At, DocumentFacts, Field, Target, TargetKind};
 use crate::parse::{Cursor, Data, Document, NodeId, NoteKind, Syntax};
 use crate::report::{Deviation, DocumentRef, FileError, Finding, NotJudged, ProfileRef, Region, Related, TargetRef};
@@ -10,7 +12,7 @@ use crate::rule::{Rule, message};
 use crate::source::{Source, Span, mask};
 use crate::suppress::{inline, mitigation};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// What was found in one source.
@@ -98,6 +100,9 @@ fn run<'r>(plan: &'r Plan, source: &'r Arc<Source>, now: i64, sink: Option<&'r m
         if let Some((adapter, kind)) = known {
             run.document(document, kind, |sink| adapter.adapt(document, kind, sink));
         }
+    }
+    if !run.outcome.recognised {
+        run.note_unrecognised();
     }
     let mut outcome = run.finish();
     if !allowed.is_empty() {
@@ -301,11 +306,18 @@ impl<'r> Run<'r> {
         if kept.is_empty() {
             return;
         }
-        // Places take time and memory, so only those are kept that a finding may show.
-        let fields = kept.iter().map(|(&index, &shown)| {
+        let kept = kept.iter().filter_map(|(&index, &keep)| {
             let field = target.record.field(index);
-            (index, field.to_owned_field(), field.at.filter(|_| shown).map(|at| spot_at(documents, at)))
+            let place = |field: &Field<'_>, least| field.at.filter(|_| keep >= least).map(|at| spot_at(documents, at));
+            let items = if keep == Keep::Items { field.items() } else { &[] };
+            (!field.is_absent()).then(|| Kept {
+                index,
+                field: field.to_owned_field(),
+                spot: place(field, Keep::Place),
+                items: items.iter().map(|item| place(item, Keep::Items)).collect(),
+            })
         });
+        let fields = kept.collect();
         let spot = spot_at(documents, target.at);
         self.outcome.facts.push(Fact {
             kind: target.kind,
@@ -323,8 +335,45 @@ impl<'r> Run<'r> {
                 true => crate::verify::Proof::of(target.kind, documents, target.at),
                 false => None,
             },
-            fields: fields.filter(|(_, field, _)| !field.is_absent()).collect(),
+            home: self.home(target),
+            service: None,
+            fields,
         });
+    }
+
+    /// Leaves behind that the run holds this file, though nothing in it is known.
+    fn note_unrecognised(&mut self) {
+        if self.plan.fact_fields(TargetKind::Document).is_empty() {
+            return;
+        }
+        let name = self.source.name();
+        self.outcome.facts.push(Fact {
+            kind: TargetKind::Document,
+            name: message::quote(name),
+            identity: String::new(),
+            path: name.to_string(),
+            anchor: self.source.anchor().to_string(),
+            document: "",
+            given: false,
+            workflow: None,
+            spot: Spot { region: region(self.source, Span::default()), pointer: String::new(), inner_pointer: None },
+            profiles: ProfileSet::default(),
+            home: None,
+            service: None,
+            fields: vec![],
+            #[cfg(feature = "verify")]
+            proof: None,
+        });
+    }
+
+    /// What tells the service that a target belongs to.
+    fn home(&self, target: &Target<'_>) -> Option<Home> {
+        let of_service = matches!(target.kind, TargetKind::Service | TargetKind::Trust | TargetKind::Mapping);
+        let fields = target.kind.fields().iter();
+        let product = fields.zip(0..).find(|(spec, _)| of_service && spec.name == "product");
+        let product = product.and_then(|(_, index)| target.record.field(index).as_text())?;
+        let declared = self.plan.software.as_ref().filter(|known| known.product == product);
+        Home::new(product, declared.and_then(|known| known.entry))
     }
 
     /// Masks documents in which something was found since there were `before` findings.
@@ -513,7 +562,7 @@ fn arrange(outcome: &mut Outcome) {
 
 /// Judges what spans documents, once all were checked: the findings, and what could not be judged.
 pub fn check_fleet(plan: &Plan, mut facts: Vec<Fact>, now: i64) -> Outcome {
-    link(&mut facts);
+    link(&mut facts, &plan.book.registry);
     #[cfg(feature = "verify")]
     let unverified = crate::verify::settle(&mut facts);
     let said = judge_fleet(plan, &facts, now);
@@ -534,9 +583,12 @@ pub fn check_fleet(plan: &Plan, mut facts: Vec<Fact>, now: i64) -> Outcome {
         field: "signature_valid".to_string(),
         why: why.to_string(),
     }));
+    let mut seen: HashMap<(&str, &str, &str, &str), usize> = HashMap::new();
     for fleet in said.findings {
         let (fact, profile) = (fleet.fact, &plan.book.profiles[fleet.planned.profile]);
         let kind = fact.kind.name();
+        let ordinal = seen.entry((&fleet.rule.id, &profile.id, &fact.anchor, fleet.field)).or_default();
+        *ordinal += 1;
         outcome.findings.push(Finding {
             rule: fleet.rule.id.clone(),
             profile: profile.id.clone(),
@@ -551,7 +603,14 @@ pub fn check_fleet(plan: &Plan, mut facts: Vec<Fact>, now: i64) -> Outcome {
             requirements: fleet.rule.applications[fleet.planned.application].requirements.clone(),
             related: fleet.related.into_iter().map(|(other, spot)| related(other, spot)).collect(),
             help: fleet.rule.prose().help.trim().to_string(),
-            fingerprint: fingerprint(&[&fleet.rule.id, &profile.raw.family, kind, &fact.anchor, fleet.field, "1"]),
+            fingerprint: fingerprint(&[
+                &fleet.rule.id,
+                &profile.raw.family,
+                kind,
+                &fact.anchor,
+                fleet.field,
+                &ordinal.to_string(),
+            ]),
             identity: fact.identity.clone(),
             suppressed: None,
             deviation: None,

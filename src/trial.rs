@@ -121,7 +121,8 @@ impl<'e> Trial<'e> {
         let environment = example.environment.map_or("", Environment::name);
         let version =
             example.version.as_deref().map(|text| lenient_version(text).ok_or("`version` is none")).transpose()?;
-        let software = version.map(|version| Arc::new(Software { product: String::new(), version: Some(version) }));
+        let software =
+            version.map(|version| Arc::new(Software { product: String::new(), version: Some(version), entry: None }));
         let workflows = Arc::new(workflows);
         let adjustments = Adjustments { only, environment, software, workflows, ..Adjustments::default() };
         let profile = application.profile;
@@ -142,8 +143,8 @@ impl<'e> Trial<'e> {
         let mut facts = std::mem::take(&mut outcome.facts);
         for (index, beside) in self.example.beside.iter().enumerate() {
             let folder = beside.folder.as_ref().map_or(String::new(), |folder| format!("{folder}/"));
-            let other =
-                check(&self.plan, &source(format!("{folder}beside {index} {}", beside.kind), &beside.document), NOW);
+            let file = beside.file.clone().unwrap_or_else(|| format!("beside {index} {}", beside.kind));
+            let other = check(&self.plan, &source(format!("{folder}{file}"), &beside.document), NOW);
             if !other.documents.iter().any(|document| document.kind == beside.kind) {
                 return Err(format!("the document beside it ({index}) is not recognised as {}", beside.kind));
             }

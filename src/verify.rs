@@ -5,7 +5,7 @@
 //! Tokens are kept sealed until all key sets are known and wiped afterwards; no signature is ever shown.
 
 use crate::adapt::decode_member;
-use crate::evaluate::Fact;
+use crate::evaluate::{Fact, Kept};
 use crate::model::{At, Field, TargetKind, Token, url};
 use crate::parse::jwt::Compact;
 use crate::parse::{Cursor, Document};
@@ -389,8 +389,8 @@ pub(crate) fn settle(facts: &mut [Fact]) -> Vec<(usize, &'static str)> {
             Outcome::Open(why) => open.push((at, why)),
             Outcome::Valid | Outcome::Invalid => {
                 let spot = Some(fact.spot.clone());
-                fact.fields.push((valid, Field::bool(outcome == Outcome::Valid, None), spot));
-                fact.fields.push((by, Field::text(key, None), None));
+                fact.fields.push(Kept { spot, ..Kept::derived(valid, Field::bool(outcome == Outcome::Valid, None)) });
+                fact.fields.push(Kept::derived(by, Field::text(key, None)));
             }
         }
     }

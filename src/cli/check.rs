@@ -244,6 +244,7 @@ impl Job<'_> {
             Ok(judged) => judged,
             Err(unreadable) => return self.refuse(input, unreadable),
         };
+        self.tally.facts.append(&mut outcome.facts);
         if !outcome.recognised && !self.keep_unrecognised(input, &source, &mut outcome) {
             self.tally.skipped += 1;
             return Ok(());
@@ -264,7 +265,6 @@ impl Job<'_> {
         tally.allowed.extend(allowed.map(|allow| (source.name().to_string(), allow)));
         tally.broken |= !outcome.errors.is_empty() || !outcome.defects.is_empty();
         tally.documents += outcome.documents.len() as u64;
-        tally.facts.append(&mut outcome.facts);
         tally.profiles.append(&mut outcome.profiles);
         for (index, number) in &outcome.workflows {
             *tally.workflows.entry(*index).or_default() += number;

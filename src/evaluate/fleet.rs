@@ -1,72 +1,14 @@
 //! Rules that span documents: they run once per run, on the compact facts that targets left behind.
 
+use super::fact::{Fact, Spot};
 use super::plan::{Entry, Plan, Planned};
-use crate::model::{At, Field, Record, State, TargetKind, Value, url};
-use crate::report::Region;
-use crate::rule::condition::{Scope, Verdict};
-use crate::rule::{Compiled, Hold, Joined, Rule};
+use crate::model::{Field, Record, State, Value, url};
+use crate::rule::condition::{Scope, Verdict, Violation};
+use crate::rule::{Compiled, Hold, Joined, Rule, Where, near};
 use std::collections::{BTreeSet, HashMap};
 
 /// Others that one target is compared with at the most; a group beyond that is cut and counted as not judged.
 const MAX_GROUP: usize = 1000;
-
-/// Where something stands in a file, resolved while the file was in memory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spot {
-    /// Place in the file.
-    pub region: Region,
-    /// Pointer in the file's document.
-    pub pointer: String,
-    /// Pointer in the document decoded from there.
-    pub inner_pointer: Option<String>,
-}
-
-/// What a target leaves behind for the rules that join: the fields they read, and where those stand.
-#[derive(Clone, Debug)]
-pub struct Fact {
-    /// Kind of the target.
-    pub kind: TargetKind,
-    /// What users call it.
-    pub name: String,
-    /// Its identity across runs; may be empty.
-    pub identity: String,
-    /// The file it came from.
-    pub path: String,
-    /// What a fingerprint tells it by: its identity, or where it stands.
-    pub anchor: String,
-    /// Native kind of the document (`jwks`).
-    pub document: &'static str,
-    /// True for keys the user gave to verify tokens with: they are nobody's target.
-    pub given: bool,
-    /// The policy's workflow it was judged as.
-    pub workflow: Option<String>,
-    /// Where the target stands.
-    pub spot: Spot,
-    /// Profiles that apply to it, by index into the rule book.
-    pub profiles: super::ProfileSet,
-    /// Kept fields by index, with the places of those that a finding may show.
-    pub fields: Vec<(usize, Field<'static>, Option<Spot>)>,
-    /// What verification needs of it; tokens are taken away when that is done.
-    #[cfg(feature = "verify")]
-    pub proof: Option<crate::verify::Proof>,
-}
-
-impl Record<'static> for Fact {
-    fn field(&self, index: usize) -> &Field<'static> {
-        self.fields.iter().find(|(known, ..)| *known == index).map_or(Field::absent(), |(_, field, _)| field)
-    }
-}
-
-impl Fact {
-    /// A kept field; absent when it was not kept.
-    pub fn known(&self, index: usize) -> &Field<'static> {
-        self.field(index)
-    }
-
-    fn spot_of(&self, index: usize) -> Option<&Spot> {
-        self.fields.iter().find(|(known, ..)| *known == index).and_then(|(.., spot)| spot.as_ref())
-    }
-}
 
 /// A finding that spans documents, before it is dressed for the report.
 #[derive(Debug)]
@@ -98,139 +40,6 @@ pub struct FleetJudgements<'f> {
     pub passed: u64,
 }
 
-/// Gives key sets, keys, clients and scope policies, whose files name no issuer, the issuer they belong to, where that is certain:
-///
-/// - the one issuer whose metadata lies in the same folder, for the one key set there, and for clients and policies of its
-///   product;
-/// - the one issuer of the run, for the one key set of the run when the file is called as the metadata's `jwks_uri` ends.
-pub fn link(facts: &mut [Fact]) {
-    let folders = Folders::new(facts);
-    for fact in facts.iter_mut() {
-        let Some(index) = field_of(fact.kind, "issuer").filter(|index| fact.field(*index).is_absent()) else {
-            continue;
-        };
-        let metadata = match fact.kind {
-            _ if fact.given => None,
-            TargetKind::Key | TargetKind::KeySet if fact.document == "jwks" => folders.of_keys(&fact.path),
-            TargetKind::Client => folders.of_client(fact),
-            TargetKind::ScopePolicy => folders.of_policy(fact),
-            _ => None,
-        };
-        if let Some(metadata) = metadata {
-            fact.fields.push((index, Field { at: None, ..metadata.issuer.clone() }, None));
-        }
-    }
-}
-
-fn field_of(kind: TargetKind, name: &str) -> Option<usize> {
-    kind.fields().iter().position(|spec| spec.name == name)
-}
-
-fn folder(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(folder, _)| folder)
-}
-
-/// The metadata of one issuer.
-#[derive(Clone)]
-struct Metadata {
-    issuer: Field<'static>,
-    jwks_uri: String,
-    product: Option<String>,
-}
-
-/// Where metadata and key sets lie.
-struct Folders {
-    /// By folder; `None` where several issuers lie.
-    issuers: HashMap<String, Option<Metadata>>,
-    /// The only issuer of the run.
-    alone: Option<Metadata>,
-    /// Paths of key sets by folder.
-    key_sets: HashMap<String, BTreeSet<String>>,
-}
-
-impl Folders {
-    fn new(facts: &[Fact]) -> Self {
-        let mut folders = Folders { issuers: HashMap::new(), alone: None, key_sets: HashMap::new() };
-        let mut all: Option<Option<Metadata>> = None;
-        for fact in facts {
-            let place = folder(&fact.path);
-            match fact.kind {
-                TargetKind::Issuer => {
-                    let text = |name| field_of(fact.kind, name).and_then(|index| fact.field(index).as_text());
-                    let Some(issuer) = field_of(fact.kind, "issuer").map(|index| fact.field(index).clone()) else {
-                        continue;
-                    };
-                    let metadata = Metadata {
-                        issuer,
-                        jwks_uri: text("jwks_uri").unwrap_or_default().to_string(),
-                        product: text("product").map(str::to_string),
-                    };
-                    merge(
-                        folders.issuers.entry(place.to_string()).or_insert_with(|| Some(metadata.clone())),
-                        &metadata,
-                    );
-                    merge(all.get_or_insert_with(|| Some(metadata.clone())), &metadata);
-                }
-                TargetKind::Key | TargetKind::KeySet if fact.document == "jwks" && !fact.given => {
-                    let known = folders.key_sets.entry(place.to_string()).or_default();
-                    if !known.contains(&fact.path) {
-                        known.insert(fact.path.clone());
-                    }
-                }
-                _ => {}
-            }
-        }
-        folders.alone = all.flatten();
-        folders
-    }
-
-    fn of_keys(&self, path: &str) -> Option<&Metadata> {
-        let beside = self.key_sets.get(folder(path)).map_or(0, BTreeSet::len);
-        match (self.issuers.get(folder(path)), &self.alone) {
-            (Some(Some(metadata)), _) if beside == 1 => Some(metadata),
-            (None, Some(alone)) if beside == 1 && self.key_sets.len() == 1 && named_after(path, &alone.jwks_uri) => {
-                Some(alone)
-            }
-            _ => None,
-        }
-    }
-
-    /// Scope policies are INDIGO IAM's.
-    fn of_policy(&self, policy: &Fact) -> Option<&Metadata> {
-        let metadata = self.issuers.get(folder(&policy.path))?.as_ref()?;
-        metadata.product.as_deref().is_none_or(|product| product == "indigo-iam").then_some(metadata)
-    }
-
-    fn of_client(&self, client: &Fact) -> Option<&Metadata> {
-        let metadata = self.issuers.get(folder(&client.path))?.as_ref()?;
-        let product = field_of(client.kind, "product").and_then(|index| client.field(index).as_text());
-        // A client in another product's form was registered elsewhere.
-        let other = metadata.product.as_deref().zip(product).is_some_and(|(theirs, ours)| theirs != ours);
-        (!other).then_some(metadata)
-    }
-}
-
-/// Two issuers in one place leave none.
-fn merge(known: &mut Option<Metadata>, metadata: &Metadata) {
-    match known {
-        Some(same) if same.issuer.state == metadata.issuer.state => {
-            same.product = same.product.take().or(metadata.product.clone());
-        }
-        Some(_) => *known = None,
-        None => {}
-    }
-}
-
-/// Is a file, its extension apart, called like the last segment of a URL (`jwks.json` for `…/oauth2/jwks`)?
-fn named_after(path: &str, url: &str) -> bool {
-    let stem = |text: &str| {
-        let name = text.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-        name.split('.').next().unwrap_or_default().to_ascii_lowercase()
-    };
-    let wanted = stem(url.split(['?', '#']).next().unwrap_or_default());
-    !wanted.is_empty() && wanted == stem(path)
-}
-
 /// Runs every joining rule over linked facts.
 pub fn judge_fleet<'f>(plan: &'f Plan, facts: &'f [Fact], now: i64) -> FleetJudgements<'f> {
     let mut said = FleetJudgements::default();
@@ -240,13 +49,22 @@ pub fn judge_fleet<'f>(plan: &'f Plan, facts: &'f [Fact], now: i64) -> FleetJudg
         let Some(join) = &form.join else { continue };
         let groups = Groups::new(facts, form, join);
         for fact in facts.iter().filter(|fact| fact.kind == *kind && !fact.given) {
-            let apart = |other: &&Fact| !join.apart || other.path != fact.path;
-            let others = groups.of(fact, join).filter(|other| !std::ptr::eq(*other, fact)).filter(apart);
+            let others =
+                groups.of(fact, join).filter(|other| !std::ptr::eq(*other, fact) && is_there(fact, other, join));
             let judge = Judge { plan, entry, rule, form, join, fact, now };
             judge.against(&others.collect::<Vec<_>>(), &mut said);
         }
     }
     said
+}
+
+/// Does the other lie where the rule looks? The group settles what belongs to one service.
+fn is_there(fact: &Fact, other: &Fact, join: &Joined) -> bool {
+    match join.place {
+        Where::Run | Where::Service => true,
+        Where::OtherFiles => other.path != fact.path,
+        Where::OtherServices => fact.service.is_some() && other.service.is_some() && fact.service != other.service,
+    }
 }
 
 /// Others by the values they are joined on.
@@ -255,18 +73,19 @@ struct Groups<'f> {
 }
 
 impl<'f> Groups<'f> {
-    /// Of others that look the same to the check (and, where it matters, lie in the same file) two are kept: one for
+    /// Of others that look the same to the check (and, where it matters, lie in the same place) two are kept: one for
     /// all, and one for the first itself. So the tokens of an issuer need not be compared each with each.
     fn new(facts: &'f [Fact], form: &Compiled, join: &Joined) -> Self {
         let mut by_key: HashMap<Vec<String>, Vec<&'f Fact>> = HashMap::new();
         let mut alike: HashMap<(Vec<String>, String), u8> = HashMap::new();
         let (_, read) = form.check.reads();
         for fact in facts.iter().filter(|fact| join.kinds.contains(&fact.kind)) {
-            let Some(key) = key(fact, join.on.iter().map(|(_, theirs)| *theirs)) else { continue };
+            let Some(key) = key(fact, join, join.on.iter().map(|(_, theirs)| *theirs)) else { continue };
             let states: Vec<_> = read.iter().map(|index| fact.field(*index)).map(|field| &field.state).collect();
-            let look = match join.apart {
-                true => format!("{states:?}{}", fact.path),
-                false => format!("{states:?}"),
+            let look = match (join.hold, join.place) {
+                (Hold::Most, _) | (_, Where::OtherServices) => format!("{states:?}{:?}{}", fact.service, fact.path),
+                (_, Where::OtherFiles) => format!("{states:?}{}", fact.path),
+                (_, Where::Run | Where::Service) => format!("{states:?}"),
             };
             let seen = alike.entry((key.clone(), look)).or_default();
             if *seen < 2 {
@@ -278,20 +97,29 @@ impl<'f> Groups<'f> {
     }
 
     fn of(&self, fact: &Fact, join: &Joined) -> impl Iterator<Item = &'f Fact> + '_ {
-        let key = key(fact, join.on.iter().map(|(ours, _)| *ours));
+        let key = key(fact, join, join.on.iter().map(|(ours, _)| *ours));
         key.and_then(|key| self.by_key.get(&key)).into_iter().flatten().copied()
     }
 }
 
-/// The texts of the joined fields; `None` when one of them holds none.
-fn key(fact: &Fact, fields: impl Iterator<Item = usize>) -> Option<Vec<String>> {
-    fields
-        .map(|index| match &fact.field(index).state {
-            State::Value(Value::Text(text)) => Some(url::comparable(text)),
-            State::Value(Value::Int(_) | Value::Bool(_) | Value::List(_)) => None,
-            State::Absent | State::Unknown(_) | State::Malformed(_) | State::Unlimited => None,
-        })
-        .collect()
+/// The texts of the joined fields, and the service where that has to be the same; `None` when one of them is not there.
+fn key(fact: &Fact, join: &Joined, fields: impl Iterator<Item = usize>) -> Option<Vec<String>> {
+    let text = |index| match &fact.field(index).state {
+        State::Value(Value::Text(text)) => Some(joined(text)),
+        State::Value(Value::Int(_) | Value::Bool(_) | Value::List(_)) => None,
+        State::Absent | State::Unknown(_) | State::Malformed(_) | State::Unlimited => None,
+    };
+    let service = match join.place {
+        Where::Service => Some(fact.service?.to_string()),
+        Where::Run | Where::OtherFiles | Where::OtherServices => None,
+    };
+    fields.map(text).chain(service.map(Some)).collect()
+}
+
+/// A text so that spellings of one URL are equal.
+fn joined(text: &str) -> String {
+    let text = url::comparable(text);
+    text.strip_prefix("http://").map_or(text.clone(), |rest| format!("https://{rest}"))
 }
 
 struct Judge<'f> {
@@ -320,17 +148,18 @@ impl<'f> Judge<'f> {
     }
 
     fn against(&self, others: &[&'f Fact], said: &mut FleetJudgements<'f>) {
-        if others.is_empty() {
+        if others.is_empty() && !self.join.required {
             return;
         }
-        if others.len() > MAX_GROUP {
+        let cut = others.len() > MAX_GROUP;
+        if cut {
             self.gap(said, "join", format!("more than {MAX_GROUP} others belong to it; the rest was not compared"));
         }
         let others = &others[..others.len().min(MAX_GROUP)];
         for planned in self.entry.planned.iter().filter(|planned| self.fact.profiles.contains(planned.profile)) {
             let scope = self.scope(None, planned);
             match self.form.when.as_ref().map_or(Verdict::Holds, |when| when.applies(&scope)) {
-                Verdict::Holds => self.under(planned, others, said),
+                Verdict::Holds => self.under(planned, others, cut, said),
                 Verdict::Unknown { field, why } => self.gap(said, field, why),
                 Verdict::Broken(_) | Verdict::Absent => {}
                 Verdict::Defective(why) => self.gap(said, "rule", why),
@@ -338,43 +167,87 @@ impl<'f> Judge<'f> {
         }
     }
 
-    fn under(&self, planned: &'f Planned, others: &[&'f Fact], said: &mut FleetJudgements<'f>) {
-        let mut broken: Vec<&'f Fact> = Vec::new();
-        let (mut held, mut open) = (false, None);
-        for other in others {
-            match self.form.check.judge(&self.scope(Some(other), planned)) {
-                Verdict::Holds => held = true,
-                Verdict::Broken(_) => broken.push(other),
-                Verdict::Absent => {}
-                Verdict::Unknown { field, why } => open = Some((field, why)),
-                Verdict::Defective(why) => open = Some(("rule".to_string(), why)),
+    /// Judges the target, or each element of its list.
+    fn under(&self, planned: &'f Planned, others: &[&'f Fact], cut: bool, said: &mut FleetJudgements<'f>) {
+        let Some(list) = self.form.each else { return self.one(planned, others, cut, None, said) };
+        let field = self.fact.field(list);
+        match &field.state {
+            State::Value(Value::List(items)) => {
+                (0..items.len()).for_each(|at| self.one(planned, others, cut, Some((list, at)), said));
             }
-        }
-        let fails = match self.join.hold {
-            Hold::All => !broken.is_empty(),
-            // One whose answer is open might be the one that satisfies it.
-            Hold::Any => !held && !broken.is_empty() && open.is_none(),
-        };
-        if fails {
-            said.findings.push(self.finding(planned, &broken));
-        } else if let Some((field, why)) = open.filter(|_| !(held && self.join.hold == Hold::Any)) {
-            self.gap(said, field, why);
-        } else {
-            said.passed += u64::from(held);
+            State::Unknown(why) => self.gap(said, self.fact.kind.fields()[list].name, why.to_string()),
+            State::Malformed(why) => self.gap(said, self.fact.kind.fields()[list].name, format!("malformed: {why}")),
+            State::Absent | State::Unlimited | State::Value(Value::Text(_) | Value::Int(_) | Value::Bool(_)) => {}
         }
     }
 
-    fn finding(&self, planned: &'f Planned, broken: &[&'f Fact]) -> FleetFinding<'f> {
+    fn one(
+        &self,
+        planned: &'f Planned,
+        others: &[&'f Fact],
+        cut: bool,
+        item: Option<(usize, usize)>,
+        said: &mut FleetJudgements<'f>,
+    ) {
+        let mut sides = Sides::default();
+        for other in others {
+            let scope = Scope { item: self.item(item), ..self.scope(Some(other), planned) };
+            match self.form.check.judge(&scope) {
+                Verdict::Holds => sides.held.push(other),
+                Verdict::Broken(_) => sides.broken.push(other),
+                Verdict::Absent => {}
+                Verdict::Unknown { field, why } => sides.open = Some((field, why)),
+                Verdict::Defective(why) => sides.open = Some(("rule".to_string(), why)),
+            }
+        }
+        let alone = self.join.required && others.is_empty();
+        let fails = alone
+            || match self.join.hold {
+                Hold::All => !sides.broken.is_empty(),
+                // One whose answer is open might be the one that satisfies it.
+                Hold::Any => sides.held.is_empty() && !sides.broken.is_empty() && sides.open.is_none() && !cut,
+                Hold::Most => self.is_odd_one(&mut sides) && !cut,
+            };
+        let satisfied = !sides.held.is_empty() && self.join.hold == Hold::Any;
+        if fails {
+            said.findings.push(self.finding(planned, sides.broken, item));
+        } else if let Some((field, why)) = sides.open.filter(|_| !satisfied) {
+            self.gap(said, field, why);
+        } else {
+            said.passed += u64::from(!sides.held.is_empty());
+        }
+    }
+
+    fn item(&self, item: Option<(usize, usize)>) -> Option<&Field<'static>> {
+        item.and_then(|(list, at)| self.fact.field(list).items().get(at))
+    }
+
+    /// Do most services have it another way? Those that have it both ways are taken out.
+    fn is_odd_one(&self, sides: &mut Sides<'f>) -> bool {
+        let parties = |facts: &[&'f Fact]| facts.iter().map(|fact| party(fact)).collect::<BTreeSet<_>>();
+        let (held, broken) = (parties(&sides.held), parties(&sides.broken));
+        let own = party(self.fact);
+        sides.broken.retain(|other| !held.contains(&party(other)));
+        let with_us = held.iter().filter(|party| **party != own && !broken.contains(*party)).count() + 1;
+        let against = parties(&sides.broken).len();
+        let first = sides.broken.iter().map(|other| rank(other)).min();
+        !broken.contains(&own) && (against > with_us || against == with_us && first < Some(rank(self.fact)))
+    }
+
+    fn finding(
+        &self,
+        planned: &'f Planned,
+        mut broken: Vec<&'f Fact>,
+        item: Option<(usize, usize)>,
+    ) -> FleetFinding<'f> {
         const SHOWN: usize = 3;
-        let scope = self.scope(broken.first().copied(), planned);
-        let violation = crate::rule::condition::Violation {
-            at: None::<At>,
-            field: "",
-            item: broken.first().map(|other| other.name.clone()),
-            reason: String::new(),
-        };
+        let reason = self.near_miss(&mut broken).unwrap_or_default();
+        let scope = Scope { item: self.item(item), ..self.scope(broken.first().copied(), planned) };
+        let name = broken.first().filter(|_| item.is_none()).map(|other| other.name.clone());
+        let violation = Violation { at: None, field: "", item: name, reason };
         let profile = planned.profile_name(&self.plan.book);
-        let first = self.form.at.first().copied();
+        let at = item.map(|(list, _)| list).or_else(|| self.form.at.first().copied());
+        let element = item.and_then(|(list, at)| self.fact.kept(list)?.items.get(at)?.as_ref());
         let related = broken.iter().take(SHOWN).map(|other| {
             let shown = self.join.show.iter().find_map(|index| other.spot_of(*index));
             (*other, shown.unwrap_or(&other.spot))
@@ -383,10 +256,51 @@ impl<'f> Judge<'f> {
             rule: self.rule,
             planned,
             fact: self.fact,
-            spot: first.and_then(|index| self.fact.spot_of(index)).unwrap_or(&self.fact.spot),
-            field: first.map_or("", |index| scope.specs[index].name),
+            spot: element.or_else(|| at.and_then(|index| self.fact.spot_of(index))).unwrap_or(&self.fact.spot),
+            field: at.map_or("", |index| scope.specs[index].name),
             message: self.form.message.render(&scope, &violation, &profile),
             related: related.collect(),
         }
     }
+
+    /// Where one of the others was to satisfy the check: puts the one first that nearly does, and asks whether it was meant.
+    fn near_miss(&self, broken: &mut [&'f Fact]) -> Option<String> {
+        const SLIP: usize = 2;
+        if self.join.hold != Hold::Any {
+            return None;
+        }
+        let ours = self.fact.field(*self.form.at.first()?).as_text()?;
+        let shown = *self.join.show.first()?;
+        let short = |text: &str| text.chars().take(200).collect::<String>();
+        let edits = |other: &Fact| Some(near::distance(&short(other.field(shown).as_text()?), &short(ours)));
+        let (at, distance) = broken
+            .iter()
+            .enumerate()
+            .filter_map(|(at, other)| Some((at, edits(other)?)))
+            .min_by_key(|(_, edits)| *edits)?;
+        if distance > SLIP || distance >= ours.chars().count() {
+            return None;
+        }
+        broken.swap(0, at);
+        broken[0].field(shown).as_text().map(|text| format!("; did you mean {text}?"))
+    }
+}
+
+/// The others by what the check says of them.
+#[derive(Default)]
+struct Sides<'f> {
+    held: Vec<&'f Fact>,
+    broken: Vec<&'f Fact>,
+    /// A field that kept it from being said of one, and why.
+    open: Option<(String, String)>,
+}
+
+/// Who speaks: the service, else the file.
+fn party(fact: &Fact) -> Result<usize, &str> {
+    fact.service.ok_or(fact.path.as_str())
+}
+
+/// The order in which facts come in.
+fn rank(fact: &Fact) -> (&str, u64) {
+    (&fact.path, u64::from(fact.spot.region.byte_offset))
 }

@@ -1,9 +1,16 @@
 //! Judging: a plan (which rules under which profiles) against one target. Pure: no I/O, no clock, no environment.
 
+mod fact;
 mod fleet;
+mod link;
 mod plan;
+mod service;
 mod target;
 
-pub use fleet::{Fact, FleetFinding, FleetJudgements, Spot, judge_fleet, link};
+pub use fact::{Fact, Kept, Spot};
+pub use fleet::{FleetFinding, FleetJudgements, judge_fleet};
+pub use link::link;
+pub(crate) use plan::Keep;
 pub use plan::{Adjustments, Plan, Planned, Selection};
+pub use service::Home;
 pub use target::{Judgement, Judgements, ProfileSet, judge, judge_native};

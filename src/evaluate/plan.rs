@@ -69,6 +69,19 @@ pub(crate) struct Entry {
     pub(crate) profiles: u64,
 }
 
+/// How much a fact keeps of where a field stands. Places take time and memory, so only those are kept that a finding
+/// may show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Keep {
+    /// Nothing.
+    #[default]
+    Value,
+    /// The place of the field.
+    Place,
+    /// The places of the elements, too.
+    Items,
+}
+
 /// The effective rule book for some part of the input.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -88,8 +101,8 @@ pub struct Plan {
     pub(crate) native: Vec<Entry>,
     /// Rules that join targets of several documents, with the kind they judge.
     pub(crate) fleet: Vec<(TargetKind, Entry)>,
-    /// Fields that those rules read, by kind: what a fact has to keep, and whether with the place.
-    fact_fields: Vec<BTreeMap<usize, bool>>,
+    /// Fields that those rules read, by kind: what a fact has to keep, and how much of its place.
+    fact_fields: Vec<BTreeMap<usize, Keep>>,
     /// The profiles that apply to every target before any evidence, as bits.
     pub(crate) fixed: u64,
     /// By target kind: what shows a family, as index of the profile that holds the evidence, index of the evidence in
@@ -191,21 +204,37 @@ impl Plan {
     /// Lets facts keep what the joining rules of another plan read, which judges them in the end.
     pub fn keep_facts_of(&mut self, other: &Plan) {
         for (kept, wanted) in self.fact_fields.iter_mut().zip(&other.fact_fields) {
-            wanted.iter().for_each(|(index, shown)| *kept.entry(*index).or_default() |= shown);
+            for (index, keep) in wanted {
+                let known = kept.entry(*index).or_default();
+                *known = (*known).max(*keep);
+            }
         }
     }
 
-    /// Notes the fields that show which issuer a target of another file belongs to.
+    /// Notes the fields from which linking tells what only the whole run can tell.
     fn keep_links(&mut self) {
         const LINKED: [TargetKind; 4] =
             [TargetKind::Key, TargetKind::KeySet, TargetKind::Client, TargetKind::ScopePolicy];
-        const BY: [&str; 3] = ["issuer", "jwks_uri", "product"];
-        if LINKED.iter().all(|kind| self.fact_fields(*kind).is_empty()) {
-            return;
+        if LINKED.iter().any(|kind| !self.fact_fields(*kind).is_empty()) {
+            for kind in [TargetKind::Issuer, TargetKind::Client] {
+                ["issuer", "jwks_uri", "product"].into_iter().for_each(|name| self.keep_named(kind, name, Keep::Value));
+            }
         }
-        for kind in [TargetKind::Issuer, TargetKind::Client] {
-            let fields = kind.fields().iter().enumerate().filter(|(_, spec)| BY.contains(&spec.name));
-            fields.for_each(|(index, _)| self.keep_field(kind, index, false));
+        let trust = TargetKind::Trust;
+        if !self.fact_fields(trust).is_empty() {
+            let told = ["issuer", "base_paths", "restricted_paths"];
+            told.into_iter().for_each(|name| self.keep_named(trust, name, Keep::Value));
+        }
+        let service = TargetKind::Service;
+        if self.fact_fields(service).keys().any(|index| service.fields()[*index].name == "missing_files") {
+            self.keep_named(service, "files", Keep::Items);
+            self.keep_named(TargetKind::Document, "kind", Keep::Value);
+        }
+    }
+
+    fn keep_named(&mut self, kind: TargetKind, name: &str, keep: Keep) {
+        if let Some(index) = kind.fields().iter().position(|spec| spec.name == name) {
+            self.keep_field(kind, index, keep);
         }
     }
 
@@ -223,22 +252,24 @@ impl Plan {
         let (own, other) = form.check.reads();
         let when = form.when.iter().flat_map(|when| when.reads().0);
         let ours = own.into_iter().chain(when).chain(form.message.reads()).chain(join.on.iter().map(|(ours, _)| *ours));
-        ours.for_each(|index| self.keep_field(kind, index, false));
-        form.at.iter().for_each(|index| self.keep_field(kind, *index, true));
+        ours.for_each(|index| self.keep_field(kind, index, Keep::Value));
+        form.at.iter().for_each(|index| self.keep_field(kind, *index, Keep::Place));
+        form.each.iter().for_each(|index| self.keep_field(kind, *index, Keep::Items));
         for kind in &join.kinds {
             let theirs = other.iter().copied().chain(join.on.iter().map(|(_, theirs)| *theirs));
-            theirs.for_each(|index| self.keep_field(*kind, index, false));
-            join.show.iter().for_each(|index| self.keep_field(*kind, *index, true));
+            let theirs = theirs.chain(form.message.reads_other());
+            theirs.for_each(|index| self.keep_field(*kind, index, Keep::Value));
+            join.show.iter().for_each(|index| self.keep_field(*kind, *index, Keep::Place));
         }
     }
 
-    /// Facts of a kind keep a field; `shown` also where it stands.
-    fn keep_field(&mut self, kind: TargetKind, index: usize, shown: bool) {
-        *self.fact_fields[kind as usize].entry(index).or_default() |= shown;
+    fn keep_field(&mut self, kind: TargetKind, index: usize, keep: Keep) {
+        let known = self.fact_fields[kind as usize].entry(index).or_default();
+        *known = (*known).max(keep);
     }
 
-    /// The fields that facts of a kind keep, and whether with their places; empty when no joining rule looks at the kind.
-    pub(crate) fn fact_fields(&self, kind: TargetKind) -> &BTreeMap<usize, bool> {
+    /// The fields that facts of a kind keep; empty when no joining rule looks at the kind.
+    pub(crate) fn fact_fields(&self, kind: TargetKind) -> &BTreeMap<usize, Keep> {
         &self.fact_fields[kind as usize]
     }
 

@@ -210,6 +210,18 @@ impl ScopePath {
     }
 }
 
+/// A path of a name space in its one spelling: no empty and no dot segments, no final slash; `/` for the root.
+pub fn normal_path(path: &str) -> String {
+    let mut path = ScopePath::new(Some(path));
+    path.directory = path.segments.is_empty();
+    path.to_string()
+}
+
+/// True when everything at or below the second path also lies at or below the first. A final slash does not count.
+pub fn path_covers(wide: &str, narrow: &str) -> bool {
+    ScopePath::new(Some(narrow)).segments.starts_with(&ScopePath::new(Some(wide)).segments)
+}
+
 /// The path with escapes where RFC 3986 needs them and nowhere else.
 impl std::fmt::Display for ScopePath {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

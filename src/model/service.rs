@@ -65,5 +65,8 @@ super::record! {
         default_secrets "default_secrets": Texts,
         /// Files that belong to this configuration, as it names them: token configuration, map files, included files.
         files "files": Texts,
+        /// Those among them that the run does not hold, though it holds more than one file of the service. Known only to rules
+        /// that span documents.
+        missing_files "missing_files": Texts,
     }
 }

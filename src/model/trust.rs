@@ -48,6 +48,14 @@ super::record! {
         without_token "without_token": Text,
         /// Longest time a fetched key is used without asking the issuer again, in seconds.
         key_cache "key_cache": Seconds,
+        /// What tokens of the issuer can reach: each base path with each restricted path below it. Here and in the next two
+        /// fields, known only to rules that span documents.
+        areas "areas": Texts,
+        /// The VO that the registry of known issuers gives the issuer; for one that it does not know, the issuer itself.
+        vo "vo": Text,
+        /// What the registry says the issuer is for: `production`, `test`, `development`, `demo` or `retired`; absent for one
+        /// that it does not know.
+        issuer_class "issuer_class": Text,
         /// True when the entry takes effect; false for one that the service drops silently (the reason is a `trap`).
         active "active": Bool,
     }

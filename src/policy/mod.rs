@@ -60,6 +60,8 @@ pub struct Software {
     pub product: String,
     /// Its version; `None` when the policy does not say.
     pub version: Option<semver::Version>,
+    /// The policy's entry, from 0; `None` for software that no policy declares.
+    pub entry: Option<usize>,
 }
 
 /// What of a policy fits a file.
@@ -143,8 +145,9 @@ impl PolicyFile {
         }
         let mut services = Vec::new();
         let places = root.get("services").into_iter().flat_map(Cursor::items);
-        for (entry, place) in raw.services.iter().zip(places) {
-            services.push((globs(&entry.files, place.get("files"))?, Arc::new(software(entry, place)?)));
+        for ((index, entry), place) in raw.services.iter().enumerate().zip(places) {
+            let known = Software { entry: Some(index), ..software(entry, place)? };
+            services.push((globs(&entry.files, place.get("files"))?, Arc::new(known)));
         }
         let ignored = globs(&raw.ignore, root.get("ignore"))?;
         let places: Vec<Cursor<'_>> = root.get("workflows").into_iter().flat_map(Cursor::items).collect();
@@ -174,7 +177,7 @@ fn software(entry: &RawService, place: Cursor<'_>) -> Result<Software, ParseErro
     let version = entry.version.as_deref().map(|text| {
         lenient_version(text).ok_or_else(|| at(place.get("version"), "a version such as 9.2.24 is expected".into()))
     });
-    Ok(Software { product: entry.product.clone(), version: version.transpose()? })
+    Ok(Software { product: entry.product.clone(), version: version.transpose()?, entry: None })
 }
 
 impl Layer {

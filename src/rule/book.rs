@@ -6,7 +6,7 @@
 use super::condition::{self, Conditions, Defect, Limit};
 use super::message::Template;
 use super::near::{did_you_mean, nearest};
-use super::{Hold, Join, Prose, RawExample, RawLogic, RawRule, Severity};
+use super::{Hold, Join, Prose, RawExample, RawLogic, RawRule, Severity, Where};
 use crate::model::{FieldSpec, TargetKind};
 use crate::profile::{
     ProfileClass, RawBound, RawLedger, RawLifetime, RawLifetimes, RawLimit, RawLimits, RawProfile, RawRequirement,
@@ -112,7 +112,8 @@ pub(crate) struct Joined {
     /// Our field and theirs.
     pub(crate) on: Vec<(usize, usize)>,
     pub(crate) hold: Hold,
-    pub(crate) apart: bool,
+    pub(crate) place: Where,
+    pub(crate) required: bool,
     pub(crate) show: Vec<usize>,
 }
 
@@ -526,9 +527,6 @@ fn compile(logic: &RawLogic, specs: &'static [FieldSpec], has_limit: bool) -> Re
     if check.has_expression() && at.is_empty() && each.is_none() {
         return Err("`at` is mandatory with `cel`: name the fields to point at".into());
     }
-    if join.is_some() && each.is_some() {
-        return Err("`each` does not go with `join`".into());
-    }
     let when = logic.when.as_ref().map(|when| Conditions::compile(when, specs, &[], false)).transpose();
     Ok(Compiled {
         when: when.map_err(|defect| format!("when: {defect}"))?,
@@ -536,7 +534,7 @@ fn compile(logic: &RawLogic, specs: &'static [FieldSpec], has_limit: bool) -> Re
         each,
         check,
         at,
-        message: Template::compile(&logic.message, specs)?,
+        message: Template::compile(&logic.message, specs, other)?,
     })
 }
 
@@ -554,7 +552,8 @@ fn compile_join(join: &Join, own: &'static [FieldSpec]) -> Result<Joined, Defect
         specs,
         on: on.collect::<Result<_, Defect>>()?,
         hold: join.hold,
-        apart: join.apart,
+        place: join.place,
+        required: join.required,
         show: show.collect::<Result<_, Defect>>()?,
     })
 }
@@ -574,7 +573,7 @@ fn compile_native(logic: &RawLogic, kinds: &[String]) -> Result<Native, Defect> 
         kinds: kinds.to_vec(),
         select,
         check: check.map_err(|defect| format!("check: {defect}"))?,
-        message: Template::compile(&logic.message, &[])?,
+        message: Template::compile(&logic.message, &[], &[])?,
     })
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Expressions see `self` (the fields, nested by their dots), `other` (under `join`), `item` (under `each`), `limit`,
 //! `now` (seconds since 1970) and `environment` (the policy's word for what the input is for, or empty text). Numbers
-//! are signed; unlimited is larger than every limit. There is no clock and no I/O; source length and nesting of
+//! are signed; unlimited is larger than every limit. Besides the functions of the language there is `covers(wide, narrow)`
+//! on paths. There is no clock and no I/O; source length and nesting of
 //! comprehensions are bounded, so every expression ends soon.
 
 use super::condition::{Defect, Pattern, Scope, Verdict, Violation, field_index};
@@ -332,7 +333,9 @@ fn base_context() -> &'static Context<'static, 'static> {
     thread_local! {
         static BASE: &'static Context<'static, 'static> = Box::leak(Box::new({
             let mut context = Context::default();
-            context.add_function(MATCHES, matches).expect("the standard library has no such name");
+            let ours = "the standard library has no such name";
+            context.add_function(MATCHES, matches).expect(ours);
+            context.add_function("covers", covers).expect(ours);
             context
         }));
     }
@@ -351,6 +354,11 @@ fn matches(cel::extractors::This(text): cel::extractors::This<Arc<String>>, patt
         .or_insert_with(|| regex::RegexBuilder::new(&pattern).size_limit(1 << 20).build().ok())
         .as_ref()
         .is_some_and(|regex| regex.is_match(&text))
+}
+
+/// `covers(wide, narrow)`: does everything at or below the second path lie at or below the first?
+fn covers(wide: Arc<String>, narrow: Arc<String>) -> bool {
+    crate::model::scope::path_covers(&wide, &narrow)
 }
 
 /// Deepest nesting of brackets and number of stacking operators of an expression, string literals left out.

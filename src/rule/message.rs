@@ -19,15 +19,26 @@ pub(crate) struct Template {
 enum Part {
     Text(String),
     Field(usize),
+    /// Of the target that `join` found.
+    Other(usize, FieldType),
     Item,
     Limit,
     Profile,
     Reason,
 }
 
+impl Part {
+    fn named(name: &str, specs: &[FieldSpec], other: &[FieldSpec]) -> Result<Self, Defect> {
+        match name.strip_prefix("other.").filter(|_| !other.is_empty()) {
+            Some(name) => field_index(other, name).map(|index| Part::Other(index, other[index].ty)),
+            None => field_index(specs, name).map(Part::Field),
+        }
+    }
+}
+
 impl Template {
     /// Parses `{name}` placeholders; `{{` and `}}` are literal braces.
-    pub(crate) fn compile(text: &str, specs: &[FieldSpec]) -> Result<Self, Defect> {
+    pub(crate) fn compile(text: &str, specs: &[FieldSpec], other: &[FieldSpec]) -> Result<Self, Defect> {
         let mut parts = Vec::new();
         let mut literal = String::new();
         let mut rest = text;
@@ -50,7 +61,7 @@ impl Template {
                 "limit" => Part::Limit,
                 "profile" => Part::Profile,
                 "reason" => Part::Reason,
-                name => Part::Field(field_index(specs, name).map_err(|defect| format!("`message`: {defect}"))?),
+                name => Part::named(name, specs, other).map_err(|defect| format!("`message`: {defect}"))?,
             });
             rest = &tail[end + 1..];
         }
@@ -65,7 +76,16 @@ impl Template {
     pub(crate) fn reads(&self) -> Vec<usize> {
         let field = |part: &Part| match part {
             Part::Field(index) => Some(*index),
-            Part::Text(_) | Part::Item | Part::Limit | Part::Profile | Part::Reason => None,
+            Part::Text(_) | Part::Other(..) | Part::Item | Part::Limit | Part::Profile | Part::Reason => None,
+        };
+        self.parts.iter().filter_map(field).collect()
+    }
+
+    /// The same of the target that `join` found.
+    pub(crate) fn reads_other(&self) -> Vec<usize> {
+        let field = |part: &Part| match part {
+            Part::Other(index, _) => Some(*index),
+            Part::Text(_) | Part::Field(_) | Part::Item | Part::Limit | Part::Profile | Part::Reason => None,
         };
         self.parts.iter().filter_map(field).collect()
     }
@@ -88,6 +108,10 @@ impl Template {
                     },
                     (None, None) => {}
                 },
+                Part::Other(index, ty) => {
+                    let other = scope.other.map_or(Field::absent(), |other| other.field(*index));
+                    out.push_str(&show(other, *ty));
+                }
                 Part::Field(index) => {
                     out.push_str(&show(scope.record.field(*index), scope.specs[*index].ty));
                 }

@@ -89,8 +89,8 @@ pub struct RawRule {
     /// Fields to point at; the default is the operator's field. Mandatory with `cel`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub at: Vec<String>,
-    /// What was found; `{field}`, `{item}`, `{limit}`, `{profile}` and `{reason}` (the
-    /// operator's own words) are filled in.
+    /// What was found; `{field}`, `{item}`, `{limit}`, `{profile}` and `{reason}` (the operator's own words; with `join`
+    /// and `hold: any`, `; did you mean …?` where what is shown of another is nearly ours) are filled in.
     pub message: String,
     /// What to do: names the product's own knob and who can turn it.
     pub help: String,
@@ -211,24 +211,52 @@ impl RawRule {
 }
 
 /// How a rule finds the targets of other documents that belong to the one it judges. `other` is one of them in `check`
-/// (expressions only).
+/// (expressions only) and, as `{other.field}`, in `message`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Join {
     /// Kinds of the other targets.
     pub with: OneOrMany<TargetKind>,
-    /// Fields that must agree: ours to theirs. URLs are compared without case of scheme and host and without a final
-    /// slash, so that two spellings of one issuer still meet.
+    /// Fields that must agree: ours to theirs. URLs are compared without case of scheme and host, without a final slash and
+    /// as if http were https, so that two spellings of one issuer still meet. Without any, all targets of the kind
+    /// are looked at.
+    #[serde(default)]
     pub on: BTreeMap<String, String>,
+    /// Where the others are looked for.
+    #[serde(default, rename = "where", skip_serializing_if = "Where::is_default")]
+    pub place: Where,
     /// How many of the others must satisfy `check`.
     #[serde(default)]
     pub hold: Hold,
-    /// Only targets of other files are looked at; what one file says of itself has its own rules.
+    /// `true`: a target without any other breaks the rule as well; else there is nothing to judge then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub apart: bool,
+    pub required: bool,
     /// Fields of the other target to show beside the finding.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub show: Vec<String>,
+}
+
+/// Where joined targets are looked for. The files of one service are those that one entry of the policy's `services` names,
+/// else those of one product in one folder, with folders below it that are called `layouts`, `config` or end in `.d`;
+/// of two files that each describe the same product as a whole in the same way each is a service of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Where {
+    /// Everywhere in the run.
+    #[default]
+    Run,
+    /// In other files; what one file says of itself has its own rules.
+    OtherFiles,
+    /// In the files of the same service.
+    Service,
+    /// In the files of other services.
+    OtherServices,
+}
+
+impl Where {
+    fn is_default(&self) -> bool {
+        *self == Where::default()
+    }
 }
 
 /// How many joined targets must satisfy a check.
@@ -240,6 +268,9 @@ pub enum Hold {
     All,
     /// At least one.
     Any,
+    /// Those of most services, so that the odd one out is at fault; of two camps of one size the one that comes first by its
+    /// path is right. A service that has it both ways means it and belongs to neither.
+    Most,
 }
 
 /// A list that may be written as a single value.
@@ -557,6 +588,9 @@ pub struct RawBeside {
     /// A folder below the example's own where it lies; its own when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,
+    /// Its file name, where that matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// The document.
     pub document: serde_json::Value,
 }

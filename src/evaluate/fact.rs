@@ -1,0 +1,106 @@
+//! What targets leave behind for the rules that span documents.
+
+use super::ProfileSet;
+use super::service::Home;
+use crate::model::{Field, Record, TargetKind};
+use crate::report::Region;
+
+/// Where something stands in a file, resolved while the file was in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spot {
+    /// Place in the file.
+    pub region: Region,
+    /// Pointer in the file's document.
+    pub pointer: String,
+    /// Pointer in the document decoded from there.
+    pub inner_pointer: Option<String>,
+}
+
+/// What a target leaves behind for the rules that join: the fields they read, and where those stand.
+#[derive(Clone, Debug)]
+pub struct Fact {
+    /// Kind of the target.
+    pub kind: TargetKind,
+    /// What users call it.
+    pub name: String,
+    /// Its identity across runs; may be empty.
+    pub identity: String,
+    /// The file it came from.
+    pub path: String,
+    /// What a fingerprint tells it by: its identity, or where it stands.
+    pub anchor: String,
+    /// Native kind of the document (`jwks`).
+    pub document: &'static str,
+    /// True for keys the user gave to verify tokens with: they are nobody's target.
+    pub given: bool,
+    /// The policy's workflow it was judged as.
+    pub workflow: Option<String>,
+    /// Where the target stands.
+    pub spot: Spot,
+    /// Profiles that apply to it, by index into the rule book.
+    pub profiles: ProfileSet,
+    /// What tells its service, for services, trusts and mappings.
+    pub home: Option<Home>,
+    /// Its service, by number; `None` before [`super::link`] and for what belongs to no service.
+    pub service: Option<usize>,
+    /// Kept fields.
+    pub fields: Vec<Kept>,
+    /// What verification needs of it; tokens are taken away when that is done.
+    #[cfg(feature = "verify")]
+    pub proof: Option<crate::verify::Proof>,
+}
+
+/// A field that a fact keeps.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// Its index among the fields of the kind.
+    pub index: usize,
+    /// The field; places in it mean nothing any more.
+    pub field: Field<'static>,
+    /// Where it stands, when a finding may show it.
+    pub spot: Option<Spot>,
+    /// Where the elements of a list stand, when they are judged one by one; else empty.
+    pub items: Vec<Option<Spot>>,
+}
+
+impl Kept {
+    /// A field that stands nowhere.
+    pub fn derived(index: usize, field: Field<'static>) -> Self {
+        Kept { index, field, spot: None, items: vec![] }
+    }
+}
+
+impl Record<'static> for Fact {
+    fn field(&self, index: usize) -> &Field<'static> {
+        self.kept(index).map_or(Field::absent(), |kept| &kept.field)
+    }
+}
+
+impl Fact {
+    /// A kept field; absent when it was not kept.
+    pub fn known(&self, index: usize) -> &Field<'static> {
+        self.field(index)
+    }
+
+    /// A field by its name; absent when it was not kept.
+    pub(crate) fn named(&self, name: &str) -> &Field<'static> {
+        field_of(self.kind, name).map_or(Field::absent(), |index| self.field(index))
+    }
+
+    pub(crate) fn kept(&self, index: usize) -> Option<&Kept> {
+        self.fields.iter().find(|kept| kept.index == index)
+    }
+
+    pub(super) fn spot_of(&self, index: usize) -> Option<&Spot> {
+        self.kept(index).and_then(|kept| kept.spot.as_ref())
+    }
+}
+
+pub(super) fn field_of(kind: TargetKind, name: &str) -> Option<usize> {
+    kind.fields().iter().position(|spec| spec.name == name)
+}
+
+/// The folder of a path; empty for a file in the current one.
+pub(super) fn folder(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
