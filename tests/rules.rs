@@ -135,7 +135,8 @@ fn most_violations(root: &Path, book: &RuleBook) -> Result<(), Box<dyn error::Er
             for (number, beside) in example.beside.iter().enumerate() {
                 let folder = beside.folder.as_ref().map_or(folder.clone(), |name| folder.join(name));
                 fs::create_dir_all(&folder)?;
-                fs::write(folder.join(format!("beside-{number}")), trial::document_text(&beside.document))?;
+                let file = beside.file.clone().unwrap_or_else(|| format!("beside-{number}"));
+                fs::write(folder.join(file), trial::document_text(&beside.document))?;
             }
         }
     }
@@ -145,8 +146,12 @@ fn most_violations(root: &Path, book: &RuleBook) -> Result<(), Box<dyn error::Er
 }
 
 fn check(root: &Path, arguments: &[String]) -> Result<(Option<i32>, Vec<u8>), Box<dyn error::Error>> {
+    check_below(root, ".", arguments)
+}
+
+fn check_below(root: &Path, path: &str, arguments: &[String]) -> Result<(Option<i32>, Vec<u8>), Box<dyn error::Error>> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tokenvet"));
-    command.current_dir(root).args(["check", ".", "--format", "json", "--now", "2026-01-01T00:00:00Z"]);
+    command.current_dir(root).args(["check", path, "--format", "json", "--now", "2026-01-01T00:00:00Z"]);
     let output = command.args(arguments).output()?;
     Ok((output.status.code(), output.stdout))
 }
@@ -170,9 +175,30 @@ fn every_rule_fires_in_the_tree_of_most_violations() -> Result<(), Box<dyn error
         .filter(|finding| of(finding, "path").split('/').any(|part| part == of(finding, "rule")))
         .map(|finding| of(finding, "rule"))
         .collect();
-    let silent: Vec<&str> = book.rules.iter().map(|rule| rule.id.as_str()).filter(|id| !fired.contains(*id)).collect();
+    let mut silent: Vec<&str> =
+        book.rules.iter().map(|rule| rule.id.as_str()).filter(|id| !fired.contains(*id)).collect();
+    // A rule that misses something in the whole run may find it in another rule's example: it is tried in runs of its own.
+    let joins = |id: &str| book.rule(id).is_some_and(|rule| rule.logic.join.is_some());
+    for id in std::mem::take(&mut silent) {
+        if !joins(id) || !fires_alone(tree.path(), id)? {
+            silent.push(id);
+        }
+    }
     assert!(silent.is_empty(), "never fired: {silent:?}");
     Ok(())
+}
+
+/// Does every failing example of a rule, alone in a run, make it fire?
+fn fires_alone(root: &Path, id: &str) -> Result<bool, Box<dyn error::Error>> {
+    for example in fs::read_dir(root.join(id))? {
+        let path = format!("{id}/{}", example?.file_name().to_string_lossy());
+        let (_, report) = check_below(root, &path, &["--only".to_string(), id.to_string()])?;
+        let report: Value = serde_json::from_slice(&report)?;
+        if report["findings"].as_array().is_none_or(Vec::is_empty) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 #[test]

@@ -302,5 +302,5 @@ fn party(fact: &Fact) -> Result<usize, &str> {
 
 /// The order in which facts come in.
 fn rank(fact: &Fact) -> (&str, u64) {
-    (&fact.path, u64::from(fact.spot.region.byte_offset))
+    (&fact.path, fact.spot.region.byte_offset)
 }
