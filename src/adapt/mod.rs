@@ -8,6 +8,11 @@ mod compose;
 mod condor_mapfile;
 mod condor_pattern;
 mod configparser;
+mod dcache;
+mod dcache_args;
+mod dcache_gplazma;
+mod dcache_multimap;
+mod dcache_provider;
 mod dex;
 mod discovery;
 mod egi_registry;
@@ -145,6 +150,9 @@ pub static ADAPTERS: &[&dyn Adapter] = &[
     &scitokens_cfg::ScitokensCfg,
     &fts::Fts,
     &condor_mapfile::CondorMapfile,
+    &dcache::Dcache,
+    &dcache_gplazma::GplazmaConf,
+    &dcache_multimap::Multimap,
     &jwks::Jwks,
     &indigo_iam_policies::IndigoIamPolicies,
     &indigo_iam_other::IndigoIamOther,

@@ -69,6 +69,8 @@ struct Rules {
     /// What stands between key and value; the first that occurs counts.
     separators: &'static [char],
     sections: bool,
+    /// A heading is nothing but `[domain]` or `[domain/service]`; a line with more behind it is an entry.
+    domain_headings: bool,
     continuation: Continuation,
     bare: Bare,
     /// Keys are compared without case; the tree has them in lower case.
@@ -92,6 +94,7 @@ const PLAIN: Rules = Rules {
     inline_anywhere: false,
     separators: &['='],
     sections: true,
+    bare_headings: false,
     continuation: Continuation::None,
     bare: Bare::Refused("a key, = and a value are expected"),
     caseless: false,
@@ -99,7 +102,7 @@ const PLAIN: Rules = Rules {
     escapes: false,
     line_limit: None,
     repeats: true,
-    bare_headings: false,
+    domain_headings: false,
 };
 
 /// Bytes that inih reads at once in XRootD since 5.6.2 (a buffer of 1024 with its end mark; 200 before).
@@ -148,6 +151,7 @@ static PROPERTIES: Rules = Rules {
 static DCACHE: Rules = Rules {
     comments: &['#', '!'],
     separators: &['=', ':', ' ', '\t'],
+    domain_headings: true,
     continuation: Continuation::Backslash { trim: true },
     bare: Bare::Key,
     escapes: true,
@@ -251,7 +255,8 @@ impl<'t> Reader<'t> {
         if self.rules.bare_headings && trimmed.starts_with('[') && !is_bare_heading(trimmed) {
             return self.skipped(span);
         }
-        if self.rules.sections && trimmed.starts_with('[') {
+        let heading = trimmed.starts_with('[') && (!self.rules.domain_headings || is_domain_heading(trimmed));
+        if self.rules.sections && heading {
             return self.section(span);
         }
         self.entry(line, span, rest);
@@ -428,6 +433,13 @@ fn is_bare_heading(line: &str) -> bool {
     line.len() > 2 && line.ends_with(']') && !line[1..line.len() - 1].contains(['[', ']'])
 }
 
+/// dCache takes exactly this for a heading: a domain and perhaps a service, neither empty, and nothing behind.
+fn is_domain_heading(line: &str) -> bool {
+    let inner = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or_default();
+    let (domain, service) = inner.split_once('/').unwrap_or((inner, "-"));
+    !domain.is_empty() && !service.is_empty() && !inner.contains(']') && !service.contains('/')
+}
+
 fn is_indented(text: &str, line: Line) -> bool {
     let text = line.text(text);
     text.starts_with([' ', '\t']) && !text.trim().is_empty()
@@ -511,6 +523,12 @@ mod tests {
             ("[b] # c\nd e\nf\ng = # h\n", ArcConf, vec!["/f=", "/g=# h"], "headings and lines that are skipped"),
             ("a b\nc : d\ne\nf = g \\\n   h\n! x\n", Properties, vec!["/a=b", "/c=d", "/e=", "/f=g h"], "separators"),
             ("a = \\u0041\\n\n", Properties, vec!["/a=A\n"], "escapes"),
+            (
+                "[d] # x\n[d/s]\na=1\n[/s]\n",
+                Dcache,
+                vec!["/[d]=# x", "/d~1s/a=1", "/d~1s/[~1s]="],
+                "no headings in dCache",
+            ),
             ("x=1\n[d]\na=${x}\n[d/s]\na=2\n", Dcache, vec!["/x=1", "/d/a=${x}", "/d~1s/a=2"], "dCache layout"),
             (
                 "[Service]\nEnvironment=\"A=b\"\nEnvironment=C=d\n",

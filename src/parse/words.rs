@@ -13,9 +13,9 @@ pub enum WordsDialect {
     Xrootd,
     /// XRootD's authorisation file (`acc.authdb`).
     Authdb,
-    /// `gplazma.conf` of dCache: comments only in the first column.
+    /// `gplazma.conf` of dCache.
     Gplazma,
-    /// Map files of dCache's multimap plug-in: quotes keep blanks together.
+    /// Map files of dCache's multimap plug-in: a line is one word, since dCache reads it like a command line.
     Multimap,
     /// Map files of HTCondor: quotes at the start of a word keep blanks together.
     CondorMap,
@@ -29,8 +29,6 @@ pub enum WordsDialect {
 
 /// One dialect.
 struct Rules {
-    /// A comment may be indented.
-    indented_comments: bool,
     /// A `#` behind a blank starts a comment.
     trailing_comments: bool,
     /// A backslash at the end joins the next line.
@@ -43,22 +41,15 @@ struct Rules {
     condor: Option<bool>,
 }
 
-const PLAIN: Rules = Rules {
-    indented_comments: true,
-    trailing_comments: false,
-    continued: false,
-    quotes: &[],
-    whole: false,
-    condor: None,
-};
+const PLAIN: Rules = Rules { trailing_comments: false, continued: false, quotes: &[], whole: false, condor: None };
 
 impl WordsDialect {
     fn rules(self) -> Rules {
         match self {
             WordsDialect::Xrootd => Rules { continued: true, trailing_comments: true, ..PLAIN },
             WordsDialect::Authdb => Rules { continued: true, ..PLAIN },
-            WordsDialect::Gplazma => Rules { indented_comments: false, quotes: &['"'], ..PLAIN },
-            WordsDialect::Multimap => Rules { quotes: &['"'], ..PLAIN },
+            WordsDialect::Gplazma => PLAIN,
+            WordsDialect::Multimap => Rules { whole: true, ..PLAIN },
             WordsDialect::CondorMap => Rules { condor: Some(false), ..PLAIN },
             WordsDialect::CondorCeMap => Rules { condor: Some(true), ..PLAIN },
             WordsDialect::Lsc => Rules { whole: true, ..PLAIN },
@@ -91,11 +82,10 @@ pub fn read(text: &str, dialect: WordsDialect) -> Read {
     while let Some(line) = lines.next() {
         let span = line.trimmed(text);
         let trimmed = &text[span.range()];
-        let indented = span.start as usize > line.start;
         if trimmed.is_empty() || errors.len() >= MAX_ERRORS {
             continue;
         }
-        if trimmed.starts_with('#') && (rules.indented_comments || !indented) {
+        if trimmed.starts_with('#') {
             builder.comment(span);
             continue;
         }
@@ -267,11 +257,11 @@ mod tests {
             ("a b  c\n\n# x\nd # y\n", Xrootd, vec!["a|b|c", "d"], 0, "comments"),
             ("a b \\\n  c\nd\n", Xrootd, vec!["a|b|c", "d"], 0, "continued line"),
             ("u * / rl # all\n", Authdb, vec!["u|*|/|rl|#|all"], 0, "no comment behind a rule"),
-            (" # x\n#y\n", Gplazma, vec!["#|x"], 0, "a comment only in the first column"),
+            (" # x\n#y\na \"b c\n", Gplazma, vec!["a|\"b|c"], 0, "indented comments, no quotes"),
             ("auth optional oidc\r\n", Gplazma, vec!["auth|optional|oidc"], 0, "CRLF"),
-            ("dn:\"/C=X/CN=a b\" username:x\n", Multimap, vec!["dn:\"/C=X/CN=a b\"|username:x"], 0, "quotes in a word"),
-            ("\"dn:/CN=a b\" uid:1\n", Multimap, vec!["dn:/CN=a b|uid:1"], 0, "a quoted word"),
-            ("a \"b\n", Multimap, vec!["a|\"b"], 1, "an open quote"),
+            (" \"dn:/CN=a b\" uid:1 # x\n#y\n", Multimap, vec!["\"dn:/CN=a b\" uid:1 # x"], 0, "a line is a word"),
+            ("\"a b\" c\n", Vomses, vec!["a b|c"], 0, "a quoted word"),
+            ("a \"b\n", Vomses, vec!["a|\"b"], 1, "an open quote"),
             (
                 "SCITOKENS /^https:\\/\\/a\\.b c,\\\\d/iU x\n",
                 CondorCeMap,
