@@ -77,7 +77,7 @@ impl<'d> Line<'d> {
         let (phase, modifier) = (phase.to_ascii_lowercase(), modifier.to_ascii_lowercase());
         let known = PHASES.contains(&phase.as_str()) && MODIFIERS.contains(&modifier.as_str());
         let arguments = rest.iter().filter_map(|(_, word)| word.split_once('=')).collect();
-        known.then(|| Line { phase, modifier, plugin, arguments, at, plugin_at: *plugin_at })
+        known.then_some(Line { phase, modifier, plugin, arguments, at, plugin_at: *plugin_at })
     }
 }
 
