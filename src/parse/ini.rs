@@ -252,14 +252,10 @@ impl<'t> Reader<'t> {
         if indented && self.rules.continuation == Continuation::IndentRepeats && self.previous.is_some() {
             return self.repeated(span);
         }
-<<<<<<< HEAD
         if self.rules.bare_headings && trimmed.starts_with('[') && !is_bare_heading(trimmed) {
             return self.skipped(span);
         }
         let heading = trimmed.starts_with('[') && (!self.rules.domain_headings || is_domain_heading(trimmed));
-=======
-        let heading = trimmed.starts_with('[') && (!self.rules.bare_headings || is_bare_heading(trimmed));
->>>>>>> 6f2255e (Generated pages)
         if self.rules.sections && heading {
             return self.section(span);
         }
