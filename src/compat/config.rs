@@ -163,7 +163,21 @@ impl Service {
         Ok(self)
     }
 
-    fn xrootd(mut self, source: &Arc<Source>, root: Option<&Path>) -> Service {
+    fn xrootd(self, source: &Arc<Source>, root: Option<&Path>) -> Service {
+        // Releases before 5.6.2 read lines of 199 bytes and take the rest of a longer one for a line of its own.
+        let old = version(&self.version).is_some_and(|version| fits(Some(&"<5.6.2".into()), &version));
+        match old.then(|| cut(source.text(), 199)).flatten() {
+            None => self.read_xrootd(source, root),
+            Some((text, lines)) => {
+                let rewritten = Arc::new(Source::from_text(source.name(), text));
+                let mut service = self.read_xrootd(&rewritten, root);
+                service.each_place(|place| place.line = lines.get(place.line - 1).copied().unwrap_or(place.line));
+                service
+            }
+        }
+    }
+
+    fn read_xrootd(mut self, source: &Arc<Source>, root: Option<&Path>) -> Service {
         let found = read(source, Some(Syntax::Ini(IniDialect::ScitokensCfg)));
         let first = found.errors.into_iter().next();
         let refused = |why: String, place| Some(Placed { value: format!("it does not start: {why}"), place });
@@ -190,9 +204,9 @@ impl Service {
         if let Some(root) = root {
             let files = found.trusts.iter().map(|trust| trust.get("map_file"));
             let gone = files.filter_map(|file| Some((file.texts?.into_iter().next()?, file.place)));
-            let mut gone = gone.filter(|(file, _)| !root.join(file.trim_start_matches('/')).exists());
-            if let Some((_, place)) = gone.next() {
-                self.refuses_to_start = refused("the name_mapfile is not there".into(), place);
+            let files = gone.map(|(file, place)| (broken_map(&root.join(file.trim_start_matches('/'))), place));
+            if let Some((Some(why), place)) = files.into_iter().find(|(why, _)| why.is_some()) {
+                self.refuses_to_start = refused(format!("the name_mapfile {why}"), place);
             }
         }
         // Releases before 5.7.0 do not know the key.
@@ -206,6 +220,59 @@ impl Service {
         self.issuers_place = Some(Place { path: source.name().into(), line: 1 });
         self
     }
+}
+
+/// Lines no longer than a limit in bytes (their end included), and the line of the original each belongs to; `None` when
+/// nothing is that long.
+fn cut(text: &str, limit: usize) -> Option<(String, Vec<usize>)> {
+    if text.split_inclusive('\n').all(|line| line.len() <= limit) {
+        return None;
+    }
+    let (mut out, mut lines) = (String::new(), Vec::new());
+    for (number, line) in text.split_inclusive('\n').enumerate() {
+        let mut rest = line;
+        while !rest.is_empty() {
+            // A character that would be cut in two goes to the next line, which changes nothing that is compared.
+            let end = (0..=limit.min(rest.len())).rev().find(|at| rest.is_char_boundary(*at)).unwrap_or(rest.len());
+            let (piece, after) = rest.split_at(end);
+            out.push_str(piece);
+            if !after.is_empty() {
+                out.push('\n');
+            }
+            lines.push(number + 1);
+            rest = after;
+        }
+    }
+    Some((out, lines))
+}
+
+/// Why XRootD cannot take a map file; the text completes "the name_mapfile …".
+fn broken_map(path: &Path) -> Option<&'static str> {
+    const MAX: u64 = 4 << 20;
+    let Ok(metadata) = path.metadata() else { return Some("is not there") };
+    if metadata.is_file() && metadata.len() > MAX {
+        return None;
+    }
+    let text = if metadata.is_file() { std::fs::read_to_string(path).unwrap_or_default() } else { String::new() };
+    // What follows the list does not matter.
+    let Some(Ok(rules)) = serde_json::Deserializer::from_str(&text).into_iter::<Vec<serde_json::Value>>().next() else {
+        return Some("is no JSON list");
+    };
+    for rule in rules {
+        let Some(rule) = rule.as_object() else { return Some("has a rule that is no object") };
+        let texts = ["sub", "path", "group", "result"].iter().filter_map(|name| rule.get(*name));
+        if texts.into_iter().any(|value| !value.is_string()) {
+            return Some("has a rule with a value that is no text");
+        }
+        let text = |name: &str| rule.get(name).and_then(serde_json::Value::as_str);
+        if text("path").is_some_and(|path| !path.starts_with('/')) {
+            return Some("has a path that is not absolute");
+        }
+        if text("ignore").is_none() && text("result").is_none_or(str::is_empty) {
+            return Some("has a rule without result");
+        }
+    }
+    None
 }
 
 /// An issuer that takes effect.

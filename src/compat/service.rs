@@ -89,6 +89,19 @@ pub struct Service {
 }
 
 impl Service {
+    /// Changes every place in its configuration.
+    pub(super) fn each_place(&mut self, change: impl Fn(&mut Place)) {
+        let mut places: Vec<&mut Option<Place>> = vec![&mut self.issuers_place, &mut self.on_missing.place];
+        places.extend(self.audiences.as_mut().map(|one| &mut one.place));
+        places.extend(self.refuses_to_start.as_mut().map(|one| &mut one.place));
+        for issuer in self.issuers.iter_mut().flatten() {
+            let TrustedIssuer { issuer, base_paths, restricted_paths, capabilities } = issuer;
+            places.extend([&mut issuer.place, &mut base_paths.place]);
+            places.extend([&mut restricted_paths.place, &mut capabilities.place]);
+        }
+        places.into_iter().flatten().for_each(change);
+    }
+
     /// Reads `xrootd@5.5.3`, `xrootd@6.2.1+scitokens-cpp@1.4.1`, `arc@6.17.0/https-key`; without a version the newest
     /// that was seen. The error says what is known.
     pub fn parse(text: &str, model: &Model) -> Result<Service, String> {
