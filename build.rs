@@ -67,7 +67,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 struct Compat {
     softwares: Vec<Value>,
     readers: Vec<Value>,
-    everywhere: Value,
+    /// What is about all of them, by file name.
+    others: Map<String, Value>,
 }
 
 impl Compat {
@@ -77,7 +78,7 @@ impl Compat {
             (Some(Value::String(name)), None) => (name, &mut self.readers),
             (_, Some(Value::String(name))) => (name, &mut self.softwares),
             _ => {
-                self.everywhere = value;
+                self.others.insert(stem, value);
                 return Ok(());
             }
         };
@@ -89,7 +90,7 @@ impl Compat {
     }
 
     fn into_value(self) -> Value {
-        serde_json::json!({ "softwares": self.softwares, "readers": self.readers, "everywhere": self.everywhere })
+        serde_json::json!({ "softwares": self.softwares, "readers": self.readers, "others": self.others })
     }
 }
 

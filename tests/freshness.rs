@@ -62,6 +62,8 @@ fn generated() -> BTreeMap<String, String> {
     page("docs/rules/README.md".into(), markdown(&docs::rule_index(&book), 1, ""));
     page("docs/fields.md".into(), markdown(&docs::field_page(), 1, "rules/"));
     page("docs/kinds.md".into(), markdown(&docs::kind_page(), 1, "rules/"));
+    let model = tokenvet::compat::Model::builtin().expect("the compatibility model loads");
+    page("docs/compat.md".into(), markdown(&tokenvet::compat::page(&model), 1, "rules/"));
     let profiles = (0..book.profiles.len()).map(|index| markdown(&docs::profile_page(&book, index), 2, "rules/"));
     let lead = "# Profiles\n\nA profile says how bad it is to break a rule, and where the limits are. Without `--profile` \
                 each target is judged by the families it shows, at their newest version, beside the generic profiles.\n\n";

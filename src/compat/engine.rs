@@ -152,11 +152,34 @@ pub fn judge(model: &Model, ask: Ask<'_>) -> Cell {
     };
     run.outside(token);
     let number = ask.service.version.as_str();
-    match run.steps(software, number, &ask.service.mode, token).and_then(|()| run.granted(software, number)) {
+    let outcome = run.steps(software, number, &ask.service.mode, token).and_then(|()| run.granted(software, number));
+    let cell = match outcome {
         Err(stopped) if stopped.verdict == Verdict::Refused => missing(ask.service, stopped, run.assumed),
         Err(stopped) => ended(stopped, run.assumed),
         Ok(rights) => run.taken(rights),
+    };
+    honest(cell, software, number)
+}
+
+/// Only what was run itself may say so: a run of a library inside another software is a reason to conclude.
+fn honest(mut cell: Cell, software: &Software, number: &str) -> Cell {
+    if software.was_run(number) {
+        return cell;
     }
+    let read = software.raw.known_by != EvidenceKind::Oracle;
+    let other = read && !software.raw.versions.iter().any(|known| known == number);
+    let notes = cell.unchecked.iter_mut().flat_map(|note| note.evidence.iter_mut());
+    for one in cell.evidence.iter_mut().chain(notes) {
+        match one.kind {
+            EvidenceKind::Oracle => one.what = format!("its library was run: {}", one.what),
+            EvidenceKind::Source if other => one.what = format!("from version {}: {}", software.newest(), one.what),
+            EvidenceKind::Source | EvidenceKind::Documentation | EvidenceKind::Issue | EvidenceKind::Inference => {
+                continue;
+            }
+        }
+        one.kind = EvidenceKind::Inference;
+    }
+    cell
 }
 
 fn stop(verdict: Verdict, reason: &str) -> Stop {
@@ -293,8 +316,14 @@ impl<'a> Run<'a> {
         if let Some(reader) = reader.and_then(|reader| self.model.reader(&reader.reader)) {
             self.read(reader, token).map_err(|stopped| {
                 let evidence = evidence_for(&reader.evidence, software, number);
-                Stop { step: Some(format!("{}/read", reader.reader)), evidence, ..stopped }
+                let verdict = if reader.cautious { Verdict::Unsaid } else { stopped.verdict };
+                Stop { verdict, step: Some(format!("{}/read", reader.reader)), evidence, ..stopped }
             })?;
+        }
+        let cautious =
+            reader.and_then(|reader| self.model.reader(&reader.reader)).is_some_and(|reader| reader.cautious);
+        if cautious && self.header.members().unwrap_or_default().iter().any(|(key, _)| key == "crit") {
+            return Err(stop(Verdict::Unsaid, "what it does with `crit` was not looked at"));
         }
         for step in &software.steps {
             let raw = &step.raw;
@@ -523,10 +552,10 @@ impl<'a> Run<'a> {
             None => "every check is passed".to_string(),
             Some(note) => note.reason.clone(),
         };
-        let seen = RawEvidence { kind: EvidenceKind::Oracle, what: "tokens of this kind".into(), versions: None };
-        let evidence = match unchecked.first() {
-            Some(note) => note.evidence.clone(),
-            None => software.map_or_else(Vec::new, |software| evidence_for(&[seen], software, &service.version)),
+        let evidence = match (unchecked.first(), software) {
+            (Some(note), _) => note.evidence.clone(),
+            (None, Some(software)) => vec![passed(software, &service.version)],
+            (None, None) => Vec::new(),
         };
         Cell { verdict, reason, step: None, evidence, config: None, rights, unchecked, assumed: self.assumed }
     }
@@ -547,6 +576,18 @@ impl<'a> Run<'a> {
             }
         }
     }
+}
+
+/// What supports that a token passes.
+fn passed(software: &Software, number: &str) -> RawEvidence {
+    let (kind, what) = match (software.was_run(number), software.raw.known_by) {
+        (true, _) => (EvidenceKind::Oracle, "tokens of this kind were accepted".to_string()),
+        (false, EvidenceKind::Oracle) => {
+            (EvidenceKind::Inference, format!("from versions {}", software.raw.versions.join(" and ")))
+        }
+        (false, read) => (read, "every step that is known from it is passed".to_string()),
+    };
+    RawEvidence { kind, what, versions: None }
 }
 
 /// Where a URL leads: scheme and host in lower case, the digits of the port, no slashes at the end, nothing behind `?` or

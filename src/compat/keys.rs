@@ -180,6 +180,7 @@ pub(super) fn prove(how: &RawKey, keys: Option<&KeySet>, header: &Value, parted:
         members.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     };
     let Some(alg) = member("alg").and_then(Value::as_text) else { return refused("has no `alg`") };
+    let named = alg;
     let alg = how.verified_as.iter().find(|alias| alias.alg == alg).map_or(alg, |alias| alias.like.as_str());
     let supported = |alg: &str| how.algorithms.iter().any(|known| known == alg);
     if how.embedded {
@@ -200,9 +201,15 @@ pub(super) fn prove(how: &RawKey, keys: Option<&KeySet>, header: &Value, parted:
             false => refused("names no key (`kid`)"),
         };
     }
+    if kid.is_empty() && how.without_kid == WithoutKid::Unknown {
+        return Proven::Unsure("names no key (`kid`), and what it does then was not looked at".into());
+    }
     let Some(keys) = keys else {
         return match () {
             () if none => unsigned(parted),
+            () if !natural(named).is_none_or(|kty| how.types.iter().any(|known| known == kty)) => {
+                Proven::Refused(format!("has `alg` {named:?}, and keys for that are not read there"))
+            }
             () if !supported(alg) => Proven::Refused(format!("has `alg` {alg:?}, which is not verified there")),
             () if kid.is_empty() && how.without_kid == WithoutKid::OnlyKey => Proven::Unsure(
                 "names no key (`kid`), which is refused when its issuer publishes several; say which with --keys"
@@ -216,7 +223,9 @@ pub(super) fn prove(how: &RawKey, keys: Option<&KeySet>, header: &Value, parted:
         (true, WithoutKid::OnlyKey) if keys.keys.len() != 1 => {
             return refused("names no key (`kid`), and its issuer publishes several");
         }
-        (true, WithoutKid::OnlyKey | WithoutKid::Any) => keys.keys.iter().filter(readable).take(MAX_TRIED).collect(),
+        (true, WithoutKid::OnlyKey | WithoutKid::Any | WithoutKid::Unknown) => {
+            keys.keys.iter().filter(readable).take(MAX_TRIED).collect()
+        }
         (_, _) => {
             // Unreadable keys are left out where the header decides, and are found and then refused where the key does.
             let named = |key: &&Jwk| key.kid.as_deref().unwrap_or_default() == kid;
@@ -231,6 +240,16 @@ pub(super) fn prove(how: &RawKey, keys: Option<&KeySet>, header: &Value, parted:
         return unsigned(parted);
     }
     tried(how, &candidates, alg, parted)
+}
+
+/// The type of key that an algorithm is meant for.
+fn natural(alg: &str) -> Option<&'static str> {
+    match alg {
+        alg if alg.starts_with("RS") || alg.starts_with("PS") => Some("RSA"),
+        alg if alg.starts_with("ES") => Some("EC"),
+        "EdDSA" | "Ed25519" => Some("OKP"),
+        _ => None,
+    }
 }
 
 fn tried(how: &RawKey, candidates: &[&Jwk], alg: &str, parted: &Parted<'_>) -> Proven {

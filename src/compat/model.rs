@@ -1,7 +1,10 @@
 //! The model, loaded: every software with its steps ready to run.
 
 use super::formula::Formula;
-use super::raw::{EvidenceKind, RawEverywhere, RawEvidence, RawIgnored, RawReader, RawSoftware, RawStep};
+use super::raw::{
+    EvidenceKind, RawDisagreement, RawDisagreements, RawEverywhere, RawEvidence, RawIgnored, RawReader, RawSoftware,
+    RawStep,
+};
 use semver::{Version, VersionReq};
 use serde::Deserialize;
 use std::sync::{Arc, LazyLock};
@@ -14,6 +17,8 @@ pub struct Model {
     readers: Vec<RawReader>,
     /// What no software checks.
     pub(super) everywhere: Vec<Ignored>,
+    /// Recorded verdicts that the model does not give, and why.
+    pub disagreements: Vec<RawDisagreement>,
 }
 
 /// One software.
@@ -45,7 +50,14 @@ pub(super) struct Ignored {
 struct Embedded {
     softwares: Vec<RawSoftware>,
     readers: Vec<RawReader>,
+    others: Others,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Others {
     everywhere: RawEverywhere,
+    known_disagreements: RawDisagreements,
 }
 
 impl Model {
@@ -61,9 +73,10 @@ impl Model {
     }
 
     fn new(embedded: Embedded) -> Result<Model, String> {
-        let everywhere = embedded.everywhere.ignores.into_iter().map(Ignored::new).collect::<Result<_, _>>()?;
+        let everywhere = embedded.others.everywhere.ignores.into_iter().map(Ignored::new).collect::<Result<_, _>>()?;
         let softwares = embedded.softwares.into_iter().map(Software::new).collect::<Result<Vec<_>, _>>()?;
-        let model = Model { softwares, readers: embedded.readers, everywhere };
+        let disagreements = embedded.others.known_disagreements.disagreements;
+        let model = Model { softwares, readers: embedded.readers, everywhere, disagreements };
         for software in &model.softwares {
             let readers = software.raw.reader.iter().map(|reader| &reader.reader);
             for reader in readers {
@@ -105,14 +118,14 @@ impl Software {
         Ok(Software { steps, ignores, translate_when: translate.transpose().map_err(named)?, raw })
     }
 
-    /// The newest version whose behaviour was seen.
+    /// The newest version that is known.
     pub fn newest(&self) -> &str {
         self.raw.versions.last().map_or("0", String::as_str)
     }
 
-    /// True when exactly this version was seen.
-    pub fn was_seen(&self, version: &str) -> bool {
-        self.raw.versions.iter().any(|seen| seen == version)
+    /// True when exactly this version was run.
+    pub fn was_run(&self, version: &str) -> bool {
+        self.raw.known_by == EvidenceKind::Oracle && self.raw.versions.iter().any(|seen| seen == version)
     }
 }
 
@@ -157,7 +170,7 @@ pub(super) fn evidence_for(evidence: &[RawEvidence], software: &Software, asked:
     let mut found: Vec<RawEvidence> = evidence
         .iter()
         .filter_map(|one| {
-            let seen = one.kind != EvidenceKind::Oracle || one.versions.is_some() || software.was_seen(asked);
+            let seen = one.kind != EvidenceKind::Oracle || one.versions.is_some() || software.was_run(asked);
             match fits(one.versions.as_ref(), &number) && seen {
                 true => Some(RawEvidence { versions: None, ..one.clone() }),
                 false => None,

@@ -21,6 +21,9 @@ pub struct RawSoftware {
     pub aliases: Vec<String>,
     /// Versions whose behaviour was seen, oldest first; answers about other versions are interpolated and say so.
     pub versions: Vec<String>,
+    /// How these versions are known: run (`oracle`) or read.
+    #[serde(default = "oracle")]
+    pub known_by: EvidenceKind,
     /// Ways it can be asked; the first is the usual one. Empty when there is one way only.
     #[serde(default)]
     pub modes: Vec<RawMode>,
@@ -44,6 +47,10 @@ pub struct RawSoftware {
     /// Properties that it never looks at although others do; see [`RawIgnored`].
     #[serde(default)]
     pub ignores: Vec<RawIgnored>,
+}
+
+fn oracle() -> EvidenceKind {
+    EvidenceKind::Oracle
 }
 
 /// A way a software can be asked.
@@ -91,6 +98,9 @@ pub struct RawReader {
     pub reader: String,
     /// What it is.
     pub doc: String,
+    /// What it makes of unusual tokens is not known: where this reader stops, nothing is said.
+    #[serde(default)]
+    pub cautious: bool,
     /// The outside of the token.
     pub form: Form,
     /// Its JSON.
@@ -217,6 +227,8 @@ pub enum WithoutKid {
     NoKey,
     /// Every key is tried.
     Any,
+    /// Nobody looked.
+    Unknown,
 }
 
 /// How a fact is known.
@@ -458,4 +470,24 @@ pub struct RawIgnored {
 pub struct RawEverywhere {
     /// The properties.
     pub ignores: Vec<RawIgnored>,
+}
+
+/// Where the model and a run differ: `rules/compat/known-disagreements.yaml`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawDisagreements {
+    /// The differences.
+    pub disagreements: Vec<RawDisagreement>,
+}
+
+/// Recorded verdicts that the model does not give.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawDisagreement {
+    /// Columns of the recorded runs.
+    pub columns: Vec<String>,
+    /// Cases in them.
+    pub cases: Vec<String>,
+    /// Why.
+    pub why: String,
 }
