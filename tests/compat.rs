@@ -407,6 +407,177 @@ fn further_verdicts_are_predicted() {
     assert!(differing.is_empty(), "{} cells differ:\n{}", differing.len(), differing.join("\n"));
 }
 
+/// Claims of our own, with a signature that is taken to be right.
+fn sent(claims: &serde_json::Value, alg: &str) -> String {
+    let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let header = serde_json::json!({ "alg": alg, "kid": "key" });
+    format!("{}.{}.{}", encode(&header.to_string()), encode(&claims.to_string()), encode("signature"))
+}
+
+fn ours(changes: serde_json::Value) -> serde_json::Value {
+    let mut claims = serde_json::json!({
+        "wlcg.ver": "1.0", "iss": "https://issuer.example.org", "sub": "someone", "jti": "1", "iat": 1000, "nbf": 1000,
+        "exp": 2000, "aud": "https://se.example.org", "scope": "storage.read:/raw",
+    });
+    for (name, value) in changes.as_object().expect("changes are an object") {
+        claims.as_object_mut().expect("claims are an object").insert(name.clone(), value.clone());
+    }
+    claims
+}
+
+fn asked(service: &str, token: &str, request: Option<&str>) -> tokenvet::compat::Cell {
+    let model = Model::builtin().expect("the model loads");
+    let mut service = Service::parse(service, &model).expect("the service is known");
+    service.audiences = Some(Placed::nowhere(vec!["https://se.example.org".into()]));
+    service.issuers = Some(vec![TrustedIssuer::everywhere("https://issuer.example.org")]);
+    let request = request.map(|request| Request::parse(request).expect("requests are well-formed"));
+    let ask = Ask { token: Some(token), now: 1500.0, keys: None, service: &service, request: request.as_ref() };
+    judge(&model, ask)
+}
+
+#[test]
+fn each_cell_says_what_decided_and_how_that_is_known() {
+    use tokenvet::compat::EvidenceKind::{Inference, Oracle, Source};
+    let json = |text: &str| serde_json::from_str(text).expect("JSON");
+    for (service, changes, alg, request, verdict, step, kind) in [
+        ("xrootd@6.2.1", "{}", "RS256", Some("read:/raw/f"), Verdict::Accepted, None, Oracle),
+        ("xrootd@6.2.1", "{}", "RS256", Some("write:/raw/f"), Verdict::Refused, Some("xrootd/rights"), Oracle),
+        ("xrootd@5.9.0", "{}", "RS256", Some("read:/raw/f"), Verdict::Accepted, None, Inference),
+        ("xrootd@5.9.0", "{}", "RS256", Some("read:/rawhide"), Verdict::Refused, Some("xrootd/rights"), Source),
+        ("xrootd@5.5.3", "{}", "RS256", Some("read:/rawhide"), Verdict::Accepted, None, Oracle),
+        (
+            "xrootd",
+            r#"{"wlcg.ver":"1.2"}"#,
+            "RS256",
+            None,
+            Verdict::Refused,
+            Some("scitokens-cpp/wlcg-ver-unknown"),
+            Oracle,
+        ),
+        (
+            "scitokens-cpp@1.2.0",
+            r#"{"wlcg.ver":"1.2"}"#,
+            "RS256",
+            None,
+            Verdict::Refused,
+            Some("scitokens-cpp/wlcg-ver-unknown"),
+            Source,
+        ),
+        ("arc", "{}", "ES256", None, Verdict::Refused, Some("arc/key"), Oracle),
+        ("arc", r#"{"aud":"https://other.example.org"}"#, "RS256", None, Verdict::Unchecked, None, Oracle),
+        ("dcache", r#"{"scope":"storage.read"}"#, "RS256", None, Verdict::Refused, Some("dcache/scope-path"), Source),
+        ("dcache@9.2.24", r#"{"wlcg.ver":"1.1"}"#, "RS256", None, Verdict::Refused, Some("dcache/wlcg-ver"), Inference),
+        (
+            "eos",
+            r#"{"aud":"https://other.example.org"}"#,
+            "RS256",
+            None,
+            Verdict::Refused,
+            Some("scitokens-cpp/aud-of-another"),
+            Source,
+        ),
+        (
+            "storm",
+            r#"{"exp":"2000"}"#,
+            "RS256",
+            None,
+            Verdict::Unsaid,
+            Some("storm-webdav/time-of-unusual-type"),
+            Inference,
+        ),
+    ] {
+        let cell = asked(service, &sent(&ours(json(changes)), alg), request);
+        let found = (cell.verdict, cell.step.as_deref());
+        assert_eq!(found, (verdict, step), "{service} {changes}: {}", cell.reason);
+        let best = cell.evidence.iter().map(|one| one.kind).min();
+        assert_eq!(best, Some(kind), "{service} {changes}: {:?}", cell.evidence);
+        assert!(!cell.reason.is_empty() && !cell.evidence.is_empty());
+    }
+}
+
+#[test]
+fn a_lifetime_that_no_software_checks_is_never_simply_accepted() {
+    let token = sent(&ours(serde_json::json!({ "exp": 1000 + 86_400 })), "RS256");
+    let model = Model::builtin().expect("the model loads");
+    for software in &model.softwares {
+        let cell = asked(&software.raw.software, &token, None);
+        assert_ne!(cell.verdict, Verdict::Accepted, "{}", software.raw.software);
+    }
+}
+
+#[test]
+fn a_configuration_decides_and_its_line_is_named() {
+    let model = Model::builtin().expect("the model loads");
+    let text = "[Global]\naudience = https://se.example.org\nonmissing = deny\n\n[Issuer vo]\n\
+                issuer = https://issuer.example.org\nbase_path = /vo\n";
+    let source = Arc::new(Source::from_text("scitokens.cfg", text));
+    let service = Service::parse("xrootd@6.2.1", &model).expect("the service is known");
+    let service = service.configured(&source, None).expect("XRootD's format");
+    let judged = |claims: serde_json::Value, request: &str| {
+        let request = Request::parse(request).expect("requests are well-formed");
+        let token = sent(&claims, "RS256");
+        let ask = Ask { token: Some(&token), now: 1500.0, keys: None, service: &service, request: Some(&request) };
+        let cell = judge(&model, ask);
+        (cell.verdict, cell.config.map(|place| place.line))
+    };
+    let plain = serde_json::json!({});
+    assert_eq!(judged(ours(plain.clone()), "read:/vo/raw/f"), (Verdict::Accepted, None));
+    assert_eq!(judged(ours(plain), "read:/raw/f"), (Verdict::Refused, Some(7)), "base_path");
+    let other = serde_json::json!({ "aud": "https://other.example.org" });
+    assert_eq!(judged(ours(other), "read:/vo/raw/f"), (Verdict::Refused, Some(2)), "audience");
+    let any = serde_json::json!({ "aud": "https://wlcg.cern.ch/jwt/v1/any" });
+    assert_eq!(judged(ours(any), "read:/vo/raw/f"), (Verdict::Unchecked, Some(2)), "passes whatever is configured");
+}
+
+#[test]
+fn hostile_tokens_get_an_answer_everywhere() {
+    let model = Model::builtin().expect("the model loads");
+    let nested = |depth: usize| format!("{{\"iss\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+    let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let header = encode(r#"{"alg":"RS256","kid":"key"}"#);
+    let keys: Vec<String> = (0..20_000).map(|number| format!("\"k{number}\":1")).collect();
+    let scopes = "storage.modify:/a ".repeat(20_000);
+    let tokens = [
+        String::new(),
+        ".".repeat(100_000),
+        "\u{0}.\u{0}.\u{0}".into(),
+        "ü.ß.€".into(),
+        format!("{header}.{}.x", encode(&nested(90_000))),
+        format!("{header}.{}.x", encode(&format!("{{{}}}", keys.join(",")))),
+        format!("{header}.{}.x", encode(&ours(serde_json::json!({ "scope": scopes })).to_string())),
+        format!("{header}.{}.x", encode("{\"exp\":1e999,\"nbf\":-1e999,\"iat\":99999999999999999999}")),
+        "a".repeat(5 << 20),
+    ];
+    for software in &model.softwares {
+        for mode in software.raw.modes.iter().map(|mode| format!("/{}", mode.mode)).chain([String::new()]) {
+            for token in &tokens {
+                let cell = asked(&format!("{}{mode}", software.raw.software), token, None);
+                assert!(!cell.reason.is_empty());
+                assert!(!cell.reason.contains("gap"), "{}: {}", software.raw.software, cell.reason);
+                assert!(cell.reason.len() < 2000, "reasons stay short");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_step_says_why_and_how_it_is_known() {
+    let model = Model::builtin().expect("the model loads");
+    for software in &model.softwares {
+        let mut names = std::collections::BTreeSet::new();
+        for step in &software.raw.steps {
+            assert!(names.insert(&step.id), "{}/{} twice", software.raw.software, step.id);
+            let decides = step.name.is_none() && step.part.is_none();
+            assert!(!decides || !step.evidence.is_empty(), "{}/{} without evidence", software.raw.software, step.id);
+            let speaks = step.refuse.is_some() || step.unsure.is_some();
+            assert_eq!(speaks, !step.reason.is_empty(), "{}/{}", software.raw.software, step.id);
+        }
+        for ignored in &software.raw.ignores {
+            assert!(!ignored.evidence.is_empty() && !ignored.reason.is_empty());
+        }
+    }
+}
+
 #[test]
 fn a_verdict_answers_the_question_of_a_pipeline() {
     assert_eq!(Verdict::Unchecked.takes(), Some(true));

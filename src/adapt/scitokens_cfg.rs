@@ -139,7 +139,9 @@ impl Adapter for ScitokensCfg {
                 taken.insert(url, section.name);
             }
             let record = trust(section, &audiences, &without_token);
-            let usable = record.issuer.as_text().is_some() && !record.base_paths.items().is_empty();
+            // `[Issuer  ]` names nothing and is passed over.
+            let named = section.at.key().is_some_and(|name| !name["issuer ".len()..].trim().is_empty());
+            let usable = named && record.issuer.as_text().is_some() && !record.base_paths.items().is_empty();
             let target = Target {
                 identity: section.name.to_string(),
                 at: At::node(section.at.id),

@@ -4,7 +4,7 @@ use super::args::{CompatArgs, CompatFormat};
 use super::exit::{Exit, Failure};
 use super::{inspect, output, problem};
 use crate::compat::{
-    self, Expectations, Given, KeySet, Model, Placed, Question, Request, Service, Table, TrustedIssuer, Wanted,
+    self, Expectations, Given, KeySet, Model, Placed, Question, Request, Sent, Service, Table, TrustedIssuer, Wanted,
 };
 use crate::inspect::{Piece, find};
 use crate::parse::typed;
@@ -25,7 +25,7 @@ pub(super) fn run(args: &CompatArgs) -> Result<Exit, Failure> {
         tokens.extend(given(word)?);
     }
     if args.no_token {
-        tokens.push(Given { name: "(no token)".into(), token: None, condition: None });
+        tokens.push(Given { name: "(no token)".into(), sent: Sent::Nothing, condition: None });
     }
     if tokens.is_empty() {
         return Ok(Exit::Nothing);
@@ -135,9 +135,13 @@ fn given(word: &OsString) -> Result<Vec<Given>, Failure> {
     let several = found.pieces.len() > 1;
     let label = |nth: usize| if several { format!("{name} #{nth}") } else { name.to_string() };
     let tokens: Vec<Given> = found.pieces.iter().zip(1..).map(|(piece, nth)| of_piece(piece, label(nth))).collect();
+    let clients = if tokens.is_empty() { compat::clients(&source) } else { Vec::new() };
     match tokens.is_empty() {
         false => Ok(tokens),
-        true => Err(Failure::Usage(format!("{name}: no token in it; give a JWT, claims, or a file that holds one"))),
+        true if !clients.is_empty() => Ok(clients),
+        true => Err(Failure::Usage(format!(
+            "{name}: no token in it; give a JWT, claims, client registrations, or a file that holds them"
+        ))),
     }
 }
 
@@ -148,11 +152,11 @@ fn of_piece(piece: &Piece, name: String) -> Given {
     };
     let bare = text.trim();
     match bare.starts_with('{') {
-        false => Given { name, token: Some(bare.to_string()), condition: None },
+        false => Given { name, sent: Sent::Token(bare.to_string()), condition: None },
         true => {
             let condition =
                 Some("claims without a signature are taken to be signed with RS256 under a published key".into());
-            Given { name, token: Some(signed(bare)), condition }
+            Given { name, sent: Sent::Token(signed(bare)), condition }
         }
     }
 }

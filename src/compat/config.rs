@@ -21,22 +21,22 @@ struct Read {
 }
 
 /// A target's fields, on their own.
-struct Row {
+pub(super) struct Row {
     fields: Vec<(&'static str, Known)>,
 }
 
 /// A field on its own.
 #[derive(Clone, Debug)]
-struct Known {
-    /// Texts of a text or a list; `None` when it is not known.
-    texts: Option<Vec<String>>,
+pub(super) struct Known {
+    /// Texts of a text, a number or a list; `None` when it is not known.
+    pub(super) texts: Option<Vec<String>>,
     absent: bool,
     malformed: Option<String>,
     place: Option<Place>,
 }
 
 impl Row {
-    fn of(documents: &[&Document], target: &Target<'_>) -> Row {
+    pub(super) fn of(documents: &[&Document], target: &Target<'_>) -> Row {
         let fields = target.kind.fields().iter().enumerate();
         let known = |field: &Field<'_>| Known {
             texts: texts(field),
@@ -50,12 +50,12 @@ impl Row {
         Row { fields: fields.map(|(index, spec)| (spec.name, known(target.record.field(index)))).collect() }
     }
 
-    fn get(&self, name: &str) -> Known {
+    pub(super) fn get(&self, name: &str) -> Known {
         let found = self.fields.iter().find(|(known, _)| *known == name).map(|(_, known)| known.clone());
         found.unwrap_or(Known { texts: Some(Vec::new()), absent: true, malformed: None, place: None })
     }
 
-    fn first(&self, name: &str) -> Option<String> {
+    pub(super) fn first(&self, name: &str) -> Option<String> {
         self.get(name).texts.and_then(|texts| texts.into_iter().next())
     }
 }
@@ -64,10 +64,11 @@ fn texts(field: &Field<'_>) -> Option<Vec<String>> {
     match &field.state {
         State::Absent => Some(Vec::new()),
         State::Unknown(_) | State::Malformed(_) | State::Unlimited => None,
-        State::Value(_) => match (field.as_text(), field.as_bool()) {
-            (Some(text), _) => Some(vec![text.to_string()]),
-            (None, Some(value)) => Some(vec![value.to_string()]),
-            (None, None) => field.items().iter().map(|item| item.as_text().map(str::to_string)).collect(),
+        State::Value(_) => match (field.as_text(), field.as_bool(), field.as_int()) {
+            (Some(text), _, _) => Some(vec![text.to_string()]),
+            (None, Some(value), _) => Some(vec![value.to_string()]),
+            (None, None, Some(number)) => Some(vec![number.to_string()]),
+            (None, None, None) => field.items().iter().map(|item| item.as_text().map(str::to_string)).collect(),
         },
     }
 }

@@ -76,9 +76,11 @@ pub struct Cell {
     pub assumed: Vec<String>,
 }
 
-/// A statement and how it is known.
+/// Something that is wrong and not looked at.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Note {
+    /// Its name in the model.
+    pub property: String,
     /// The statement.
     pub reason: String,
     /// How it is known.
@@ -392,7 +394,9 @@ impl<'a> Run<'a> {
     fn deciding(&self, step: &str) -> Option<Place> {
         let service = self.ask.service;
         match step {
-            step if step.starts_with("aud") => service.audiences.as_ref().and_then(|one| one.place.clone()),
+            step if step.starts_with("aud") || step.starts_with("any-aud") => {
+                service.audiences.as_ref().and_then(|one| one.place.clone())
+            }
             step if step.starts_with("iss") => service.issuers_place.clone(),
             _ => None,
         }
@@ -557,7 +561,8 @@ impl<'a> Run<'a> {
             (None, Some(software)) => vec![passed(software, &service.version)],
             (None, None) => Vec::new(),
         };
-        Cell { verdict, reason, step: None, evidence, config: None, rights, unchecked, assumed: self.assumed }
+        let config = unchecked.first().and_then(|note| self.deciding(&note.property));
+        Cell { verdict, reason, step: None, evidence, config, rights, unchecked, assumed: self.assumed }
     }
 
     /// What is wrong with the token and not looked at.
@@ -572,7 +577,8 @@ impl<'a> Run<'a> {
             // An expression that does not fit this token says nothing about it.
             if ignored.when.holds(&self.names) == Ok(true) {
                 let evidence = evidence_for(&ignored.raw.evidence, software, number);
-                unchecked.push(Note { reason: self.filled(&ignored.raw.reason), evidence });
+                let (property, reason) = (ignored.raw.id.clone(), self.filled(&ignored.raw.reason));
+                unchecked.push(Note { property, reason, evidence });
             }
         }
     }

@@ -335,19 +335,21 @@ impl Reader<'_> {
     /// One value, without recursion: depth is the token's choice.
     fn value(&mut self) -> Result<Value, Refusal> {
         let mut stack: Vec<Open> = Vec::new();
+        let mut lists = 0;
         loop {
             self.space();
             let mut done = match self.peek() {
                 Some(b'[') => {
-                    self.enter(&stack)?;
+                    self.enter(stack.len(), lists)?;
                     if !self.closes(b']') {
                         stack.push(Open::List(Vec::new()));
+                        lists += 1;
                         continue;
                     }
                     Value::List(Vec::new())
                 }
                 Some(b'{') => {
-                    self.enter(&stack)?;
+                    self.enter(stack.len(), lists)?;
                     if !self.closes(b'}') {
                         let key = self.key()?;
                         stack.push(Open::Map(Members::default(), key));
@@ -388,7 +390,10 @@ impl Reader<'_> {
                     return Err("is no JSON: a list or an object does not end");
                 }
                 done = match stack.pop() {
-                    Some(Open::List(items)) => Value::List(items),
+                    Some(Open::List(items)) => {
+                        lists -= 1;
+                        Value::List(items)
+                    }
                     Some(Open::Map(members, _)) => Value::Map(members.list),
                     None => Value::Null,
                 };
@@ -396,13 +401,13 @@ impl Reader<'_> {
         }
     }
 
-    fn enter(&mut self, stack: &[Open]) -> Result<(), Refusal> {
+    /// Opens a container; `lists` of those around it are lists.
+    fn enter(&mut self, around: usize, lists: usize) -> Result<(), Refusal> {
         self.at += 1;
-        let counts = self.dialect.depth_of_objects;
-        let open = stack.iter().filter(|open| counts || matches!(open, Open::List(_))).count();
+        let open = if self.dialect.depth_of_objects { around } else { lists };
         match self.dialect.depth {
             Some(limit) if open >= limit => Err("is nested deeper than its reader allows"),
-            None | Some(_) if stack.len() > MAX_DEPTH => Err("is nested too deeply"),
+            None | Some(_) if around > MAX_DEPTH => Err("is nested too deeply"),
             None | Some(_) => Ok(()),
         }
     }
@@ -639,5 +644,88 @@ impl Members {
             Some(_) => {}
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loose() -> Dialect {
+        Dialect {
+            duplicates: Duplicates::First,
+            keys_without_case: true,
+            trailing: Trailing::Anything,
+            ends_at_nul: true,
+            encoding: Encoding::Bytes,
+            loose_space: true,
+            controls_in_text: true,
+            lone_surrogates: Surrogates::Dropped,
+            nul_escape: Nul::Dropped,
+            any_escape: true,
+            numbers: Numbers::Parts,
+            ..Dialect::default()
+        }
+    }
+
+    fn picky() -> Dialect {
+        Dialect {
+            duplicates: Duplicates::Last,
+            numbers: Numbers::Strtod,
+            infinite: Infinite::Refused,
+            ..Dialect::default()
+        }
+    }
+
+    #[test]
+    fn one_text_is_another_value_to_another_reader() {
+        let int = |number| Some(Value::Int(number));
+        let text = |text: &str| Some(Value::Text(text.into()));
+        for (json, first, last, remark) in [
+            (r#"{"a":1,"a":2}"#, int(1), int(2), "equal keys"),
+            (r#"{"A":1,"a":2}"#, int(1), int(2), "keys that differ by case"),
+            (r#"{"a":01}"#, int(1), int(1), "a leading zero"),
+            (r#"{"a":1.5}"#, Some(Value::Float(1.5)), Some(Value::Float(1.5)), "a fraction"),
+            (r#"{"a":"\ud800"}"#, text(""), None, "half a pair"),
+            (r#"{"a":"\ud83d\ude00"}"#, text("😀"), text("😀"), "a whole pair"),
+            (r#"{"a":"\q"}"#, text("q"), None, "an escape that is none"),
+            (r#"{"a":1} and more"#, int(1), None, "something behind"),
+            (r#"{"a":1e400}"#, Some(Value::Float(f64::INFINITY)), None, "more than a double holds"),
+            ("{\"a\":\"\u{1}\"}", text("\u{1}"), None, "a control character"),
+            (r#"{"a":1,}"#, None, None, "a comma too many"),
+            (r#"{"a":}"#, None, None, "no value"),
+            (r#"{"a":"#, None, None, "no end"),
+            (r#"{'a':1}"#, None, None, "single quotes"),
+        ] {
+            for (dialect, expected) in [(loose(), first), (picky(), last)] {
+                let found = read(json.as_bytes(), &dialect).ok();
+                let member = found.and_then(|value| value.members().map(<[_]>::to_vec)).and_then(|mut all| all.pop());
+                assert_eq!(member.map(|(_, value)| value), expected, "{remark}");
+            }
+        }
+    }
+
+    #[test]
+    fn depth_is_the_tokens_choice_and_ends_nothing() {
+        let deep = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        let bounded = Dialect { depth: Some(100), ..Dialect::default() };
+        assert!(read(deep(100).as_bytes(), &bounded).is_ok());
+        assert!(read(deep(101).as_bytes(), &bounded).is_err());
+        assert!(read(deep(90_000).as_bytes(), &Dialect::default()).is_ok());
+        assert!(read(deep(200_000).as_bytes(), &Dialect::default()).is_err());
+        assert!(read("[".repeat(1_000_000).as_bytes(), &loose()).is_err());
+    }
+
+    #[test]
+    fn encodings_are_told_apart() {
+        let wide: Vec<u8> = "{\"a\":1}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let detected = Dialect { encoding: Encoding::Detected, ..Dialect::default() };
+        assert!(read(&wide, &detected).is_ok());
+        assert!(read(&wide, &Dialect::default()).is_err());
+        assert!(read(b"{\"a\":\"\xff\"}", &Dialect::default()).is_err());
+        assert!(read(b"{\"a\":\"\xff\"}", &loose()).is_ok());
+        let marked = Dialect { byte_order_mark: Mark::Skipped, ..Dialect::default() };
+        assert!(read(b"\xef\xbb\xbf{}", &marked).is_ok());
+        assert!(read(b"\xef\xbb\xbf{}", &Dialect::default()).is_err());
     }
 }

@@ -4,6 +4,7 @@
 //! scopes give, and how each of these facts is known. This module runs such a description over a token, as that software
 //! would see it, and keeps apart what was seen in a run, read in source and concluded.
 
+mod client;
 mod config;
 mod engine;
 mod form;
@@ -17,6 +18,7 @@ mod scopes;
 mod service;
 mod table;
 
+pub use client::{Issued, clients};
 pub use config::product_of;
 pub use engine::{Ask, Cell, Note, Verdict, judge};
 pub use keys::KeySet;
@@ -24,4 +26,6 @@ pub use model::{Model, Software};
 pub use page::page;
 pub use raw::{EvidenceKind, RawDisagreement, RawEverywhere, RawEvidence, RawReader, RawSoftware};
 pub use service::{OnMissing, Place, Placed, Request, Service, TrustedIssuer};
-pub use table::{Expectation, Expectations, Given, Question, Summary, Table, Wanted, human, json, markdown, table};
+pub use table::{
+    Expectation, Expectations, Given, Question, Sent, Summary, Table, Wanted, human, json, markdown, table,
+};

@@ -193,3 +193,68 @@ pub(super) fn covers(right: &Right, operation: &str, path: &str, how: Matching) 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_normalised_as_the_release_does_it() {
+        for (path, lexical, strict) in [
+            ("", Ok("/"), Ok("/")),
+            ("data", Ok("/data"), Ok("/data")),
+            ("//data///x/", Ok("/data/x"), Ok("/data/x")),
+            ("/data/../etc", Ok("/etc"), Err(Bad::Refused)),
+            ("/..", Err(Bad::Crash), Err(Bad::Refused)),
+            ("/d%61ta", Ok("/d%61ta"), Ok("/data")),
+            ("/a%2fb", Ok("/a%2fb"), Err(Bad::Refused)),
+            ("/%25252561", Ok("/%25252561"), Ok("/a")),
+            ("/50%", Ok("/50%"), Err(Bad::Refused)),
+            ("/a\\b", Ok("/a\\b"), Err(Bad::Refused)),
+            ("/..data", Ok("/..data"), Ok("/..data")),
+        ] {
+            assert_eq!(normalised(path, ScopePaths::Lexical), lexical.map(str::to_string), "{path}");
+            assert_eq!(normalised(path, ScopePaths::Strict), strict.map(str::to_string), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_covered_depends_on_the_release() {
+        let right = |path: &str| Right { operation: "read".into(), path: path.into() };
+        for (granted, asked, prefix, below_root, components) in [
+            ("/data", "/data/f", true, true, true),
+            ("/data", "/data", true, true, true),
+            ("/dat", "/data/f", true, false, false),
+            ("/", "/data", true, false, true),
+            ("/data", "/other", false, false, false),
+        ] {
+            let found = [Matching::Prefix, Matching::ComponentsBelowRoot, Matching::Components]
+                .map(|how| covers(&right(granted), "read", asked, how));
+            assert_eq!(found, [prefix, below_root, components], "{granted} {asked}");
+        }
+        assert!(!covers(&right("/data"), "delete", "/data/f", Matching::Components));
+    }
+
+    #[test]
+    fn restricted_paths_narrow_and_old_releases_drop() {
+        let limits = ["/raw".to_string(), "/user/x".to_string()];
+        for (path, old, new) in [
+            ("/raw/run7", vec!["/raw/run7"], vec!["/raw/run7"]),
+            ("/", vec![], vec!["/raw", "/user/x"]),
+            ("/user", vec![], vec!["/user/x"]),
+            ("/rawhide", vec!["/rawhide"], vec![]),
+            ("/other", vec![], vec![]),
+        ] {
+            assert_eq!(narrowed(path, &limits, Restricted::BelowOnly), old, "{path}");
+            assert_eq!(narrowed(path, &limits, Restricted::Narrowed), new, "{path}");
+        }
+    }
+
+    #[test]
+    fn blanks_alone_separate_scopes() {
+        assert_eq!(split("a  b"), ["a", "b"]);
+        assert_eq!(split("a "), ["a", ""]);
+        assert_eq!(split(""), Vec::<&str>::new());
+        assert_eq!(split("a\nb"), ["a\nb"]);
+    }
+}

@@ -1,5 +1,6 @@
 //! Tokens by services: the table, its expectations, and how it is shown.
 
+use super::client::Issued;
 use super::engine::{Ask, Cell, Verdict, judge};
 use super::keys::KeySet;
 use super::model::Model;
@@ -13,10 +14,20 @@ use std::fmt::Write as _;
 pub struct Given {
     /// How it is named in the table.
     pub name: String,
-    /// The compact form; `None` for a request without a token.
-    pub token: Option<String>,
+    /// What is sent.
+    pub sent: Sent,
     /// What has to be so that the verdicts hold; said with the table.
     pub condition: Option<String>,
+}
+
+/// What is sent to a service.
+pub enum Sent {
+    /// This compact token.
+    Token(String),
+    /// A token that a client may get, made for the service that is asked.
+    Issued(Issued),
+    /// No token.
+    Nothing,
 }
 
 impl std::fmt::Debug for Given {
@@ -199,7 +210,17 @@ pub fn table(model: &Model, question: &Question<'_>) -> Table {
                 _ => vec![None],
             };
             for request in requests {
-                let ask = Ask { token: given.token.as_deref(), now, keys: question.keys, service, request };
+                let made = match &given.sent {
+                    Sent::Issued(issued) => Some(issued.token(service, question.now.as_second())),
+                    Sent::Token(_) | Sent::Nothing => None,
+                };
+                let (token, keys) = match &given.sent {
+                    Sent::Token(token) => (Some(token.as_str()), question.keys),
+                    // Nobody signed it, so no key can tell.
+                    Sent::Issued(_) => (made.as_deref(), None),
+                    Sent::Nothing => (None, question.keys),
+                };
+                let ask = Ask { token, now, keys, service, request };
                 let cell = judge(model, ask);
                 let request = request.map(|request| format!("{}:{}", request.operation, request.path));
                 let expected = question.expectations.of(&given.name, &service.label, request.as_deref());
