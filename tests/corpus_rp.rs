@@ -24,6 +24,7 @@ const KINDS: &[(&str, &[&str])] = &[
     ("oidc-agent issuer.config", &["oidc-agent-issuer-config"]),
     ("rucio-idpsecrets.json", &["rucio-idpsecrets"]),
     ("scitokens.cfg", &["scitokens.cfg"]),
+    ("xrootd.cfg", &["xrootd.cfg"]),
 ];
 
 /// Kinds of the index that have no adapter yet. Files of these kinds are only tried for panics.
@@ -52,11 +53,14 @@ const PENDING: &[&str] = &[
     "voms lsc",
     "vomses",
     "xrootd-authdb",
-    "xrootd.cfg",
 ];
 
 /// Files that nothing can read before something else was done with them, and what the error says.
-const REFUSED: &[(&str, &str)] = &[("024-pelican-scitokens.cfg", "unrendered template")];
+const REFUSED: &[(&str, &str)] = &[
+    ("024-pelican-scitokens.cfg", "unrendered template"),
+    ("029-pelican-xrootd-origin.cfg", "unrendered template"),
+    ("030-pelican-xrootd-cache.cfg", "unrendered template"),
+];
 
 /// Files of a kind with targets that hold none, and why.
 const WITHOUT_TARGET: &[(&str, &str)] = &[];

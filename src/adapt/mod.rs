@@ -42,6 +42,7 @@ mod read;
 mod rfc7591;
 mod rucio;
 mod scitokens_cfg;
+mod scitokens_env;
 mod secret;
 mod suppressions;
 #[cfg(test)]
@@ -49,6 +50,7 @@ pub(crate) mod testing;
 mod traps;
 mod workflows;
 mod workload;
+mod xrootd_cfg;
 
 #[cfg(feature = "verify")]
 pub(crate) use jwks::decode as decode_member;
@@ -148,6 +150,8 @@ pub static ADAPTERS: &[&dyn Adapter] = &[
     &suppressions::Suppressions,
     &workflows::Workflows,
     &scitokens_cfg::ScitokensCfg,
+    &xrootd_cfg::XrootdCfg,
+    &scitokens_env::ScitokensEnv,
     &fts::Fts,
     &condor_mapfile::CondorMapfile,
     &dcache::Dcache,
