@@ -3,8 +3,10 @@
 //! An adapter knows one product's spelling: what `null`, 0, −1 and a missing member mean there, in which unit a
 //! lifetime stands, which members are secrets. It recognises its format by content, never by file name.
 
+mod arc_conf;
 mod client_form;
 mod compose;
+mod condor_config;
 mod condor_mapfile;
 mod condor_pattern;
 mod configparser;
@@ -157,6 +159,8 @@ pub static ADAPTERS: &[&dyn Adapter] = &[
     &dcache::Dcache,
     &dcache_gplazma::GplazmaConf,
     &dcache_multimap::Multimap,
+    &condor_config::CondorConfig,
+    &arc_conf::ArcConf,
     &jwks::Jwks,
     &indigo_iam_policies::IndigoIamPolicies,
     &indigo_iam_other::IndigoIamOther,
