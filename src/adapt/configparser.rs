@@ -8,11 +8,16 @@ use crate::rule::near::distance;
 /// What stands for a value in a file that nobody has filled in yet.
 const BLANKS: [&str; 2] = ["replacethis", "changeme"];
 
+/// True for a value that something else fills in: a template, or `configparser` from other keys.
+fn is_open(text: &str) -> bool {
+    is_placeholder(text) || text.contains("%(")
+}
+
 /// True for a value that is still to be filled in.
 pub(super) fn is_blank(text: &str) -> bool {
     let text = text.trim();
     text.is_empty()
-        || is_placeholder(text)
+        || is_open(text)
         || BLANKS.contains(&text.to_ascii_lowercase().as_str())
         || (text.starts_with('<') && text.ends_with('>'))
 }
@@ -42,7 +47,7 @@ pub(super) fn words<'d>(section: &Reader<'d>, key: &str, separators: &[char]) ->
     let Some(at) = section.cursor().get(key) else { return Field::default() };
     let place = At::node(at.id);
     match at.scalar_text() {
-        Some(text) if is_placeholder(text) => Field::unknown("a template placeholder stands in its place", place),
+        Some(text) if is_open(text) => Field::unknown("a template placeholder stands in its place", place),
         Some(text) => {
             let words = text.split(separators).map(str::trim).filter(|word| !word.is_empty()).enumerate();
             Field::list(words.map(|(index, word)| Field::text(word, place.word(index))).collect(), place)

@@ -5,6 +5,7 @@
 
 mod arc_conf;
 mod client_form;
+mod compliance;
 mod compose;
 mod condor_config;
 mod condor_mapfile;
@@ -16,10 +17,12 @@ mod dcache_gplazma;
 mod dcache_multimap;
 mod dcache_provider;
 mod dex;
+mod dirac;
 mod discovery;
 mod egi_registry;
 mod env_file;
 mod fts;
+mod gfal2;
 mod helm_values;
 mod htvault;
 mod hydra;
@@ -43,6 +46,7 @@ mod placeholder;
 mod read;
 mod rfc7591;
 mod rucio;
+mod rucio_cfg;
 mod scitokens_cfg;
 mod scitokens_env;
 mod secret;
@@ -161,6 +165,10 @@ pub static ADAPTERS: &[&dyn Adapter] = &[
     &dcache_multimap::Multimap,
     &condor_config::CondorConfig,
     &arc_conf::ArcConf,
+    &rucio_cfg::RucioCfg,
+    &dirac::Dirac,
+    &gfal2::Gfal2,
+    &compliance::Compliance,
     &jwks::Jwks,
     &indigo_iam_policies::IndigoIamPolicies,
     &indigo_iam_other::IndigoIamOther,

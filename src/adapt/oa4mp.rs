@@ -78,7 +78,7 @@ impl Adapter for Oa4mp {
         let root = document.root();
         match document.syntax {
             Syntax::Xml => properties(document).map(|_| PROPERTIES),
-            Syntax::Ini(_) | Syntax::Words(_) => None,
+            Syntax::Ini(_) | Syntax::Words(_) | Syntax::Cfg => None,
             Syntax::Json | Syntax::Yaml | Syntax::Env | Syntax::Jwt => {
                 if is_registration(root) && root.has("client_id") {
                     Some(RESPONSE)

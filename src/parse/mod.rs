@@ -3,6 +3,7 @@
 //! A reader never guesses: what it cannot read is a located [`ParseError`], what is readable but suspicious
 //! (duplicate keys, scalars that YAML 1.1 and 1.2 read differently) is a [`Note`] on the tree.
 
+pub mod cfg;
 mod condor;
 mod document;
 pub mod env;
@@ -41,6 +42,8 @@ pub enum Syntax {
     Jwt,
     /// Keys and values by line, with or without sections.
     Ini(ini::IniDialect),
+    /// Sections in braces with options by line (DIRAC).
+    Cfg,
     /// Words by line.
     Words(words::WordsDialect),
 }
@@ -54,6 +57,7 @@ impl Syntax {
             Syntax::Env => "env file",
             Syntax::Xml => "XML",
             Syntax::Jwt => "JWT",
+            Syntax::Cfg => "DIRAC configuration",
             Syntax::Ini(dialect) => dialect.name(),
             Syntax::Words(dialect) => dialect.name(),
         }
@@ -93,7 +97,10 @@ pub fn parse(source: &Arc<Source>, syntax: Syntax) -> (Vec<Document>, Vec<ParseE
             (tree.into_iter().map(|tree| Document::new(Arc::clone(source), syntax, tree)).collect(), errors)
         }
         // Half a template reads as directives that nobody wrote.
-        Syntax::Ini(_) | Syntax::Words(_) if let Some(error) = lines::template(source.text()) => (vec![], vec![error]),
+        Syntax::Ini(_) | Syntax::Words(_) | Syntax::Cfg if let Some(error) = lines::template(source.text()) => {
+            (vec![], vec![error])
+        }
+        Syntax::Cfg => by_line(source, syntax, cfg::read(source.text())),
         Syntax::Ini(dialect) => by_line(source, syntax, ini::read(source.text(), dialect)),
         Syntax::Words(dialect) => by_line(source, syntax, words::read(source.text(), dialect)),
         Syntax::Yaml => {
