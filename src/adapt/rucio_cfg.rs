@@ -102,7 +102,7 @@ impl Adapter for RucioCfg {
             return (own("oidc", &OIDC_KEYS[..3]) || own("client", &["rucio_host"])).then_some(KIND);
         }
         let oidc = values(root).and_then(|values| values.path(&["config", "oidc"]))?;
-        (document.syntax == Syntax::Yaml && OIDC_KEYS[..3].iter().any(|key| oidc.has(key))).then_some(HELM)
+        OIDC_KEYS[..3].iter().any(|key| oidc.has(key)).then_some(HELM)
     }
 
     fn traps(&self) -> &'static [&'static str] {
