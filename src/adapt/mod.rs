@@ -42,6 +42,7 @@ mod mytoken;
 mod oa4mp;
 mod oa4mp_cfg;
 mod oidc_agent;
+mod osg_topology;
 mod placeholder;
 mod read;
 mod rfc7591;
@@ -54,6 +55,7 @@ mod suppressions;
 #[cfg(test)]
 pub(crate) mod testing;
 mod traps;
+mod voms;
 mod workflows;
 mod workload;
 mod xrootd_cfg;
@@ -169,6 +171,8 @@ pub static ADAPTERS: &[&dyn Adapter] = &[
     &dirac::Dirac,
     &gfal2::Gfal2,
     &compliance::Compliance,
+    &voms::Voms,
+    &osg_topology::OsgTopology,
     &jwks::Jwks,
     &indigo_iam_policies::IndigoIamPolicies,
     &indigo_iam_other::IndigoIamOther,
