@@ -3,14 +3,17 @@
 //! Each entry of `issuers` is a client of that issuer, with the scopes its roles ask for. A scope that ends in `:`
 //! (`storage.read:`) stands for that scope on any path. PyYAML reads these files, by the rules of YAML 1.1.
 
+use super::traps::Found;
 use super::{Adapter, Kind, Reader, Sink, secret};
-use crate::model::{Client, Field, State, Target, TargetKind, Value};
+use crate::model::{Client, Field, State, Target, TargetKind, Trust, Value};
 use crate::parse::{Cursor, Document};
 
 /// The adapter.
 pub(super) struct Htvault;
 
 const KIND: &str = "htvault-config";
+
+const EMPTY_PATH: &str = "htvault-scope-empty-path";
 
 const SECTIONS: [&str; 6] = ["issuers", "kerberos", "ssh", "ratelimits", "cluster", "delete"];
 
@@ -20,8 +23,12 @@ impl Adapter for Htvault {
             name: KIND,
             doc: "htvault-config file; one with only kerberos, ssh, ratelimits or cluster sections holds no client and \
                   nothing to judge",
-            targets: &[TargetKind::Client],
+            targets: &[TargetKind::Trust, TargetKind::Client, TargetKind::Trap],
         }]
+    }
+
+    fn traps(&self) -> &'static [&'static str] {
+        &[EMPTY_PATH]
     }
 
     fn recognise(&self, document: &Document) -> Option<&'static str> {
@@ -51,7 +58,24 @@ impl Adapter for Htvault {
             // An entry that removes one of another file describes no client.
             if !item.has("delete") {
                 issuer(&Reader::new(item), sink);
+                empty_paths(item, sink);
             }
+        }
+    }
+}
+
+/// Storage scopes that end with their colon.
+fn empty_paths(entry: Cursor<'_>, sink: &mut dyn Sink) {
+    let reader = Reader::new(entry);
+    let roles = entry.get("roles").into_iter().flat_map(Cursor::items);
+    for (role, item) in
+        roles.flat_map(|role| role.get("scopes").into_iter().flat_map(Cursor::items).map(move |item| (role, item)))
+    {
+        let bare = bare_prefix(&reader, item);
+        let scope = item.as_str().or(bare.as_ref().and_then(Field::as_text)).unwrap_or_default();
+        if scope.starts_with("storage.") && scope.ends_with(':') {
+            let role = role.get("name").and_then(Cursor::as_str).unwrap_or_default();
+            Found::new("htvault-config", EMPTY_PATH, item, scope).section(role).tell(sink);
         }
     }
 }
@@ -63,11 +87,21 @@ fn issuer(entry: &Reader<'_>, sink: &mut dyn Sink) {
     let name = entry.any_text("name");
     let shown = name.as_text().or(client_id.as_text()).unwrap_or("issuer").to_string();
     let identity = client_id.as_text().unwrap_or("").to_string();
+    let url = entry.text("url");
+    if !url.is_absent() {
+        // Vault's plug-in believes the ID tokens of the issuer.
+        let (issuer, alias) = (url.clone(), name.clone());
+        let product = Field::text("htvault-config", None);
+        let trust = Trust { product, issuer, alias, active: Field::bool(true, None), ..Trust::default() };
+        let at = entry.place(entry.cursor());
+        let target = Target { identity: shown.clone(), at, ..Target::new(TargetKind::Trust, shown.clone(), trust) };
+        sink.target(&[entry.cursor().document], target);
+    }
     let scopes = scopes(entry);
     let record = Client {
         client_id,
         name,
-        issuer: entry.text("url"),
+        issuer: url,
         product: Field::text("htvault-config", None),
         grant_types: grants(&mode),
         refresh_tokens: match scopes.contains("offline_access") {
@@ -135,6 +169,7 @@ fn bare_prefix<'d>(entry: &Reader<'d>, item: Cursor<'d>) -> Option<Field<'d>> {
 mod tests {
     use super::KIND;
     use crate::adapt::testing::collect;
+    use crate::model::TargetKind;
     use crate::parse::Syntax;
 
     #[test]
@@ -147,16 +182,21 @@ mod tests {
             Syntax::Yaml,
         );
         assert_eq!((got.kinds.as_slice(), got.errors.len()), ([KIND].as_slice(), 0));
-        let one = &got.targets[0];
+        let of = |kind| got.targets.iter().filter(|got| got.kind == kind).collect::<Vec<_>>();
+        let trusts: Vec<_> = of(TargetKind::Trust).iter().map(|got| (got.get("alias"), got.get("issuer"))).collect();
+        assert_eq!(trusts, [("one", "https://one.test/"), ("two", "https://two.test")]);
+        let traps: Vec<_> = of(TargetKind::Trap).iter().map(|got| got.get("name")).collect();
+        assert_eq!(traps, ["storage.read:"]);
+        let one = of(TargetKind::Client)[0];
         assert_eq!((one.name.as_str(), one.get("client_id"), one.get("issuer")), ("one", "c1", "https://one.test/"));
         assert_eq!(one.get("scopes"), "profile storage.read: storage.create:/ offline_access");
         assert_eq!(one.get("grant_types"), "authorization_code refresh_token");
         assert_eq!((one.get("skips_consent"), one.get("refresh_tokens")), ("true", "true"));
         assert_eq!(got.secrets, ["/issuers/0/secret"]);
-        let two = &got.targets[1];
+        let two = of(TargetKind::Client)[1];
         assert_eq!(two.get("grant_types"), "urn:ietf:params:oauth:grant-type:device_code refresh_token");
         assert_eq!((two.get("skips_consent"), two.get("scopes")), ("false", ""), "the roles may be in another file");
-        assert_eq!(got.targets.len(), 2, "an entry that deletes is no client");
+        assert_eq!(of(TargetKind::Client).len(), 2, "an entry that deletes is no client");
     }
 
     #[test]

@@ -4,8 +4,9 @@
 //! which gives access tokens again and again; its limit `mytokens_max_lifetime` (seconds; 0 or absent: none) stands
 //! in the client's `lifetimes.refresh_token`.
 
+use super::traps::Found;
 use super::{Adapter, Kind, Reader, Sink, secret};
-use crate::model::{Client, Field, Settings, State, Target, TargetKind};
+use crate::model::{Client, Field, Settings, State, Target, TargetKind, Trust};
 use crate::parse::{Cursor, Document, Syntax};
 
 /// The adapter.
@@ -13,6 +14,8 @@ pub(super) struct Mytoken;
 
 const CONFIG: &str = "mytoken-server-config";
 const ENV: &str = "mytoken-env";
+
+const GUEST_MODE: &str = "mytoken-guest-mode";
 
 /// Secrets of mytoken's example configurations.
 const DEFAULT_CLIENT_SECRETS: &[&str] = &["clientsecret"];
@@ -24,7 +27,7 @@ impl Adapter for Mytoken {
             Kind {
                 name: CONFIG,
                 doc: "mytoken server configuration (config.yaml)",
-                targets: &[TargetKind::Settings, TargetKind::Client],
+                targets: &[TargetKind::Settings, TargetKind::Trust, TargetKind::Client, TargetKind::Trap],
             },
             Kind {
                 name: ENV,
@@ -32,6 +35,10 @@ impl Adapter for Mytoken {
                 targets: &[],
             },
         ]
+    }
+
+    fn traps(&self) -> &'static [&'static str] {
+        &[GUEST_MODE]
     }
 
     fn recognise(&self, document: &Document) -> Option<&'static str> {
@@ -59,6 +66,9 @@ impl Adapter for Mytoken {
         }
         let config = Reader::new(document.root());
         settings(&config, sink);
+        if let Some(at) = document.root().path(&["features", "guest_mode"]).filter(|at| at.as_bool() == Some(true)) {
+            Found::new("mytoken", GUEST_MODE, at, "features.guest_mode").section("features").tell(sink);
+        }
         let providers = document.root().get("providers");
         for item in providers.into_iter().flat_map(Cursor::items).filter(|item| item.is_map()) {
             provider(&Reader::new(item), sink);
@@ -110,11 +120,21 @@ fn provider(entry: &Reader<'_>, sink: &mut dyn Sink) {
     let name = entry.any_text("name");
     let shown = name.as_text().or(client_id.as_text()).unwrap_or("provider").to_string();
     let identity = client_id.as_text().unwrap_or("").to_string();
+    let issuer = entry.text("issuer");
+    if !issuer.is_absent() {
+        // Users log in there, and the server acts with what the issuer gives for them.
+        let (product, alias) = (Field::text("mytoken", None), name.clone());
+        let trust =
+            Trust { product, issuer: issuer.clone(), alias, active: Field::bool(true, None), ..Trust::default() };
+        let at = entry.place(entry.cursor());
+        let target = Target { identity: shown.clone(), at, ..Target::new(TargetKind::Trust, shown.clone(), trust) };
+        sink.target(&[entry.cursor().document], target);
+    }
     let grants = ["authorization_code", "refresh_token"].map(|grant| Field::text(grant, None));
     let record = Client {
         client_id,
         name,
-        issuer: entry.text("issuer"),
+        issuer,
         product: Field::text("mytoken", None),
         grant_types: Field::list(grants.to_vec(), None),
         scopes: entry.texts("scopes"),
@@ -157,6 +177,7 @@ fn mask_other_secrets(root: Cursor<'_>, sink: &mut dyn Sink) {
 mod tests {
     use super::{CONFIG, ENV};
     use crate::adapt::testing::collect;
+    use crate::model::TargetKind;
     use crate::parse::Syntax;
 
     const SERVER: &str = "issuer: https://mytoken.test\ndatabase:\n  password: mytoken\nsigning:\n  mytoken:\n    alg: RS512\n    \
@@ -210,11 +231,20 @@ mod tests {
                  scopes: [openid, offline_access]\n{limit}"
             );
             let got = collect(&text, Syntax::Yaml);
-            let client = &got.targets[1];
+            assert_eq!((got.targets[1].kind, got.targets[1].get("issuer")), (TargetKind::Trust, "https://op.test/"));
+            let client = &got.targets[2];
             assert_eq!(client.get("lifetimes.refresh_token"), expected, "{limit}");
             assert_eq!((client.get("issuer"), client.get("client_id")), ("https://op.test/", "c1"));
             assert_eq!((client.get("has_secret"), client.get("secret_is_default")), ("true", "true"));
             assert_eq!(client.get("scopes"), "openid offline_access");
+        }
+    }
+
+    #[test]
+    fn guests_are_a_trap() {
+        for (value, traps) in [("true", 1), ("false", 0)] {
+            let got = collect(&format!("{SERVER}  guest_mode: {value}\n"), Syntax::Yaml);
+            assert_eq!(got.targets.iter().filter(|got| got.kind == TargetKind::Trap).count(), traps, "{value}");
         }
     }
 
