@@ -5,15 +5,21 @@
 //! with it is published. It runs on the user's machine and comes back to loopback addresses, which the issuer file
 //! does not list: they are oidc-agent's own.
 
-use super::{Adapter, Kind, Reader, Sink, secret};
+use super::{Adapter, Kind, Reader, Sample, Sink, secret};
 use crate::model::{At, Client, Field, State, Target, TargetKind, Value};
-use crate::parse::{Cursor, Document};
+use crate::parse::words::WordsDialect;
+use crate::parse::{Cursor, Document, Syntax};
 
 /// The adapter.
 pub(super) struct OidcAgent;
 
 const ISSUERS: &str = "oidc-agent-issuer-config";
 const ACCOUNT: &str = "oidc-agent-account";
+const ENCRYPTED: &str = "oidc-agent-account-encrypted";
+
+/// The last line of what oidc-agent encrypts; the lines before it are one word each.
+const GENERATED: &str = "Generated using version:";
+const LINES: Syntax = Syntax::Words(WordsDialect::Lsc);
 
 /// Redirect URIs that oidc-agent's documentation has registered for its clients.
 const REDIRECTS: [&str; 4] =
@@ -45,11 +51,25 @@ impl Adapter for OidcAgent {
                 doc: "oidc-agent account in clear (oidc-gen --print)",
                 targets: &[TargetKind::Client],
             },
+            Kind {
+                name: ENCRYPTED,
+                doc: "oidc-agent account as it lies in ~/.config/oidc-agent; encrypted, so there is nothing to judge \
+                      (oidc-gen --print shows it in clear)",
+                targets: &[],
+            },
         ]
+    }
+
+    fn syntax(&self, sample: &Sample<'_>) -> Option<Syntax> {
+        is_encrypted(sample.lines()).then_some(LINES)
     }
 
     fn recognise(&self, document: &Document) -> Option<&'static str> {
         let root = document.root();
+        if document.syntax == LINES {
+            let lines = root.items().filter_map(|line| line.items().next()?.as_str());
+            return is_encrypted(lines).then_some(ENCRYPTED);
+        }
         if root.is_map() {
             return if is_account(root) { Some(ACCOUNT) } else { is_issuer(root).then_some(ISSUERS) };
         }
@@ -59,6 +79,9 @@ impl Adapter for OidcAgent {
 
     fn adapt(&self, document: &Document, kind: &'static str, sink: &mut dyn Sink) {
         let root = document.root();
+        if kind == ENCRYPTED {
+            return;
+        }
         if kind == ACCOUNT {
             return account(&Reader::new(root), sink);
         }
@@ -67,6 +90,17 @@ impl Adapter for OidcAgent {
             public_client(&Reader::new(entry), sink);
         }
     }
+}
+
+/// A length, three to four texts, the parameters of the encryption, and the version.
+fn is_encrypted<'t>(lines: impl Iterator<Item = &'t str>) -> bool {
+    let lines: Vec<&str> = lines.take(9).collect();
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let parameters = |line: &str| line.split(':').count() == 8 && line.split(':').all(number);
+    (5..=8).contains(&lines.len())
+        && number(lines[0])
+        && lines.iter().any(|line| parameters(line))
+        && lines.last().is_some_and(|line| line.starts_with(GENERATED))
 }
 
 fn is_issuer(entry: Cursor<'_>) -> bool {
@@ -186,7 +220,7 @@ fn deliver<'d>(at: &Reader<'d>, client_id: Field<'d>, name: String, record: Clie
 
 #[cfg(test)]
 mod tests {
-    use super::{ACCOUNT, ISSUERS};
+    use super::{ACCOUNT, ENCRYPTED, ISSUERS};
     use crate::adapt::testing::collect;
     use crate::parse::Syntax;
 
@@ -232,6 +266,17 @@ mod tests {
         assert_eq!((client.name.as_str(), client.get("public")), ("wlcg", "false"));
         assert_eq!(client.get("refresh_tokens"), "true");
         assert_eq!(got.secrets, ["/client_secret", "/refresh_token"]);
+    }
+
+    #[test]
+    fn encrypted_accounts_are_recognised_and_closed() {
+        let text = "64\nAAAA\nBBBB\n24:16:16:32:1:2:67108864:2\nCCCC\nDDDD\nGenerated using version: 5.0.0\n";
+        let read = |text: &str| collect(text, crate::discover::syntax_of("t", text));
+        let got = read(text);
+        assert_eq!((got.kinds.as_slice(), got.targets.len(), got.errors.len()), (&[ENCRYPTED][..], 0, 0));
+        for other in ["64\nAAAA\nGenerated using version: 5.0.0\n", "a: 1\nb: 2\nc: 3\nd: 1:2:3:4:5:6:7:8\ne: 5\n"] {
+            assert!(!read(other).kinds.contains(&ENCRYPTED), "{other}");
+        }
     }
 
     #[test]
