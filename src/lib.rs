@@ -19,6 +19,7 @@ pub mod policy;
 pub mod profile;
 pub mod report;
 pub mod rule;
+pub mod scan;
 pub mod schema;
 pub mod source;
 pub mod suppress;

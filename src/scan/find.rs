@@ -1,0 +1,650 @@
+//! Finding tokens in bytes of any kind, wherever and however they stand there.
+//!
+//! A JWT is found by its header: `eyJ` begins every JSON object with a member, in base64url. What decides is that the
+//! header decodes to an object with `alg`, and the payload to one, at least as far as it goes: what is only shaped like a
+//! token (images, hashes, base64 JSON) does not. Dots may be percent-encoded once or several times, the token may be wrapped
+//! over lines, cut off, or already without its signature. Macaroons, EOS's own tokens and ALICE's envelopes are found by
+//! what they begin with.
+//!
+//! Nothing here allocates for text without tokens.
+
+use aho_corasick::{AhoCorasick, Input};
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde_json::Value;
+use std::ops::Range;
+
+/// Longest stretch that one token may take, in bytes (1 MiB); what goes on beyond is cut there.
+pub const MAX_TOKEN: usize = 1 << 20;
+/// A line is only taken for wrapped when it is at least so long, in bytes.
+const WRAPPED: usize = 40;
+/// Bytes between two parts of a wrapped token: line break, indentation, quoting marks.
+const MAX_INDENT: usize = 64;
+
+/// What was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Form {
+    /// A signed (or unsecured) token of three parts.
+    Jwt,
+    /// An encrypted token of five parts; nothing but its header can be read.
+    Jwe,
+    /// A macaroon (dCache, XRootD).
+    Macaroon,
+    /// A token of EOS (`zteos64:`).
+    Eos,
+    /// An authorisation envelope of ALICE.
+    Envelope,
+}
+
+/// How much of it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    /// All of it: whoever reads it can use it.
+    Whole,
+    /// All of it, and it never had a signature (`alg` none); as a refresh token it is as good as a signed one.
+    Unsigned,
+    /// Its end is missing.
+    Truncated,
+    /// Header and payload can be read, the signature was taken away.
+    Redacted,
+}
+
+/// One token in a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// What it is.
+    pub form: Form,
+    /// How much of it is there.
+    pub state: State,
+    /// All its bytes.
+    pub span: Range<usize>,
+    /// The encoded header of a JWT or JWE, with whatever wraps it; empty for other forms.
+    pub header: Range<usize>,
+    /// The encoded payload of a JWT; empty for other forms.
+    pub payload: Range<usize>,
+    /// What must not be shown: the signature of a JWT, the parts behind the header of a JWE, all of other forms.
+    pub secret: Range<usize>,
+}
+
+/// What a search came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The next token.
+    Token(Hit),
+    /// Something may begin here, and the text ends before it is certain; more text is needed.
+    Open(usize),
+    /// Nothing more.
+    Nothing,
+}
+
+const ANCHORS: [&str; 4] = ["eyJ", "MDA", "zteos64", "-----BEGIN SEALED CIPHER"];
+
+/// Finds tokens.
+#[derive(Debug)]
+pub struct Finder {
+    anchors: AhoCorasick,
+}
+
+/// What a look at one place came to.
+enum Look {
+    Hit(Hit),
+    /// It reaches the end of the text, and what follows may belong to it.
+    Open,
+    /// No token.
+    No,
+}
+
+impl Finder {
+    /// A finder. An error is a defect of the search library's and never seen.
+    pub fn new() -> Result<Self, String> {
+        AhoCorasick::new(ANCHORS).map(|anchors| Finder { anchors }).map_err(|error| error.to_string())
+    }
+
+    /// The first token at or behind `from`. `last` says that nothing follows the text.
+    pub fn next(&self, text: &[u8], from: usize, last: bool) -> Found {
+        let mut at = from;
+        while let Some(found) = self.anchors.find(Input::new(text).range(at..)) {
+            let start = found.start();
+            let looked = match found.pattern().as_usize() {
+                0 => jwt(text, start, last),
+                1 => macaroon(text, start, last),
+                2 => eos(text, start, last),
+                _ => envelope(text, start, last),
+            };
+            match looked {
+                Look::Hit(hit) => return Found::Token(hit),
+                Look::Open => return Found::Open(start),
+                Look::No => at = start + 1,
+            }
+        }
+        // The end may cut an anchor in two.
+        let tail = text.len().saturating_sub(ANCHORS[3].len() - 1).max(at.min(text.len()));
+        if last || tail >= text.len() { Found::Nothing } else { Found::Open(tail) }
+    }
+}
+
+/// Does something that ends here go on behind the text? Not when nothing follows, nor beyond the longest token.
+fn is_open(text: &[u8], start: usize, end: usize, last: bool) -> bool {
+    // A wrapped line, an encoded dot or an ellipsis may follow within a few bytes.
+    !last && text.len() - end.min(text.len()) < MAX_INDENT + 8 && text.len() - start < MAX_TOKEN
+}
+
+fn is_base64url(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
+/// The end of the base64url characters from here.
+fn run(text: &[u8], at: usize) -> usize {
+    let limit = text.len().min(at + MAX_TOKEN);
+    at + text[at..limit].iter().position(|byte| !is_base64url(*byte)).unwrap_or(limit - at)
+}
+
+/// The length of a dot, however it is written; 0 when there is none.
+fn dot(text: &[u8], at: usize) -> usize {
+    let rest = &text[at.min(text.len())..];
+    if rest.first() == Some(&b'.') {
+        return 1;
+    }
+    if rest.len() >= 6 && rest[..6].eq_ignore_ascii_case(br"\u002e") {
+        return 6;
+    }
+    // %2E, %252E, %25252E … and =2E of quoted-printable mails.
+    let mut end = match rest.first() {
+        Some(b'%' | b'=') => 1,
+        _ => return 0,
+    };
+    while end < 9 && rest.get(end..end + 2) == Some(b"25") {
+        end += 2;
+    }
+    match rest.get(end..end + 2) {
+        Some(code) if code.eq_ignore_ascii_case(b"2e") => end + 2,
+        _ => 0,
+    }
+}
+
+/// Where a text that is wrapped here goes on in the next line.
+fn unwrapped(text: &[u8], at: usize) -> Option<usize> {
+    let start = memchr::memrchr(b'\n', &text[..at]).map_or(0, |found| found + 1);
+    if at - start < WRAPPED {
+        return None;
+    }
+    let mut next = at;
+    while matches!(text.get(next), Some(b'=' | b'\\' | b'"' | b'\'' | b'+' | b' ' | b'\r')) && next < at + 8 {
+        next += 1;
+    }
+    if text.get(next) != Some(&b'\n') {
+        return None;
+    }
+    next += 1;
+    while matches!(text.get(next), Some(b' ' | b'\t' | b'>' | b'|' | b'#' | b'"' | b'\'')) && next < at + MAX_INDENT {
+        next += 1;
+    }
+    text.get(next).filter(|&&byte| is_base64url(byte) || byte == b'.').map(|_| next)
+}
+
+/// One part of a token, over as many lines as `goes_on` asks for, with the characters that count.
+fn part(text: &[u8], at: usize, goes_on: impl Fn(&[u8]) -> bool) -> (usize, Vec<u8>) {
+    let mut end = run(text, at);
+    let mut chars = text[at..end].to_vec();
+    while chars.len() < MAX_TOKEN && dot(text, end) == 0 && goes_on(&chars) {
+        let Some(next) = unwrapped(text, end) else { break };
+        let more = run(text, next);
+        chars.extend_from_slice(&text[next..more]);
+        end = more;
+    }
+    (end, chars)
+}
+
+/// The JSON object that a part encodes.
+fn object(chars: &[u8]) -> Option<Value> {
+    let bytes = URL_SAFE_NO_PAD.decode(chars).ok()?;
+    serde_json::from_slice::<Value>(&bytes).ok().filter(Value::is_object)
+}
+
+/// Does a part encode the beginning of a JSON object?
+fn begins_object(chars: &[u8]) -> bool {
+    let whole = chars.len() - chars.len() % 4;
+    let Ok(bytes) = URL_SAFE_NO_PAD.decode(&chars[..whole]) else { return false };
+    let text = bytes.strip_prefix(b"{").unwrap_or_default();
+    let text = &text[text.iter().take_while(|byte| byte.is_ascii_whitespace()).count()..];
+    text.first() == Some(&b'"') && text.iter().take(64).all(|byte| !byte.is_ascii_control())
+}
+
+/// The dot behind a part, at once or at the start of the next line: where it begins, and where what follows does.
+fn separator(text: &[u8], at: usize) -> Option<(usize, usize)> {
+    let place = match dot(text, at) {
+        0 => unwrapped(text, at).filter(|&next| dot(text, next) > 0)?,
+        _ => at,
+    };
+    let end = place + dot(text, place);
+    let behind = match text.get(end) {
+        Some(byte) if is_base64url(*byte) => end,
+        _ => unwrapped(text, end).unwrap_or(end),
+    };
+    Some((place, behind))
+}
+
+fn jwt(text: &[u8], start: usize, last: bool) -> Look {
+    let incomplete = |chars: &[u8]| object(chars).is_none();
+    let (end, chars) = part(text, start, incomplete);
+    // Most of what begins like a token is none, which shows at its end.
+    let Some((_, next)) = separator(text, end) else {
+        return if is_open(text, start, end, last) { Look::Open } else { Look::No };
+    };
+    let Some(header) = object(&chars).filter(|header| header.get("alg").is_some()) else { return Look::No };
+    let header_span = start..end;
+    if header.get("enc").is_some() {
+        return jwe(text, header_span, next, last);
+    }
+    let (end, chars) = part(text, next, incomplete);
+    if is_open(text, start, end, last) {
+        return Look::Open;
+    }
+    let payload = next..end;
+    let hit = |state, span_end: usize, secret: Range<usize>| {
+        Look::Hit(Hit {
+            form: Form::Jwt,
+            state,
+            span: start..span_end,
+            header: header_span.clone(),
+            payload: payload.clone(),
+            secret,
+        })
+    };
+    if object(&chars).is_none() {
+        // Lines that do not complete it are none of its own.
+        let end = run(text, next);
+        let cut = Hit {
+            form: Form::Jwt,
+            state: State::Truncated,
+            span: start..end,
+            header: header_span.clone(),
+            payload: next..end,
+            secret: end..end,
+        };
+        return if begins_object(&text[next..end]) { Look::Hit(cut) } else { Look::No };
+    }
+    let Some((dot_at, next)) = separator(text, end) else { return hit(State::Redacted, end, end..end) };
+    let algorithm = header.get("alg").and_then(Value::as_str).unwrap_or_default();
+    let (end, chars) = part(text, next, |chars| !has_length_of(algorithm, chars.len()));
+    if is_open(text, start, end, last) {
+        return Look::Open;
+    }
+    let (end, chars) = signature(text, next, end, chars, algorithm);
+    let cut = is_ellipsis(text, end) || is_ellipsis(text, dot_at);
+    match (chars.is_empty(), cut) {
+        (true, _) if algorithm.eq_ignore_ascii_case("none") && !cut => {
+            hit(State::Unsigned, dot_at + dot(text, dot_at), end..end)
+        }
+        // An ellipsis in place of the signature begins with the dot that was taken for the separator.
+        (true, _) => hit(State::Redacted, payload.end, payload.end..payload.end),
+        (false, _) if is_placeholder(&chars) => hit(State::Redacted, end, end..end),
+        (false, true) => hit(State::Truncated, end, next..end),
+        (false, false) => hit(State::Whole, end, next..end),
+    }
+}
+
+/// A signature that was joined over lines is only believed when that gave it the length of its algorithm.
+fn signature(text: &[u8], start: usize, end: usize, chars: Vec<u8>, algorithm: &str) -> (usize, Vec<u8>) {
+    let first = run(text, start);
+    if first == end || has_length_of(algorithm, chars.len()) {
+        return (end, chars);
+    }
+    (first, text[start..first].to_vec())
+}
+
+/// Is this how many characters the signatures of an algorithm have?
+fn has_length_of(algorithm: &str, length: usize) -> bool {
+    match algorithm {
+        "HS256" => length == 43,
+        "HS384" => length == 64,
+        "HS512" | "ES256" | "EdDSA" => length == 86,
+        "ES384" => length == 128,
+        "ES512" => length == 176,
+        // Keys of 1024, 2048, 3072 and 4096 bits.
+        _ => matches!(length, 171 | 342 | 512 | 683),
+    }
+}
+
+/// Do three dots (or the one sign for them) follow?
+fn is_ellipsis(text: &[u8], at: usize) -> bool {
+    let rest = &text[at.min(text.len())..];
+    rest.starts_with(b"...") || rest.starts_with("…".as_bytes()) || rest.starts_with(b"[...")
+}
+
+/// Is a word standing where a signature was?
+fn is_placeholder(chars: &[u8]) -> bool {
+    const WORDS: [&str; 7] = ["redacted", "removed", "signature", "hidden", "masked", "omitted", "sig"];
+    let word = String::from_utf8_lossy(chars).to_ascii_lowercase();
+    let word = word.trim_matches(['_', '-']);
+    WORDS.contains(&word) || (word.len() >= 3 && word.bytes().all(|byte| byte == b'x'))
+}
+
+/// Key, initialisation vector, ciphertext and tag; the first may be empty.
+fn jwe(text: &[u8], header: Range<usize>, start: usize, last: bool) -> Look {
+    let mut end = start;
+    let mut parts = 0;
+    loop {
+        end = run(text, end);
+        parts += 1;
+        let dot = dot(text, end);
+        if parts == 4 || dot == 0 {
+            break;
+        }
+        end += dot;
+    }
+    if is_open(text, header.start, end, last) {
+        return Look::Open;
+    }
+    let state = if parts == 4 && !is_ellipsis(text, end) { State::Whole } else { State::Truncated };
+    Look::Hit(Hit { form: Form::Jwe, state, span: header.start..end, payload: end..end, header, secret: start..end })
+}
+
+fn opaque(form: Form, state: State, span: Range<usize>) -> Look {
+    let none = span.end..span.end;
+    Look::Hit(Hit { form, state, header: none.clone(), payload: none, secret: span.clone(), span })
+}
+
+/// Macaroons of version 1 are packets: four hexadecimal digits of length, a name, a value. The first is the location or
+/// the identifier, the last the signature.
+fn macaroon(text: &[u8], start: usize, last: bool) -> Look {
+    if start > 0
+        && (is_base64url(text[start - 1]) || matches!(text[start - 1], b'+' | b'/'))
+        && !is_escaped(text, start)
+    {
+        return Look::No;
+    }
+    let is_char = |byte: &u8| is_base64url(*byte) || matches!(byte, b'+' | b'/');
+    let limit = text.len().min(start + MAX_TOKEN);
+    let end = start + text[start..limit].iter().position(|byte| !is_char(byte)).unwrap_or(limit - start);
+    if is_open(text, start, end, last) {
+        return Look::Open;
+    }
+    let chars: Vec<u8> = text[start..end]
+        .iter()
+        .map(|byte| match byte {
+            b'-' => b'+',
+            b'_' => b'/',
+            byte => *byte,
+        })
+        .collect();
+    // A part of four characters that is not whole is cut off.
+    let whole = if chars.len() % 4 == 1 { chars.len() - 1 } else { chars.len() };
+    let lenient = GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true);
+    let engine = GeneralPurpose::new(&STANDARD, lenient.with_decode_padding_mode(DecodePaddingMode::Indifferent));
+    let Ok(bytes) = engine.decode(&chars[..whole]) else { return Look::No };
+    let Some(signed) = packets(&bytes) else { return Look::No };
+    opaque(Form::Macaroon, if signed { State::Whole } else { State::Truncated }, start..end)
+}
+
+/// Whether packets end with a signature; `None` when they are none.
+fn packets(bytes: &[u8]) -> Option<bool> {
+    let mut at = 0;
+    let mut names = 0;
+    while let Some(digits) = bytes.get(at..at + 4) {
+        let length = std::str::from_utf8(digits).ok().and_then(|digits| usize::from_str_radix(digits, 16).ok());
+        let Some(length) = length.filter(|length| *length > 6) else { break };
+        let packet = &bytes[at + 4..bytes.len().min(at + length)];
+        let name = packet.split(|byte| *byte == b' ').next().unwrap_or_default();
+        match (names, name) {
+            (0, b"location" | b"identifier") => names += 1,
+            (0, _) => return None,
+            (_, b"signature") => return Some(bytes.len() >= at + length),
+            _ => names += 1,
+        }
+        at += length;
+    }
+    (names > 0).then_some(false)
+}
+
+/// Does a percent-encoded character or an escape end here, so that what follows begins a word?
+fn is_escaped(text: &[u8], at: usize) -> bool {
+    let hex = |range: Option<&[u8]>| range.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+    let before = &text[at.saturating_sub(8)..at];
+    let end = before.len();
+    (end >= 3 && before[end - 3] == b'%' && hex(before.get(end - 2..)))
+        || (end >= 5 && before[end - 5..].starts_with(b"%25") && hex(before.get(end - 2..)))
+        || (end >= 2 && before[end - 2] == b'\\' && matches!(before[end - 1], b'n' | b'r' | b't'))
+        || (end >= 6 && before[end - 6..].starts_with(br"\u") && hex(before.get(end - 4..)))
+}
+
+/// `zteos64:` or `zteos64%3A`, then base64 with its special characters as they are or percent-encoded.
+fn eos(text: &[u8], start: usize, last: bool) -> Look {
+    const NAME: usize = "zteos64".len();
+    let rest = &text[start + NAME..];
+    let colon = match rest {
+        [b':', ..] => 1,
+        [b'%', b'3', b'A' | b'a', ..] => 3,
+        [b'%', b'2', b'5', b'3', b'A' | b'a', ..] => 5,
+        _ => return if is_open(text, start, start + NAME, last) { Look::Open } else { Look::No },
+    };
+    let mut end = start + NAME + colon;
+    while end < text.len().min(start + MAX_TOKEN) {
+        end += match &text[end..] {
+            [byte, ..] if is_base64url(*byte) || matches!(byte, b'+' | b'/' | b'=') => 1,
+            [b'%', b'2', b'B' | b'b' | b'F' | b'f', ..] | [b'%', b'3', b'D' | b'd', ..] => 3,
+            _ => break,
+        };
+    }
+    if is_open(text, start, end, last) {
+        return Look::Open;
+    }
+    // Shorter ones are placeholders in documentation.
+    const SHORTEST: usize = 20;
+    match end - start - NAME - colon {
+        length if length < SHORTEST => Look::No,
+        _ if is_ellipsis(text, end) => opaque(Form::Eos, State::Truncated, start..end),
+        _ => opaque(Form::Eos, State::Whole, start..end),
+    }
+}
+
+/// From its first line to its last, or as far as the text goes. A cipher has its envelope behind it.
+fn envelope(text: &[u8], start: usize, last: bool) -> Look {
+    const LONGEST: usize = 64 << 10;
+    const CIPHER: &[u8] = b"-----END SEALED CIPHER-----";
+    const OPENED: &[u8] = b"-----BEGIN SEALED ENVELOPE-----";
+    const ENVELOPE: &[u8] = b"-----END SEALED ENVELOPE-----";
+    let window = &text[start..text.len().min(start + LONGEST)];
+    let behind = |mark: &[u8]| Some(memchr::memmem::find(window, mark)? + mark.len());
+    let end = behind(ENVELOPE).or_else(|| behind(CIPHER).filter(|_| last && behind(OPENED).is_none()));
+    match end {
+        Some(end) => opaque(Form::Envelope, State::Whole, start..start + end),
+        None if !last && window.len() < LONGEST => Look::Open,
+        None => {
+            let end = behind(CIPHER).or_else(|| memchr::memchr(b'\n', window)).unwrap_or(window.len());
+            opaque(Form::Envelope, State::Truncated, start..start + end)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A token with a made-up signature: no key ever signed it.
+    fn token(header: &str, payload: &str, signature: usize) -> String {
+        let parts = [header, payload].map(|part| URL_SAFE_NO_PAD.encode(part));
+        format!("{}.{}.{}", parts[0], parts[1], "TestSignature-".repeat(60)[..signature].to_string())
+    }
+
+    fn es256() -> String {
+        token(
+            r#"{"alg":"ES256","kid":"k"}"#,
+            r#"{"iss":"https://a.example/","sub":"s","exp":1767225600,"x":"yyyyyyyyyy"}"#,
+            86,
+        )
+    }
+
+    /// Everything found in a text, as form, state and text.
+    fn all(text: &[u8]) -> Vec<(Form, State, String)> {
+        let finder = Finder::new().expect("anchors");
+        let (mut at, mut found) = (0, Vec::new());
+        while let Found::Token(hit) = finder.next(text, at, true) {
+            found.push((hit.form, hit.state, String::from_utf8_lossy(&text[hit.span.clone()]).into_owned()));
+            at = hit.span.end.max(at + 1);
+        }
+        found
+    }
+
+    fn wrapped(text: &str, width: usize, between: &str) -> String {
+        let chars: Vec<char> = text.chars().collect();
+        let lines: Vec<String> = chars.chunks(width).map(|line| line.iter().collect()).collect();
+        lines.join(between)
+    }
+
+    #[test]
+    fn tokens_are_found_however_they_stand() {
+        let jwt = es256();
+        let rs256 =
+            token(r#"{"alg":"RS256"}"#, r#"{"sub":"s","iss":"i","jti":"0b1c8a4e-9d57-4a2b-9a39-6f1c3f7e2d10"}"#, 342);
+        let dots = |dot: &str| jwt.replace('.', dot);
+        for (before, written, behind, remark) in [
+            ("Authorization: Bearer ", jwt.clone(), "\r\n", "header"),
+            ("GET /x?authz=Bearer%20", jwt.clone(), "&y=1 HTTP/1.1", "query, encoded blank"),
+            ("GET /x?authz=Bearer%2520", jwt.clone(), "&y=1", "query, encoded twice"),
+            ("?access_token=", dots("%2E"), " ", "encoded dots"),
+            ("?access_token=", dots("%252e"), " ", "dots encoded twice"),
+            ("{\"access_token\":\"", jwt.clone(), "\",\"expires_in\":3600}", "JSON"),
+            ("{'token': '", jwt.clone(), "'}", "Python"),
+            ("b'Bearer ", jwt.clone(), "\\n'", "Python bytes with an escaped line break"),
+            ("#access_token=", jwt.clone(), "&token_type=Bearer", "fragment"),
+            ("TOKEN", jwt.clone(), ";", "a word in front"),
+            ("a\n", wrapped(&jwt, 64, "\n"), "\nnext line", "wrapped"),
+            ("a\n    ", wrapped(&rs256, 79, "\n    "), "\n\nmore", "wrapped and indented"),
+            ("> ", wrapped(&rs256, 70, "\n> "), "\n> Regards", "wrapped in a quoted mail"),
+            ("", wrapped(&rs256, 70, "=\r\n"), "\r\n", "quoted-printable"),
+            ("", jwt.clone(), "", "nothing else"),
+            ("", jwt.clone(), ".\n", "the end of a sentence"),
+            ("", jwt.clone(), "\nINFO next line", "a word in the next line"),
+        ] {
+            let text = format!("{before}{written}{behind}");
+            assert_eq!(all(text.as_bytes()), [(Form::Jwt, State::Whole, written)], "{remark}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_of_a_token_is_told() {
+        let jwt = es256();
+        let (body, _) = jwt.rsplit_once('.').expect("three parts");
+        let none = token(r#"{"alg":"none"}"#, r#"{"jti":"0b1c8a4e"}"#, 0);
+        let payload_cut = &jwt[..body.len() - 20];
+        let cases: [(&str, State, usize, &str); 12] = [
+            (&format!("{none} "), State::Unsigned, none.len(), "alg none"),
+            (&format!("{none}\""), State::Unsigned, none.len(), "alg none in JSON"),
+            (&format!("{body}.REDACTED "), State::Redacted, body.len() + 9, "a word for the signature"),
+            (&format!("{body}.xxxxx "), State::Redacted, body.len() + 6, "crosses"),
+            (&format!("{body}. "), State::Redacted, body.len(), "no signature, but an algorithm"),
+            (&format!("{body}.<redacted>"), State::Redacted, body.len(), "in brackets"),
+            (&format!("{body} "), State::Redacted, body.len(), "two parts"),
+            (&format!("{body}... "), State::Redacted, body.len(), "an ellipsis for the signature"),
+            (&format!("{}...", &jwt[..jwt.len() - 40]), State::Truncated, jwt.len() - 40, "cut in the signature"),
+            (&format!("{payload_cut}..."), State::Truncated, payload_cut.len(), "cut in the payload"),
+            (&format!("{payload_cut}\nnext"), State::Truncated, payload_cut.len(), "cut at the line's end"),
+            (&format!("{payload_cut}…"), State::Truncated, payload_cut.len(), "the sign for an ellipsis"),
+        ];
+        for (text, state, length, remark) in cases {
+            assert_eq!(all(text.as_bytes()), [(Form::Jwt, state, text[..length].to_string())], "{remark}");
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_a_token_is_left_alone() {
+        let json = URL_SAFE_NO_PAD.encode(r#"{"user":"me","group":"vo"}"#);
+        for (text, remark) in [
+            ("eyJ0123456789abcdef0123456789abcdef", "a hash"),
+            (&format!("X-User: {json}"), "base64 JSON"),
+            (&format!("{json}.{json}.{json}"), "no algorithm in it"),
+            ("eyJhbGciOi...", "shortened"),
+            ("eyJhbGc....", "shortened"),
+            ("data:image/png;base64,iVBORw0KGgoeyJhbGciOiJFUzI1NiJ9AAAA.png", "an image"),
+            ("$TOKEN eyJ", "the end of the text"),
+            ("BearerTokenCredential[MDAx+{Hash=1234}+maWV]", "dCache's hash"),
+            ("zteos64:...", "shortened EOS token"),
+            ("zteos64 is the name", "a word"),
+        ] {
+            assert_eq!(all(text.as_bytes()), [], "{remark}");
+        }
+    }
+
+    #[test]
+    fn other_kinds_are_told_apart() {
+        let packet = |name: &str, value: &str| format!("{:04x}{name} {value}\n", 4 + name.len() + value.len() + 2);
+        let parts = [
+            packet("location", "dcache.example.org"),
+            packet("identifier", "test"),
+            packet("cid", "path:/x"),
+            packet("signature", "TestTestTestTestTestTestTestTest"),
+        ];
+        let macaroon = URL_SAFE_NO_PAD.encode(parts.concat());
+        let jwe = format!(
+            "{}.{k}.{k}.{k}.{k}",
+            URL_SAFE_NO_PAD.encode(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#),
+            k = "VGVzdFRlc3Q"
+        );
+        let eos = "zteos64:MDAwMDAxTestTestTestTestTestTest==";
+        let envelope = "-----BEGIN SEALED CIPHER-----\nabc\n-----END SEALED CIPHER-----\n-----BEGIN SEALED ENVELOPE-----\nx\n-----END SEALED ENVELOPE-----";
+        for (text, form, state, length, remark) in [
+            (format!("Bearer {macaroon}\n"), Form::Macaroon, State::Whole, macaroon.len(), "macaroon"),
+            (
+                format!("authz=Bearer%20{macaroon}&x"),
+                Form::Macaroon,
+                State::Whole,
+                macaroon.len(),
+                "macaroon in a query",
+            ),
+            (format!("{}...", &macaroon[..60]), Form::Macaroon, State::Truncated, 60, "the beginning of a macaroon"),
+            (jwe.clone(), Form::Jwe, State::Whole, jwe.len(), "encrypted"),
+            (format!("?authz={eos}&x=1"), Form::Eos, State::Whole, eos.len(), "EOS"),
+            (
+                format!("?authz={}", eos.replace(':', "%3A").replace('=', "%3D")),
+                Form::Eos,
+                State::Whole,
+                eos.len() + 6,
+                "EOS, encoded",
+            ),
+            (format!("x {envelope} y"), Form::Envelope, State::Whole, envelope.len(), "ALICE"),
+        ] {
+            let found = all(text.as_bytes());
+            assert_eq!(found.len(), 1, "{remark}: {found:?}");
+            assert_eq!((found[0].0, found[0].1, found[0].2.len()), (form, state, length), "{remark}");
+        }
+        let inside = format!("x{macaroon}");
+        assert_eq!(all(inside.as_bytes()), [], "not within another word");
+    }
+
+    #[test]
+    fn a_text_in_pieces_gives_the_same_tokens() {
+        let jwt = es256();
+        let text = format!("a {jwt} b Bearer%20{} c {}\n", jwt.replace('.', "%2E"), wrapped(&jwt, 60, "\n"));
+        let text = text.as_bytes();
+        let whole = all(text);
+        assert_eq!(whole.len(), 3);
+        let finder = Finder::new().expect("anchors");
+        for step in [1, 7, 64, 100, 333] {
+            let (mut have, mut at, mut found) = (0, 0, Vec::new());
+            while have < text.len() {
+                have = text.len().min(have + step);
+                let last = have == text.len();
+                loop {
+                    match finder.next(&text[..have], at, last) {
+                        Found::Token(hit) => {
+                            at = hit.span.end;
+                            found.push((hit.form, hit.state, String::from_utf8_lossy(&text[hit.span]).into_owned()));
+                        }
+                        Found::Open(from) => {
+                            at = from;
+                            break;
+                        }
+                        Found::Nothing => {
+                            at = have;
+                            break;
+                        }
+                    }
+                }
+            }
+            assert_eq!(found, whole, "steps of {step}");
+        }
+    }
+}
