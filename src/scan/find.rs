@@ -20,6 +20,12 @@ use std::ops::Range;
 pub const MAX_TOKEN: usize = 1 << 20;
 /// A line is only taken for wrapped when it is at least so long, in bytes.
 const WRAPPED: usize = 40;
+/// Longest header, in characters (16 KiB: a chain of certificates fits).
+const MAX_HEADER: usize = 16 << 10;
+/// Lines that one part of a wrapped token takes at the most.
+const MAX_LINES: usize = 400;
+/// Places within one word at which a token is tried, so that a hostile text costs no more than its length.
+const MAX_TRIES: u32 = 8;
 /// Bytes between two parts of a wrapped token: line break, indentation, quoting marks.
 const MAX_INDENT: usize = 64;
 
@@ -92,8 +98,8 @@ enum Look {
     Hit(Hit),
     /// It reaches the end of the text, and what follows may belong to it.
     Open,
-    /// No token.
-    No,
+    /// No token, and none further on before this place.
+    No(usize),
 }
 
 impl Finder {
@@ -105,6 +111,7 @@ impl Finder {
     /// The first token at or behind `from`. `last` says that nothing follows the text.
     pub fn next(&self, text: &[u8], from: usize, last: bool) -> Found {
         let mut at = from;
+        let (mut word, mut tries) = (0, 0);
         while let Some(found) = self.anchors.find(Input::new(text).range(at..)) {
             let start = found.start();
             let looked = match found.pattern().as_usize() {
@@ -116,7 +123,14 @@ impl Finder {
             match looked {
                 Look::Hit(hit) => return Found::Token(hit),
                 Look::Open => return Found::Open(start),
-                Look::No => at = start + 1,
+                Look::No(next) => {
+                    // Another try within the same word, or the first in one.
+                    match start < word {
+                        true => tries += 1,
+                        false => (word, tries) = (run(text, start), 0),
+                    }
+                    at = next.max(if tries < MAX_TRIES { start + 1 } else { word });
+                }
             }
         }
         // The end may cut an anchor in two.
@@ -188,7 +202,10 @@ fn unwrapped(text: &[u8], at: usize) -> Option<usize> {
 fn part(text: &[u8], at: usize, goes_on: impl Fn(&[u8]) -> bool) -> (usize, Vec<u8>) {
     let mut end = run(text, at);
     let mut chars = text[at..end].to_vec();
-    while chars.len() < MAX_TOKEN && dot(text, end) == 0 && goes_on(&chars) {
+    for _ in 0..MAX_LINES {
+        if dot(text, end) > 0 || !goes_on(&chars) {
+            break;
+        }
         let Some(next) = unwrapped(text, end) else { break };
         let more = run(text, next);
         chars.extend_from_slice(&text[next..more]);
@@ -199,6 +216,12 @@ fn part(text: &[u8], at: usize, goes_on: impl Fn(&[u8]) -> bool) -> (usize, Vec<
 
 /// The JSON object that a part encodes.
 fn object(chars: &[u8]) -> Option<Value> {
+    // Most parts of a token are no object by their last characters already.
+    let tail =
+        URL_SAFE_NO_PAD.decode(&chars[chars.len() - chars.len() % 4 - 4.min(chars.len() - chars.len() % 4)..]).ok()?;
+    if !tail.trim_ascii_end().ends_with(b"}") && !tail.trim_ascii_end().is_empty() {
+        return None;
+    }
     let bytes = URL_SAFE_NO_PAD.decode(chars).ok()?;
     serde_json::from_slice::<Value>(&bytes).ok().filter(Value::is_object)
 }
@@ -231,9 +254,12 @@ fn jwt(text: &[u8], start: usize, last: bool) -> Look {
     let (end, chars) = part(text, start, incomplete);
     // Most of what begins like a token is none, which shows at its end.
     let Some((_, next)) = separator(text, end) else {
-        return if is_open(text, start, end, last) { Look::Open } else { Look::No };
+        return if is_open(text, start, end, last) { Look::Open } else { Look::No(end) };
     };
-    let Some(header) = object(&chars).filter(|header| header.get("alg").is_some()) else { return Look::No };
+    if chars.len() > MAX_HEADER {
+        return Look::No(end.saturating_sub(MAX_HEADER));
+    }
+    let Some(header) = object(&chars).filter(|header| header.get("alg").is_some()) else { return Look::No(start) };
     let header_span = start..end;
     if header.get("enc").is_some() {
         return jwe(text, header_span, next, last);
@@ -264,7 +290,7 @@ fn jwt(text: &[u8], start: usize, last: bool) -> Look {
             payload: next..end,
             secret: end..end,
         };
-        return if begins_object(&text[next..end]) { Look::Hit(cut) } else { Look::No };
+        return if begins_object(&text[next..end]) { Look::Hit(cut) } else { Look::No(start) };
     }
     let Some((dot_at, next)) = separator(text, end) else { return hit(State::Redacted, end, end..end) };
     let algorithm = header.get("alg").and_then(Value::as_str).unwrap_or_default();
@@ -354,7 +380,7 @@ fn macaroon(text: &[u8], start: usize, last: bool) -> Look {
         && (is_base64url(text[start - 1]) || matches!(text[start - 1], b'+' | b'/'))
         && !is_escaped(text, start)
     {
-        return Look::No;
+        return Look::No(start);
     }
     let is_char = |byte: &u8| is_base64url(*byte) || matches!(byte, b'+' | b'/');
     let limit = text.len().min(start + MAX_TOKEN);
@@ -374,8 +400,8 @@ fn macaroon(text: &[u8], start: usize, last: bool) -> Look {
     let whole = if chars.len() % 4 == 1 { chars.len() - 1 } else { chars.len() };
     let lenient = GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true);
     let engine = GeneralPurpose::new(&STANDARD, lenient.with_decode_padding_mode(DecodePaddingMode::Indifferent));
-    let Ok(bytes) = engine.decode(&chars[..whole]) else { return Look::No };
-    let Some(signed) = packets(&bytes) else { return Look::No };
+    let Ok(bytes) = engine.decode(&chars[..whole]) else { return Look::No(end) };
+    let Some(signed) = packets(&bytes) else { return Look::No(start) };
     opaque(Form::Macaroon, if signed { State::Whole } else { State::Truncated }, start..end)
 }
 
@@ -418,7 +444,7 @@ fn eos(text: &[u8], start: usize, last: bool) -> Look {
         [b':', ..] => 1,
         [b'%', b'3', b'A' | b'a', ..] => 3,
         [b'%', b'2', b'5', b'3', b'A' | b'a', ..] => 5,
-        _ => return if is_open(text, start, start + NAME, last) { Look::Open } else { Look::No },
+        _ => return if is_open(text, start, start + NAME, last) { Look::Open } else { Look::No(start) },
     };
     let mut end = start + NAME + colon;
     while end < text.len().min(start + MAX_TOKEN) {
@@ -434,7 +460,7 @@ fn eos(text: &[u8], start: usize, last: bool) -> Look {
     // Shorter ones are placeholders in documentation.
     const SHORTEST: usize = 20;
     match end - start - NAME - colon {
-        length if length < SHORTEST => Look::No,
+        length if length < SHORTEST => Look::No(start),
         _ if is_ellipsis(text, end) => opaque(Form::Eos, State::Truncated, start..end),
         _ => opaque(Form::Eos, State::Whole, start..end),
     }
@@ -612,6 +638,27 @@ mod tests {
         }
         let inside = format!("x{macaroon}");
         assert_eq!(all(inside.as_bytes()), [], "not within another word");
+    }
+
+    #[test]
+    fn hostile_text_costs_no_more_than_its_length() {
+        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256"}"#);
+        let line = "eyJ".repeat(25);
+        for (text, remark) in [
+            ("eyJ".repeat(1 << 20), "beginnings"),
+            (format!("{}.", "eyJ".repeat(1 << 20)), "beginnings with a dot behind"),
+            (format!("{line}\n").repeat(1 << 15), "lines of beginnings"),
+            (format!("{header}.{}", format!("{line}\n").repeat(1 << 15)), "a payload of them"),
+            (format!("{header}.").repeat(1 << 16), "headers only"),
+            ("MDA".repeat(1 << 20), "macaroons"),
+            ("MDA ".repeat(1 << 20), "beginnings of macaroons"),
+            ("-----BEGIN SEALED CIPHER".repeat(1 << 12), "envelopes"),
+        ] {
+            let start = std::time::Instant::now();
+            all(text.as_bytes());
+            // A text that costs its square takes hours; a slow and busy machine needs a second.
+            assert!(start.elapsed().as_secs() < 30, "{remark}");
+        }
     }
 
     #[test]
