@@ -36,6 +36,7 @@ mod jwks;
 mod jwt_token;
 mod keycloak;
 mod kubernetes;
+mod leaks;
 mod list;
 mod mitreid;
 mod mytoken;
@@ -156,6 +157,7 @@ pub trait Sink {
 /// Every format, most specific first.
 pub static ADAPTERS: &[&dyn Adapter] = &[
     &suppressions::Suppressions,
+    &leaks::Leaks,
     &workflows::Workflows,
     &scitokens_cfg::ScitokensCfg,
     &xrootd_cfg::XrootdCfg,

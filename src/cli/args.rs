@@ -20,6 +20,8 @@ pub(super) struct Args {
 pub(super) enum Command {
     /// Check files and trees (the default when only paths are given)
     Check(Box<CheckArgs>),
+    /// Find tokens in logs, dumps and other text
+    Scan(Box<CheckArgs>),
     /// Decode and explain one token, with every profile's verdict
     Inspect(InspectArgs),
     /// Compare two tokens: which is more powerful, and in what

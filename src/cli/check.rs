@@ -11,7 +11,9 @@ use crate::discover::walk::{self, Input, Unreadable};
 use crate::discover::{self};
 use crate::evaluate::{Fact, Plan, Selection};
 use crate::policy::FailOn;
-use crate::report::{self, Checked, FileError, Finding, Format, Options, ProfileRef, Reporter, Run, Summary, View};
+use crate::report::{
+    self, Checked, DocumentRef, FileError, Finding, Format, Options, ProfileRef, Reporter, Run, Summary, View,
+};
 use crate::source::Source;
 use crate::suppress::{baseline, inline::Allow, waiver::Held};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +28,32 @@ const GROUP_BYTES: u64 = 16 << 20;
 
 /// Runs the command.
 pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
+    with_job(args, |job, inputs| {
+        let tasks: Vec<Task> = inputs.into_iter().map(|input| Task::new(input, &job.governance)).collect();
+        let workers = Workers::new(args.threads, tasks.len());
+        let mut progress = Progress::new(tasks.len());
+        let groups = groups(&tasks);
+        // What is in memory at one time anyway may stay there.
+        job.keeps = groups.len() == 1;
+        for group in groups {
+            if let [task] = group {
+                job.alone(task, &mut progress)?;
+            } else {
+                let judged = workers.map(group, |task| judge(task, job.now));
+                progress.pause(|| group.iter().zip(judged).try_for_each(|(task, result)| job.report(task, result)))?;
+            }
+            progress.advance(group.len());
+        }
+        progress.end();
+        Ok(())
+    })
+}
+
+/// What commands that judge files have in common: what governs the run, the reports, and the end. `judge` takes the files.
+pub(super) fn with_job<'a>(
+    args: &'a CheckArgs,
+    judge: impl FnOnce(&mut Job<'_>, Vec<Input>) -> Result<(), Failure>,
+) -> Result<Exit, Failure> {
     let now = super::clock(args.now.as_deref())?;
     let governance = Governance::load(args)?;
     let book = Arc::clone(&governance.book);
@@ -35,28 +63,13 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let reporters = reporters(args, &files, &lookup)?;
 
     let found = walk::walk(&args.paths, &|path, _| governance.ignores(path));
-    let tasks: Vec<Task> = found.inputs.into_iter().map(|input| Task::new(input, &governance)).collect();
-    let workers = Workers::new(args.threads, tasks.len());
     let tally = Tally { skipped: found.skipped, broken: !found.unreadable.is_empty(), ..Tally::default() };
     let (accepted, kept) = (vec![], BTreeMap::new());
     let mut job = Job { args, now: now.as_second(), governance, reporters, accepted, keeps: false, kept, tally };
     job.tally.errors = found.unreadable.into_iter().map(error_of).collect();
     #[cfg(feature = "verify")]
     job.tally.facts.extend(super::trust::keys(&job.governance.plan, &args.keys, job.now)?);
-    let mut progress = Progress::new(tasks.len());
-    let groups = groups(&tasks);
-    // What is in memory at one time anyway may stay there.
-    job.keeps = groups.len() == 1;
-    for group in groups {
-        if let [task] = group {
-            job.alone(task, &mut progress)?;
-        } else {
-            let judged = workers.map(group, |task| judge(task, now.as_second()));
-            progress.pause(|| group.iter().zip(judged).try_for_each(|(task, result)| job.report(task, result)))?;
-        }
-        progress.advance(group.len());
-    }
-    progress.end();
+    judge(&mut job, found.inputs)?;
     job.fleet()?;
     job.decide();
     if let Some(baseline) = baseline {
@@ -182,10 +195,13 @@ fn judge(task: &Task, now: i64) -> Judged {
     Ok((source, outcome))
 }
 
-struct Job<'j> {
+/// A run at work.
+pub(super) struct Job<'j> {
     args: &'j CheckArgs,
-    now: i64,
-    governance: Governance,
+    /// The clock, in seconds since 1970.
+    pub(super) now: i64,
+    /// What governs the run.
+    pub(super) governance: Governance,
     /// Without those whose reader went away.
     reporters: Vec<Box<dyn Reporter + 'j>>,
     /// What a baseline written by this run holds.
@@ -308,8 +324,23 @@ impl Job<'_> {
         named || (broken && discover::is_telltale(source.text()))
     }
 
+    /// Takes a finding that belongs to the end of the run.
+    pub(super) fn at_the_end(&mut self, relative: &str, mut finding: Finding) {
+        self.suppress(relative, std::slice::from_mut(&mut finding), false);
+        self.tally.count(&finding, self.governance.fail_on);
+        self.tally.fleet.push(finding);
+    }
+
+    /// Takes a document that was read, with the number of targets in it.
+    pub(super) fn document(&mut self, path: &str, kind: &str, targets: u64) -> Result<(), Failure> {
+        self.tally.documents += 1;
+        self.tally.summary.judged += targets;
+        let documents = vec![DocumentRef { path: path.to_string(), kind: kind.to_string(), targets }];
+        self.emit(&Checked { documents, ..Checked::default() })
+    }
+
     /// A file that could not be read. Binary files met while walking are none of ours.
-    fn refuse(&mut self, input: &Input, unreadable: Unreadable) -> Result<(), Failure> {
+    pub(super) fn refuse(&mut self, input: &Input, unreadable: Unreadable) -> Result<(), Failure> {
         if !input.named && unreadable.content {
             self.tally.skipped += 1;
             return Ok(());
@@ -349,9 +380,7 @@ impl Job<'_> {
             let line = self.tally.allowed.iter().filter(|(path, _)| *path == finding.path);
             let allows = line.map(|(_, allow)| allow).find(|allow| allow.covers(&finding));
             finding.suppressed = allows.and_then(|allow| allow.suppressed());
-            self.suppress(&relative, std::slice::from_mut(&mut finding), false);
-            self.tally.count(&finding, self.governance.fail_on);
-            self.tally.fleet.push(finding);
+            self.at_the_end(&relative, finding);
         }
         match outcome.not_judged.is_empty() {
             true => Ok(()),
@@ -371,9 +400,7 @@ impl Job<'_> {
             {
                 finding.message.truncate(message.len());
             }
-            self.suppress(&relative, std::slice::from_mut(&mut finding), false);
-            self.tally.count(&finding, self.governance.fail_on);
-            self.tally.fleet.push(finding);
+            self.at_the_end(&relative, finding);
         }
     }
 

@@ -14,6 +14,7 @@ mod policy;
 mod problem;
 mod progress;
 mod rules;
+mod scan;
 mod schema;
 mod test;
 mod trust;
@@ -39,6 +40,7 @@ pub fn main() -> ExitCode {
     };
     let result = match args.command {
         Command::Check(args) => check::run(&args),
+        Command::Scan(args) => scan::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Compat(args) => compat::run(&args),

@@ -111,6 +111,25 @@ fn walk_tree(root: &Path, ignored: &dyn Fn(&Path, bool) -> bool, found: &mut Fou
     }
 }
 
+/// Opens an input to be read as bytes, however long it is. Only regular files are opened, and standard input.
+pub fn stream(input: &Input) -> Result<Box<dyn Read>, Unreadable> {
+    match input.path.as_os_str() == "-" {
+        true => Ok(Box::new(std::io::stdin().lock())),
+        false => Ok(Box::new(regular(input)?.0)),
+    }
+}
+
+/// An open regular file and its length.
+fn regular(input: &Input) -> Result<(File, u64), Unreadable> {
+    let fail = |message: String| Unreadable { name: input.name.clone(), message, content: false };
+    let file = open(&input.path).map_err(|error| fail(describe(&error, &input.path)))?;
+    let metadata = file.metadata().map_err(|error| fail(describe(&error, &input.path)))?;
+    match metadata.is_file() {
+        true => Ok((file, metadata.len())),
+        false => Err(fail("not a regular file (a folder, pipe, socket or device); use `-` to read a pipe".into())),
+    }
+}
+
 /// Reads an input. Only regular files are opened, so that a pipe or device never blocks; the descriptor that was
 /// examined is the one that is read.
 pub fn read(input: &Input) -> Result<Source, Unreadable> {
@@ -121,12 +140,8 @@ pub fn read(input: &Input) -> Result<Source, Unreadable> {
         let read = std::io::stdin().lock().take(limit + 1).read_to_end(&mut bytes);
         read.map_err(|error| fail(format!("standard input: {error}")))?;
     } else {
-        let mut file = open(&input.path).map_err(|error| fail(describe(&error, &input.path)))?;
-        let metadata = file.metadata().map_err(|error| fail(describe(&error, &input.path)))?;
-        if !metadata.is_file() {
-            return Err(fail("not a regular file (a folder, pipe, socket or device); use `-` to read a pipe".into()));
-        }
-        bytes.reserve(usize::try_from(metadata.len().min(limit)).unwrap_or(0) + 1);
+        let (mut file, length) = regular(input)?;
+        bytes.reserve(usize::try_from(length.min(limit)).unwrap_or(0) + 1);
         let read = Read::by_ref(&mut file).take(limit + 1).read_to_end(&mut bytes);
         read.map_err(|error| fail(describe(&error, &input.path)))?;
     }

@@ -11,6 +11,7 @@ mod field;
 pub mod group;
 mod issuer;
 mod key;
+mod leak;
 mod mapping;
 mod policy;
 pub mod power;
@@ -30,6 +31,7 @@ pub use document::DocumentFacts;
 pub use field::{At, Field, FieldSpec, FieldType, Record, State, Value};
 pub use issuer::Issuer;
 pub use key::{Key, KeySet};
+pub use leak::Leak;
 pub use mapping::Mapping;
 pub use policy::{ExchangePolicy, ScopePolicy};
 pub use service::{PRODUCTS, Service};
@@ -84,11 +86,13 @@ pub enum TargetKind {
     Mapping,
     /// A place that its product does not read as it looks.
     Trap,
+    /// A token that stands where it should not.
+    Leak,
 }
 
 impl TargetKind {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [TargetKind; 19] = [
+    pub const ALL: [TargetKind; 20] = [
         TargetKind::Document,
         TargetKind::Client,
         TargetKind::AccessToken,
@@ -108,6 +112,7 @@ impl TargetKind {
         TargetKind::Trust,
         TargetKind::Mapping,
         TargetKind::Trap,
+        TargetKind::Leak,
     ];
 
     /// The name in rules, reports and documentation.
@@ -132,6 +137,7 @@ impl TargetKind {
             TargetKind::Trust => "trust",
             TargetKind::Mapping => "mapping",
             TargetKind::Trap => "trap",
+            TargetKind::Leak => "leak",
         }
     }
 
@@ -157,6 +163,7 @@ impl TargetKind {
             TargetKind::Trust => Trust::FIELDS,
             TargetKind::Mapping => Mapping::FIELDS,
             TargetKind::Trap => Trap::FIELDS,
+            TargetKind::Leak => Leak::FIELDS,
         }
     }
 }

@@ -258,6 +258,11 @@ pub fn decode_segment(document: &Document, node: NodeId, segment: Segment) -> Re
     }
 }
 
+/// The bytes that a part of a token encodes; `None` when it is no base64url.
+pub fn decode_bytes(part: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(part).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,4 +1,9 @@
-//! Tokens in text that is no configuration: logs, dumps, mails. Found, told apart, and made harmless.
+//! Tokens in text that is no configuration: logs, dumps, mails.
+//!
+//! [`stream`] reads a text in constant memory, [`find`] tells what in it is a token, [`tally`] keeps each distinct one with
+//! its places, [`judge`] makes findings of them. Only `judge` ever looks at a token's claims, and none of them shows one.
 
 pub mod find;
+pub mod judge;
 pub mod stream;
+pub mod tally;

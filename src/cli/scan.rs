@@ -1,0 +1,66 @@
+//! `tokenvet scan`: tokens in logs, dumps and other text.
+
+use super::args::CheckArgs;
+use super::check::{Job, with_job};
+use super::exit::{Exit, Failure};
+use super::progress::Progress;
+use crate::discover::walk::{self, Input, Unreadable};
+use crate::scan::find::Finder;
+use crate::scan::judge;
+use crate::scan::stream::tokens;
+use crate::scan::tally::{Place, Tally};
+use std::path::Path;
+
+/// What reports call a scanned file.
+const KIND: &str = "text";
+
+/// Runs the command.
+pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
+    with_job(args, |job, inputs| {
+        let finder = Finder::new().map_err(Failure::Usage)?;
+        let mut tally = Tally::default();
+        let mut progress = Progress::new(inputs.len());
+        for input in &inputs {
+            match scan(&finder, input, &mut tally) {
+                Ok(found) => progress.pause(|| job.document(&input.name, KIND, found))?,
+                Err(unreadable) => progress.pause(|| job.refuse(input, unreadable))?,
+            }
+            progress.advance(1);
+        }
+        progress.end();
+        report(job, &tally);
+        Ok(())
+    })
+}
+
+/// Scans one input; the result is the number of tokens in it.
+fn scan(finder: &Finder, input: &Input, tally: &mut Tally) -> Result<u64, Unreadable> {
+    let mut found = 0;
+    let read = tokens(finder, walk::stream(input)?, &mut |place| {
+        found += 1;
+        let length = place.hit.span.len() as u64;
+        let path = input.name.clone();
+        let (offset, line, column) = (place.offset, place.line, place.column);
+        tally.add(place.hit, place.window, Place { path, offset, length, line, column });
+    });
+    match read {
+        Ok(_) => Ok(found),
+        Err(error) => Err(Unreadable {
+            name: input.name.clone(),
+            message: format!("reading it ended early: {error}"),
+            content: false,
+        }),
+    }
+}
+
+/// Judges every distinct token once, at the place it was found first.
+fn report(job: &mut Job<'_>, tally: &Tally) {
+    for seen in tally.tokens() {
+        let Some(place) = seen.places.first() else { continue };
+        let relative = job.governance.relative(Path::new(&place.path));
+        let plan = job.governance.plan_for(&relative);
+        for finding in judge::findings(&plan, seen, job.now) {
+            job.at_the_end(&relative, finding);
+        }
+    }
+}
