@@ -25,7 +25,7 @@ fn access_token(remaining: i64, n: u32) -> (String, String) {
         EXP + remaining - 3600,
         EXP + remaining
     );
-    (token(r#"{"alg":"ES256","kid":"k"}"#, &payload, &signature), signature)
+    (token(r#"{"alg":"ES256","kid":"k","typ":"at+jwt"}"#, &payload, &signature), signature)
 }
 
 fn scan(folder: &Path, args: &[&str], input: &[u8]) -> Output {
@@ -90,7 +90,7 @@ fn every_distinct_token_is_reported_once_where_it_stands_first() {
     let usable = report["findings"].as_array().unwrap().iter().find(|finding| finding["rule"] == "leaked-token-usable");
     let usable = usable.unwrap();
     let message = usable["message"].as_str().unwrap();
-    assert!(message.contains("1 h") && message.contains("3 times in 2 files"), "{message}");
+    assert!(message.contains("60 min") && message.contains("3 times in 2 files"), "{message}");
     let related: Vec<String> = usable["related"]
         .as_array()
         .unwrap()
