@@ -22,7 +22,7 @@ fn access_token(remaining: i64, n: u32) -> (String, String) {
     let signature = format!("TestSignature{n:03}").repeat(6)[..86].to_string();
     let payload = format!(
         r#"{{"wlcg.ver":"1.0","iss":"https://vo.example.org/","sub":"s","aud":"https://se.example.org","jti":"j{n}","scope":"storage.modify:/vo","nbf":{0},"iat":{0},"exp":{1}}}"#,
-        EXP + remaining - 3600,
+        EXP + remaining - 604_800,
         EXP + remaining
     );
     (token(r#"{"alg":"ES256","kid":"k","typ":"at+jwt"}"#, &payload, &signature), signature)

@@ -50,8 +50,8 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
 }
 
 /// What commands that judge files have in common: what governs the run, the reports, and the end. `judge` takes the files.
-pub(super) fn with_job<'a>(
-    args: &'a CheckArgs,
+pub(super) fn with_job(
+    args: &CheckArgs,
     judge: impl FnOnce(&mut Job<'_>, Vec<Input>) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
     let now = super::clock(args.now.as_deref())?;

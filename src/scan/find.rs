@@ -492,7 +492,7 @@ mod tests {
     /// A token with a made-up signature: no key ever signed it.
     fn token(header: &str, payload: &str, signature: usize) -> String {
         let parts = [header, payload].map(|part| URL_SAFE_NO_PAD.encode(part));
-        format!("{}.{}.{}", parts[0], parts[1], "TestSignature-".repeat(60)[..signature].to_string())
+        format!("{}.{}.{}", parts[0], parts[1], &"TestSignature-".repeat(60)[..signature])
     }
 
     fn es256() -> String {

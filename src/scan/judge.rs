@@ -18,7 +18,7 @@ const SHOWN: usize = 5;
 pub fn findings(plan: &Plan, seen: &Seen, now: i64) -> Vec<Finding> {
     let Some(first) = seen.places.first() else { return vec![] };
     let readable = seen.form == Form::Jwt && matches!(seen.state, State::Whole | State::Unsigned | State::Redacted);
-    let source = Arc::new(Source::from_text(first.path.as_str(), seen.token.as_str()));
+    let source = Arc::new(Source::from_text(first.path.as_str(), seen.readable.as_str()));
     let outcome = match readable {
         true => check(plan, &source, now),
         false => Default::default(),
@@ -114,7 +114,7 @@ fn leak(seen: &Seen, purpose: String, now: i64) -> Leak<'static> {
 
 /// The claims; null when they cannot be read.
 fn claims(seen: &Seen) -> Value {
-    let payload = seen.token.split('.').nth(1).filter(|_| seen.form == Form::Jwt);
+    let payload = seen.readable.split('.').nth(1).filter(|_| seen.form == Form::Jwt);
     let bytes = payload.and_then(jwt::decode_bytes);
     bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).filter(Value::is_object).unwrap_or(Value::Null)
 }

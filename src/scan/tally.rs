@@ -26,7 +26,8 @@ pub struct Place {
     pub column: u64,
 }
 
-/// One distinct token. No `Debug`: it holds the token.
+/// One distinct token. What makes it usable is not kept.
+#[derive(Debug)]
 pub struct Seen {
     /// What it is.
     pub form: Form,
@@ -43,8 +44,9 @@ pub struct Seen {
     last_file: String,
     /// SHA-256 of the token in its plain form.
     digest: [u8; 32],
-    /// The token in its plain form: dots as dots, on one line. Kept to be judged, never shown.
-    pub(super) token: String,
+    /// Header and payload of a JWT as its holder would send them, and as many `A` as the signature has characters. Empty
+    /// for other forms.
+    pub(super) readable: String,
 }
 
 impl Seen {
@@ -55,7 +57,7 @@ impl Seen {
 }
 
 /// Collects tokens.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Tally {
     seen: Vec<Seen>,
     by_digest: HashMap<[u8; 32], usize>,
@@ -66,8 +68,11 @@ pub struct Tally {
 impl Tally {
     /// Takes one token; `window` holds it and what stands before it.
     pub fn add(&mut self, hit: &Hit, window: &[u8], place: Place) {
-        let token = plain(hit, window);
-        let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        let parts = [&hit.header, &hit.payload, &hit.secret].map(|part| plain(&window[part.clone()]));
+        let digest: [u8; 32] = match hit.form {
+            Form::Jwt => Sha256::digest(parts.join(".").as_bytes()).into(),
+            Form::Jwe | Form::Macaroon | Form::Eos | Form::Envelope => Sha256::digest(&window[hit.span.clone()]).into(),
+        };
         if let Some(&index) = self.by_digest.get(&digest) {
             let seen = &mut self.seen[index];
             seen.count += 1;
@@ -92,7 +97,10 @@ impl Tally {
                 last_file: place.path.clone(),
                 places: vec![place],
                 digest,
-                token,
+                readable: match hit.form {
+                    Form::Jwt => format!("{}.{}.{}", parts[0], parts[1], "A".repeat(parts[2].len())),
+                    Form::Jwe | Form::Macaroon | Form::Eos | Form::Envelope => String::new(),
+                },
             });
         }
     }
@@ -103,18 +111,10 @@ impl Tally {
     }
 }
 
-/// A token as its holder would send it: one line, plain dots.
-fn plain(hit: &Hit, window: &[u8]) -> String {
-    let chars = |range: &std::ops::Range<usize>| -> String {
-        let kept = window[range.clone()].iter().filter(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte));
-        kept.map(|byte| char::from(*byte)).collect()
-    };
-    match hit.form {
-        Form::Jwt => format!("{}.{}.{}", chars(&hit.header), chars(&hit.payload), chars(&hit.secret)),
-        Form::Jwe | Form::Macaroon | Form::Eos | Form::Envelope => {
-            String::from_utf8_lossy(&window[hit.span.clone()]).into_owned()
-        }
-    }
+/// The characters of one part, without what wraps it.
+fn plain(part: &[u8]) -> String {
+    let kept = part.iter().filter(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte));
+    kept.map(|byte| char::from(*byte)).collect()
 }
 
 /// The name that a token is given by, right before it.
