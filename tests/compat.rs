@@ -530,6 +530,37 @@ fn a_configuration_decides_and_its_line_is_named() {
 }
 
 #[test]
+fn a_provider_of_dcache_decides_by_its_own_line() {
+    let model = Model::builtin().expect("the model loads");
+    let text = "gplazma.oidc.provider!vo = https://issuer.example.org -profile=wlcg -prefix=/vo\n\
+                gplazma.oidc.provider!lab = https://lab.example.org -suppress=audience\n\
+                gplazma.oidc.audience-targets = https://se.example.org\n";
+    let source = Arc::new(Source::from_text("dcache.conf", text));
+    let service = Service::parse("dcache@9.2.24", &model).expect("the service is known");
+    let service = service.configured(&source, None).expect("dCache's format");
+    let other = "https://other.example.org";
+    for (changes, verdict, step, line) in [
+        (serde_json::json!({}), Verdict::Accepted, None, None),
+        (serde_json::json!({ "wlcg.ver": "1.1" }), Verdict::Refused, Some("dcache/wlcg-ver"), Some(1)),
+        (serde_json::json!({ "aud": other }), Verdict::Refused, Some("dcache/aud-of-another"), Some(3)),
+        (serde_json::json!({ "iss": "https://lab.example.org", "wlcg.ver": "1.1" }), Verdict::Unchecked, None, Some(2)),
+        (serde_json::json!({ "iss": "https://lab.example.org", "aud": other }), Verdict::Unchecked, None, Some(2)),
+        (
+            serde_json::json!({ "iss": "https://third.example.org" }),
+            Verdict::Refused,
+            Some("dcache/iss-not-trusted"),
+            Some(1),
+        ),
+    ] {
+        let token = sent(&ours(changes.clone()), "RS256");
+        let ask = Ask { token: Some(&token), now: 1500.0, keys: None, service: &service, request: None };
+        let cell = judge(&model, ask);
+        let found = (cell.verdict, cell.step.as_deref(), cell.config.map(|place| place.line));
+        assert_eq!(found, (verdict, step, line), "{changes}: {}", cell.reason);
+    }
+}
+
+#[test]
 fn hostile_tokens_get_an_answer_everywhere() {
     let model = Model::builtin().expect("the model loads");
     let nested = |depth: usize| format!("{{\"iss\":{}{}}}", "[".repeat(depth), "]".repeat(depth));

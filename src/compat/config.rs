@@ -1,6 +1,6 @@
 //! From a service's configuration file to what its token decisions depend on, by the targets that its adapter yields.
 
-use super::model::{fits, version};
+use super::model::{Model, fits, version};
 use super::scopes::canonical;
 use super::service::{OnMissing, Place, Placed, Service, TrustedIssuer};
 use crate::adapt::{self, Sink};
@@ -147,20 +147,42 @@ impl Service {
     pub fn configured(self, source: &Arc<Source>, root: Option<&Path>) -> Result<Service, String> {
         match self.software.as_str() {
             "xrootd" => Ok(self.xrootd(source, root)),
-            _ => self.general(source),
+            _ => self.general(source, &*Model::builtin()?),
         }
     }
 
-    /// Any format with the targets that say it: issuers and audiences.
-    fn general(mut self, source: &Arc<Source>) -> Result<Service, String> {
+    /// Any format with the targets that say it: issuers, audiences, profiles.
+    fn general(mut self, source: &Arc<Source>, model: &Model) -> Result<Service, String> {
         let found = read(source, None);
-        let mut rows = found.services.iter().chain(&found.trusts).peekable();
-        if rows.peek().is_none() {
+        if found.services.is_empty() && found.trusts.is_empty() {
             return Err(format!("{}: no configuration that says whom {} trusts", source.name(), self.software));
         }
-        let audiences = rows.map(|row| row.get("audiences")).find(|audiences| !audiences.absent);
+        let audiences = found.services.iter().map(|row| row.get("audiences")).find(|known| !known.absent);
         self.audiences = audiences.and_then(|known| Some(Placed { value: known.texts?, place: known.place }));
-        self.issuers = (!found.trusts.is_empty()).then(|| found.trusts.iter().filter_map(issuer).collect());
+        // Their rules match issuers by pattern, after the token was found valid, whoever issued it.
+        if matches!(self.software.as_str(), "htcondor" | "arc") {
+            return Ok(self);
+        }
+        let modes = model.find(&self.software).map_or(&[][..], |software| software.raw.modes.as_slice());
+        let issuers = found.trusts.iter().filter_map(|trust| {
+            let (profile, checked, audiences) =
+                (trust.get("profile"), trust.get("audience_checked"), trust.get("audiences"));
+            let mode = profile.texts.and_then(|texts| texts.into_iter().next());
+            let mode = mode.filter(|mode| modes.iter().any(|known| known.mode == *mode));
+            let compared = checked.texts.and_then(|texts| Some(texts.first()? == "true"));
+            let own = audiences.texts.filter(|_| !audiences.absent);
+            Some(TrustedIssuer {
+                audiences: own.map(|value| Placed { value, place: audiences.place }),
+                audience_checked: compared.map(|value| Placed { value, place: checked.place }),
+                mode: mode.map(|value| Placed { value, place: profile.place }),
+                ..issuer(trust)?
+            })
+        });
+        let issuers: Vec<TrustedIssuer> = issuers.collect();
+        if !issuers.is_empty() {
+            self.issuers_place = issuers.first().and_then(|one| one.issuer.place.clone());
+            self.issuers = Some(issuers);
+        }
         Ok(self)
     }
 
@@ -292,5 +314,8 @@ fn issuer(trust: &Row) -> Option<TrustedIssuer> {
         base_paths: Placed { value: paths(&bases), place: bases.place },
         restricted_paths: Placed { value: paths(&limits), place: limits.place },
         capabilities: Placed { value: capabilities, place: strategy.place },
+        audiences: None,
+        audience_checked: None,
+        mode: None,
     })
 }

@@ -7,7 +7,7 @@ use super::keys::{self, KeySet, Origin, Proven};
 use super::model::{Ignored, Model, Software, evidence_for, fits, version};
 use super::raw::{Arithmetic, EvidenceKind, RawEvidence, RawGrants, RawReader, RawScopes, Restricted, ScopePaths};
 use super::scopes::{self, Bad, Permission, Right};
-use super::service::{OnMissing, Place, Request, Service, TrustedIssuer};
+use super::service::{OnMissing, Place, Placed, Request, Service, TrustedIssuer};
 use crate::report::text;
 use schemars::JsonSchema;
 use semver::Version;
@@ -123,6 +123,8 @@ struct Run<'a> {
     assumed: Vec<String>,
     /// Software, version and mode of everything that was asked.
     asked: Vec<(&'a Software, String, String)>,
+    /// What the configuration says of the token's issuer.
+    entry: Option<&'a TrustedIssuer>,
 }
 
 /// Judges.
@@ -151,10 +153,15 @@ pub fn judge(model: &Model, ask: Ask<'_>) -> Cell {
         permissions: Vec::new(),
         assumed: Vec::new(),
         asked: Vec::new(),
+        entry: None,
     };
+    let iss = issuer_of(token);
+    let mut issuers = ask.service.issuers.iter().flatten();
+    run.entry = issuers.find(|one| Some(&one.issuer.value) == iss.as_ref());
     run.outside(token);
     let number = ask.service.version.as_str();
-    let outcome = run.steps(software, number, &ask.service.mode, token).and_then(|()| run.granted(software, number));
+    let mode = run.entry.and_then(|entry| entry.mode.as_ref()).map_or(&ask.service.mode, |mode| &mode.value);
+    let outcome = run.steps(software, number, mode, token).and_then(|()| run.granted(software, number));
     let cell = match outcome {
         Err(stopped) if stopped.verdict == Verdict::Refused => missing(ask.service, stopped, run.assumed),
         Err(stopped) => ended(stopped, run.assumed),
@@ -182,6 +189,21 @@ fn honest(mut cell: Cell, software: &Software, number: &str) -> Cell {
         one.kind = EvidenceKind::Inference;
     }
     cell
+}
+
+/// The issuer a token names, read as kindly as can be: it only chooses the entry of the configuration.
+fn issuer_of(token: &str) -> Option<String> {
+    let kind = json::Dialect {
+        duplicates: json::Duplicates::Last,
+        trailing: json::Trailing::Anything,
+        encoding: json::Encoding::Replaced,
+        numbers: json::Numbers::Strtod,
+        ..json::Dialect::default()
+    };
+    let form = form::Form { trim: form::Trim::Both, parts: form::Parts::Rest, base64: form::Base64::SkipsGarbage };
+    let claims = json::read(&form::part(token, &form).ok()?.payload, &kind).ok()?;
+    let iss = claims.members()?.iter().find(|(name, _)| name == "iss")?.1.as_text()?;
+    Some(iss.to_string())
 }
 
 fn stop(verdict: Verdict, reason: &str) -> Stop {
@@ -227,7 +249,8 @@ impl<'a> Run<'a> {
     /// What is known before anything was decoded.
     fn outside(&mut self, token: &str) {
         let service = self.ask.service;
-        let audiences = service.audiences.as_ref().map(|audiences| audiences.value.clone());
+        let audiences = self.audiences().map(|audiences| audiences.value.clone());
+        let checked = self.entry.and_then(|entry| entry.audience_checked.as_ref());
         let issuers = service.issuers.as_ref().map(|issuers| issuers.iter().map(|one| one.issuer.value.clone()));
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'+' | b'/' | b'.');
         let in_header = |b: u8| (0x20..0x7f).contains(&b);
@@ -237,6 +260,7 @@ impl<'a> Run<'a> {
         self.names.set(
             "service",
             &Value::Map(vec![
+                ("audience_checked".into(), checked.map_or(Value::Null, |checked| Value::Bool(checked.value))),
                 ("knows_audiences".into(), Value::Bool(audiences.is_some())),
                 ("audiences".into(), list(audiences.unwrap_or_default())),
                 ("knows_issuers".into(), Value::Bool(issuers.is_some())),
@@ -253,6 +277,12 @@ impl<'a> Run<'a> {
                 ("fits_header".into(), Value::Bool(token.bytes().all(in_header) && bare)),
             ]),
         );
+    }
+
+    /// Audiences for this token: the issuer's entry's, else the service's.
+    fn audiences(&self) -> Option<&'a Placed<Vec<String>>> {
+        let own = self.entry.and_then(|entry| entry.audiences.as_ref());
+        own.or(self.ask.service.audiences.as_ref())
     }
 
     /// Reads header and claims as this software does.
@@ -392,13 +422,16 @@ impl<'a> Run<'a> {
 
     /// The line of the configuration that a step is about.
     fn deciding(&self, step: &str) -> Option<Place> {
-        let service = self.ask.service;
+        let audiences = || self.audiences().and_then(|one| one.place.clone());
+        let checked = || self.entry?.audience_checked.as_ref()?.place.clone();
         match step {
-            step if step.starts_with("aud") || step.starts_with("any-aud") => {
-                service.audiences.as_ref().and_then(|one| one.place.clone())
+            step if step.starts_with("aud") || step.starts_with("any-aud") => checked().or_else(audiences),
+            step if step.starts_with("iss") => self.ask.service.issuers_place.clone(),
+            // What a profile demands is decided where the profile is chosen.
+            _ => {
+                let entry = self.entry?;
+                entry.mode.as_ref()?.place.clone().or_else(|| entry.issuer.place.clone())
             }
-            step if step.starts_with("iss") => service.issuers_place.clone(),
-            _ => None,
         }
     }
 
@@ -419,7 +452,7 @@ impl<'a> Run<'a> {
         let header = name.strip_prefix("header.").and_then(|name| {
             self.header.members().unwrap_or_default().iter().find(|(key, _)| key == name).map(|(_, value)| value)
         });
-        let audiences = || self.ask.service.audiences.as_ref().map(|audiences| audiences.value.join(" "));
+        let audiences = || self.audiences().map(|audiences| audiences.value.join(" "));
         match (name, header.or_else(|| self.claim(name))) {
             ("audiences", _) => {
                 text::shortened(&audiences().filter(|all| !all.is_empty()).unwrap_or("none".into()), 200)

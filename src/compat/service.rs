@@ -39,6 +39,12 @@ pub struct TrustedIssuer {
     pub restricted_paths: Placed<Vec<String>>,
     /// False when the configuration takes all effect from scopes.
     pub capabilities: Placed<bool>,
+    /// Audiences for this issuer's tokens, in place of the service's.
+    pub audiences: Option<Placed<Vec<String>>>,
+    /// False when the audience of this issuer's tokens is not compared; `None` when the configuration does not say.
+    pub audience_checked: Option<Placed<bool>>,
+    /// The way its tokens are read, in place of the service's: a mode of the software.
+    pub mode: Option<Placed<String>>,
 }
 
 impl TrustedIssuer {
@@ -49,6 +55,9 @@ impl TrustedIssuer {
             base_paths: Placed::nowhere(vec!["/".into()]),
             restricted_paths: Placed::nowhere(Vec::new()),
             capabilities: Placed::nowhere(true),
+            audiences: None,
+            audience_checked: None,
+            mode: None,
         }
     }
 }
@@ -95,9 +104,11 @@ impl Service {
         places.extend(self.audiences.as_mut().map(|one| &mut one.place));
         places.extend(self.refuses_to_start.as_mut().map(|one| &mut one.place));
         for issuer in self.issuers.iter_mut().flatten() {
-            let TrustedIssuer { issuer, base_paths, restricted_paths, capabilities } = issuer;
-            places.extend([&mut issuer.place, &mut base_paths.place]);
-            places.extend([&mut restricted_paths.place, &mut capabilities.place]);
+            places.extend([&mut issuer.issuer.place, &mut issuer.base_paths.place]);
+            places.extend([&mut issuer.restricted_paths.place, &mut issuer.capabilities.place]);
+            places.extend(issuer.audiences.as_mut().map(|one| &mut one.place));
+            places.extend(issuer.audience_checked.as_mut().map(|one| &mut one.place));
+            places.extend(issuer.mode.as_mut().map(|one| &mut one.place));
         }
         places.into_iter().flatten().for_each(change);
     }
