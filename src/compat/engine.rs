@@ -632,7 +632,7 @@ fn passed(software: &Software, number: &str) -> RawEvidence {
 /// Where a URL leads: scheme and host in lower case, the digits of the port, no slashes at the end, nothing behind `?` or
 /// `#`. What a client would resolve or refuse (user names, dots) stays as it is.
 fn address(url: &str) -> String {
-    let url = url.trim().split(['?', '#']).next().unwrap_or_default();
+    let url = url.trim_end().split(['?', '#']).next().unwrap_or_default();
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let host = match host.rsplit_once(':') {

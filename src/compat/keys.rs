@@ -185,7 +185,7 @@ pub(super) fn prove(how: &RawKey, keys: Option<&KeySet>, header: &Value, parted:
     let supported = |alg: &str| how.algorithms.iter().any(|known| known == alg);
     if how.embedded {
         match (member("x5c"), member("jwk")) {
-            (Some(Value::List(items)), _) if !items.is_empty() => {
+            (Some(Value::List(items)), _) if !items.is_empty() && items.iter().all(may_be_certificate) => {
                 return Proven::Unsure("brings a certificate along, which is not read here".into());
             }
             (Some(_), _) => return refused("has an `x5c` that holds no certificate"),
@@ -240,6 +240,12 @@ pub(super) fn prove(how: &RawKey, keys: Option<&KeySet>, header: &Value, parted:
         return unsigned(parted);
     }
     tried(how, &candidates, alg, parted)
+}
+
+/// True for base64 of what begins like a certificate (a sequence in DER).
+fn may_be_certificate(item: &Value) -> bool {
+    use base64::engine::general_purpose::STANDARD;
+    item.as_text().and_then(|text| STANDARD.decode(text).ok()).is_some_and(|bytes| bytes.starts_with(&[0x30]))
 }
 
 /// The type of key that an algorithm is meant for.
