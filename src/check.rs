@@ -760,7 +760,7 @@ fn spot(cursor: Cursor<'_>, word: u16) -> Spot {
 }
 
 /// The same for a place of a target.
-fn spot_at(documents: &[&Document], at: At) -> Spot {
+pub(crate) fn spot_at(documents: &[&Document], at: At) -> Spot {
     let document = documents.get(at.document as usize).copied().unwrap_or(documents[0]);
     spot(document.cursor(at.node), at.word)
 }

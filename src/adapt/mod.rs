@@ -143,6 +143,10 @@ pub trait Sink {
     /// A value that this format marks as secret though its name does not tell; its bytes are masked everywhere.
     fn secret(&mut self, document: &Document, node: NodeId);
 
+    /// Another file that the document names as a part of its configuration, as it names it. For documents that describe no
+    /// service; others list such files in [`crate::model::Service`]'s `files`. Both are followed with `--follow-includes`.
+    fn names(&mut self, _document: &Document, _node: NodeId, _path: &str) {}
+
     /// Something that kept part of the document from being judged; reported as an error of the document.
     fn error(&mut self, document: &Document, node: NodeId, message: String);
 

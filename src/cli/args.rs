@@ -65,6 +65,12 @@ pub(super) struct CheckArgs {
     /// Files and folders; `-` is standard input
     #[arg(required = true, value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
+    /// Also check the files that configurations name: includes, map files. Without it nothing but PATH is opened
+    #[arg(long)]
+    pub(super) follow_includes: bool,
+    /// The folder that stands for `/` where configurations name absolute paths; nothing outside of it and of PATH is opened
+    #[arg(long, value_name = "DIR", requires = "follow_includes")]
+    pub(super) root: Option<PathBuf>,
 
     /// Judge by this profile (`wlcg@1.3`, `wlcg@^1`); repeats. Default: what each target shows
     #[arg(long, short, value_name = "PROFILE", help_heading = "What to judge by")]

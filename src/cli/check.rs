@@ -7,7 +7,8 @@ use super::policy::Governance;
 use super::progress::Progress;
 use super::rules;
 use crate::check::{ASK_THE_VO, Outcome, check, check_fleet, check_in_parts, secrets, sort};
-use crate::discover::walk::{self, Input, Unreadable};
+use crate::discover::include::Follow;
+use crate::discover::walk::{self, Found, Input, Unreadable};
 use crate::discover::{self};
 use crate::evaluate::{Fact, Plan, Selection};
 use crate::policy::FailOn;
@@ -62,11 +63,13 @@ pub(super) fn with_job(
     let baseline = args.write_baseline.as_deref().map(ReportFile::create).transpose()?;
     let reporters = reporters(args, &files, &lookup)?;
 
-    let found = walk::walk(&args.paths, &|path, _| governance.ignores(path));
-    let tally = Tally { skipped: found.skipped, broken: !found.unreadable.is_empty(), ..Tally::default() };
+    let mut found = walk::walk(&args.paths, &|path, _| governance.ignores(path));
+    let lost = follow(args, &governance, &mut found)?;
+    let broken = !(found.unreadable.is_empty() && lost.is_empty());
+    let tally = Tally { skipped: found.skipped, broken, ..Tally::default() };
     let (accepted, kept) = (vec![], BTreeMap::new());
     let mut job = Job { args, now: now.as_second(), governance, reporters, accepted, keeps: false, kept, tally };
-    job.tally.errors = found.unreadable.into_iter().map(error_of).collect();
+    job.tally.errors = found.unreadable.into_iter().map(error_of).chain(lost).collect();
     #[cfg(feature = "verify")]
     job.tally.facts.extend(super::trust::keys(&job.governance.plan, &args.keys, job.now)?);
     judge(&mut job, found.inputs)?;
@@ -80,6 +83,18 @@ pub(super) fn with_job(
         file.1.publish()?;
     }
     Ok(exit)
+}
+
+/// Adds the files that configurations name, when the user asks for it; what could not be followed.
+fn follow(args: &CheckArgs, governance: &Governance, found: &mut Found) -> Result<Vec<FileError>, Failure> {
+    if !args.follow_includes {
+        return Ok(vec![]);
+    }
+    if let Some(root) = args.root.as_deref().filter(|root| !root.is_dir()) {
+        return Err(Failure::Usage(format!("--root {}: there is no such folder", walk::name_of(root))));
+    }
+    let ignored = |path: &Path| governance.ignores(path);
+    Ok(Follow { root: args.root.as_deref(), trees: &args.paths, ignored: &ignored }.run(found))
 }
 
 /// A file to judge and what it is judged by.

@@ -1,6 +1,8 @@
 //! Finding inputs and recognising what they are, by content.
 
 #[cfg(feature = "cli")]
+pub mod include;
+#[cfg(feature = "cli")]
 pub mod walk;
 
 use crate::adapt::{self, Adapter, Sample};

@@ -167,7 +167,22 @@ fn open(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
-fn describe(error: &std::io::Error, path: &Path) -> String {
+/// The files of a folder by name, without those below it, hidden ones and links.
+pub(super) fn folder_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let hidden = entry.file_name().as_encoded_bytes().first() == Some(&b'.');
+        if !hidden && entry.file_type()?.is_file() {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Why a path could not be opened, and what to do about it.
+pub(super) fn describe(error: &std::io::Error, path: &Path) -> String {
     use std::io::ErrorKind;
     match error.kind() {
         ErrorKind::NotFound if fs::symlink_metadata(path).is_ok() => "a link that leads nowhere".into(),
