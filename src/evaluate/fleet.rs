@@ -148,7 +148,7 @@ impl<'f> Judge<'f> {
     }
 
     fn against(&self, others: &[&'f Fact], said: &mut FleetJudgements<'f>) {
-        if others.is_empty() && !self.join.required {
+        if others.is_empty() && !self.join.required && !self.join.kinds.is_empty() {
             return;
         }
         let cut = others.len() > MAX_GROUP;
@@ -190,6 +190,9 @@ impl<'f> Judge<'f> {
         said: &mut FleetJudgements<'f>,
     ) {
         let mut sides = Sides::default();
+        if self.join.kinds.is_empty() {
+            return self.whole(planned, item, said);
+        }
         for other in others {
             let scope = Scope { item: self.item(item), ..self.scope(Some(other), planned) };
             match self.form.check.judge(&scope) {
@@ -215,6 +218,18 @@ impl<'f> Judge<'f> {
             self.gap(said, field, why);
         } else {
             said.passed += u64::from(!sides.held.is_empty());
+        }
+    }
+
+    /// Judges by what the whole run tells, without others.
+    fn whole(&self, planned: &'f Planned, item: Option<(usize, usize)>, said: &mut FleetJudgements<'f>) {
+        let scope = Scope { item: self.item(item), ..self.scope(None, planned) };
+        match self.form.check.judge(&scope) {
+            Verdict::Holds => said.passed += 1,
+            Verdict::Broken(_) => said.findings.push(self.finding(planned, vec![], item)),
+            Verdict::Absent => {}
+            Verdict::Unknown { field, why } => self.gap(said, field, why),
+            Verdict::Defective(why) => self.gap(said, "rule", why),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::profile::Registry;
 use std::collections::{BTreeSet, HashMap};
 
 /// Tells facts what only the whole run can tell.
-pub fn link(facts: &mut [Fact], registry: &Registry) {
+pub fn link(facts: &mut Vec<Fact>, registry: &Registry) {
     name_issuers(facts);
     service::settle(facts, registry);
 }

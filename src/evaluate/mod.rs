@@ -1,5 +1,6 @@
 //! Judging: a plan (which rules under which profiles) against one target. Pure: no I/O, no clock, no environment.
 
+mod audience;
 mod fact;
 mod fleet;
 mod link;

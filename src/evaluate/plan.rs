@@ -226,8 +226,16 @@ impl Plan {
             told.into_iter().for_each(|name| self.keep_named(trust, name, Keep::Value));
         }
         let service = TargetKind::Service;
+        if self.fact_fields(service).keys().any(|index| service.fields()[*index].name == "audience_checked") {
+            let kinds =
+                [(service, "tokens"), (service, "audiences"), (trust, "audience_checked"), (trust, "audiences")];
+            kinds
+                .into_iter()
+                .chain([(trust, "active")])
+                .for_each(|(kind, name)| self.keep_named(kind, name, Keep::Value));
+        }
         if self.fact_fields(service).keys().any(|index| service.fields()[*index].name == "missing_files") {
-            self.keep_named(service, "files", Keep::Items);
+            self.keep_named(service, "files", Keep::Value);
             self.keep_named(TargetKind::Document, "kind", Keep::Value);
         }
     }

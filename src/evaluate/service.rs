@@ -1,5 +1,6 @@
 //! Which files make one service, and what only a whole service or the whole run can tell of it.
 
+use super::audience;
 use super::fact::{Fact, Kept, field_of, folder};
 use crate::model::{Field, PRODUCTS, State, TargetKind, scope, url};
 use crate::profile::Registry;
@@ -32,8 +33,9 @@ impl Home {
 }
 
 /// Numbers the services of the run, and tells services and trusts what only the run can tell of them.
-pub(super) fn settle(facts: &mut [Fact], registry: &Registry) {
+pub(super) fn settle(facts: &mut Vec<Fact>, registry: &Registry) {
     number(facts);
+    audience::settle(facts);
     let missing: Vec<(usize, Kept)> = {
         let inputs = Inputs::new(facts);
         facts.iter().enumerate().filter_map(|(at, fact)| Some((at, inputs.missing(fact)?))).collect()
@@ -131,23 +133,17 @@ impl<'f> Inputs<'f> {
         Inputs { all, by_name, trees }
     }
 
-    /// The files that a service's configuration names and the run does not hold. Nothing is missed of a configuration of
-    /// which the run has one file only.
+    /// The files that a service's configuration names and the run does not hold. Absent for a configuration of which the
+    /// run has one file only: that somebody checks a single file is no mistake.
     fn missing(&self, fact: &Fact) -> Option<Kept> {
         let files = field_of(TargetKind::Service, "files").filter(|_| fact.kind == TargetKind::Service)?;
         let missing = field_of(TargetKind::Service, "missing_files")?;
-        let kept = fact.kept(files)?;
+        let named = fact.known(files).items();
         let here = |named: &Field<'_>| named.as_text().is_none_or(|named| self.holds(named, &fact.path));
-        let gone: Vec<usize> = (0..kept.field.items().len()).filter(|&at| !here(&kept.field.items()[at])).collect();
+        let gone: Vec<Field<'static>> = named.iter().filter(|named| !here(named)).cloned().collect();
         let beside = fact.service.and_then(|service| self.trees.get(&service)).map_or(0, BTreeSet::len) > 1;
-        let some_here = gone.len() < kept.field.items().len();
-        if gone.is_empty() || !(beside || some_here) {
-            return None;
-        }
-        let items = gone.iter().map(|&at| kept.field.items()[at].clone()).collect();
-        let spots = gone.iter().map(|&at| kept.items.get(at).cloned().flatten()).collect();
-        let spot = kept.spot.clone();
-        Some(Kept { index: missing, field: Field::list(items, None), spot, items: spots })
+        (!named.is_empty() && (beside || gone.len() < named.len()))
+            .then(|| Kept::derived(missing, Field::list(gone, None)))
     }
 
     /// Does the run hold a file (or files of a folder) that the configuration at `from` names?

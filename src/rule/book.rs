@@ -6,7 +6,7 @@
 use super::condition::{self, Conditions, Defect, Limit};
 use super::message::Template;
 use super::near::{did_you_mean, nearest};
-use super::{Hold, Join, Prose, RawExample, RawLogic, RawRule, Severity, Where};
+use super::{Hold, Join, OneOrMany, Prose, RawExample, RawLogic, RawRule, Severity, Where};
 use crate::model::{FieldSpec, TargetKind};
 use crate::profile::{
     ProfileClass, RawBound, RawLedger, RawLifetime, RawLifetimes, RawLimit, RawLimits, RawProfile, RawRequirement,
@@ -539,8 +539,8 @@ fn compile(logic: &RawLogic, specs: &'static [FieldSpec], has_limit: bool) -> Re
 }
 
 fn compile_join(join: &Join, own: &'static [FieldSpec]) -> Result<Joined, Defect> {
-    let kinds = join.with.as_slice();
-    let Some(specs) = kinds.first().map(|kind| kind.fields()) else { return Err("join: `with` is empty".into()) };
+    let kinds = join.with.as_ref().map_or(&[][..], OneOrMany::as_slice);
+    let specs = kinds.first().map_or(&[][..], |kind| kind.fields());
     if kinds.iter().any(|kind| !std::ptr::eq(kind.fields(), specs)) {
         return Err("join: the kinds in `with` have different fields".into());
     }

@@ -2,8 +2,8 @@
 //!
 //! Expressions see `self` (the fields, nested by their dots), `other` (under `join`), `item` (under `each`), `limit`,
 //! `now` (seconds since 1970) and `environment` (the policy's word for what the input is for, or empty text). Numbers
-//! are signed; unlimited is larger than every limit. Besides the functions of the language there is `covers(wide, narrow)`
-//! on paths. There is no clock and no I/O; source length and nesting of
+//! are signed; unlimited is larger than every limit. Besides the functions of the language there are
+//! `covers(wide, narrow)` on paths and `unlimited(field)`. There is no clock and no I/O; source length and nesting of
 //! comprehensions are bounded, so every expression ends soon.
 
 use super::condition::{Defect, Pattern, Scope, Verdict, Violation, field_index};
@@ -336,6 +336,7 @@ fn base_context() -> &'static Context<'static, 'static> {
             let ours = "the standard library has no such name";
             context.add_function(MATCHES, matches).expect(ours);
             context.add_function("covers", covers).expect(ours);
+            context.add_function("unlimited", unlimited).expect(ours);
             context
         }));
     }
@@ -354,6 +355,11 @@ fn matches(cel::extractors::This(text): cel::extractors::This<Arc<String>>, patt
         .or_insert_with(|| regex::RegexBuilder::new(&pattern).size_limit(1 << 20).build().ok())
         .as_ref()
         .is_some_and(|regex| regex.is_match(&text))
+}
+
+/// `unlimited(field)`: has it no limit (any issuer, any subject)?
+fn unlimited(value: Cel) -> bool {
+    matches!(value, Cel::Int(UNLIMITED))
 }
 
 /// `covers(wide, narrow)`: does everything at or below the second path lie at or below the first?

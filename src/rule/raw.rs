@@ -215,8 +215,9 @@ impl RawRule {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Join {
-    /// Kinds of the other targets.
-    pub with: OneOrMany<TargetKind>,
+    /// Kinds of the other targets. Without any the rule compares with nothing: it only waits for what the whole run tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub with: Option<OneOrMany<TargetKind>>,
     /// Fields that must agree: ours to theirs. URLs are compared without case of scheme and host, without a final slash and
     /// as if http were https, so that two spellings of one issuer still meet. Without any, all targets of the kind
     /// are looked at.
