@@ -40,7 +40,7 @@ pub(crate) fn differing(answers: &[Answer], tokens: &Tokens, keys: &Path) -> Vec
     for (column, service, audience, request) in COLUMNS {
         let service = asked(service, *audience, &model);
         let request = request.map(|request| Request::parse(request).expect("a request"));
-        let (mut same, mut other) = (0, 0);
+        let (mut same, mut other, mut unsaid) = (0, 0, 0);
         for answer in answers.iter().filter(|answer| answer.column == *column) {
             let Some(taken) = taken(&answer.verdict) else { continue };
             let case = cases[answer.case.as_str()];
@@ -55,11 +55,15 @@ pub(crate) fn differing(answers: &[Answer], tokens: &Tokens, keys: &Path) -> Vec
                     request: request.as_ref(),
                 },
             );
-            if cell.verdict.takes() == Some(taken) {
-                same += 1;
+            match cell.verdict.takes() {
+                Some(predicted) if predicted == taken => same += 1,
+                None => unsaid += 1,
+                Some(_) => other += 1,
+            }
+            // That it cannot be said is no wrong prediction.
+            if cell.verdict.takes().is_none_or(|predicted| predicted == taken) {
                 continue;
             }
-            other += 1;
             let Answer { case: name, verdict, reason, .. } = answer;
             let shown = |bytes: &[u8]| {
                 String::from_utf8_lossy(bytes).chars().take(600).collect::<String>().replace('\t', "\\t")
@@ -70,8 +74,8 @@ pub(crate) fn differing(answers: &[Answer], tokens: &Tokens, keys: &Path) -> Vec
                 cell.verdict, cell.reason
             ));
         }
-        if same + other > 0 {
-            eprintln!("{column}: as predicted {same} of {}", same + other);
+        if same + other + unsaid > 0 {
+            eprintln!("{column}: as predicted {same} of {}, not said {unsaid}", same + other + unsaid);
         }
     }
     differing
