@@ -30,16 +30,6 @@ const COLUMNS: &[(&str, &str, bool, Option<&str>)] = &[
     ("ARC-6.17.0-JWSE+https-key", "arc@6.17.0/https-key", true, None),
 ];
 
-/// Predictions that are known to be wrong: column, case, why.
-const KNOWN: &[(&str, &str, &str)] = &[
-    (
-        "ARC-6.17.0-JWSE",
-        "iss-blank-before",
-        "ARC fetches from no address with a blank before it; compat reads over the blank",
-    ),
-    ("ARC-6.17.0-JWSE+https-key", "iss-blank-before", "the same"),
-];
-
 /// Answers that are predicted otherwise, one a line: case, column, verdict, prediction, both reasons, header and payload. Columns
 /// that `compat` knows nothing of have none.
 pub(crate) fn differing(answers: &[Answer], tokens: &Tokens, keys: &Path) -> Vec<String> {
@@ -69,11 +59,6 @@ pub(crate) fn differing(answers: &[Answer], tokens: &Tokens, keys: &Path) -> Vec
                 Some(predicted) if predicted == taken => same += 1,
                 None => unsaid += 1,
                 Some(_) => other += 1,
-            }
-            if let Some((_, _, why)) = KNOWN.iter().find(|known| (known.0, known.1) == (*column, answer.case.as_str()))
-            {
-                eprintln!("{column} {}: known, {why}", answer.case);
-                continue;
             }
             // That it cannot be said is no wrong prediction.
             if cell.verdict.takes().is_none_or(|predicted| predicted == taken) {
