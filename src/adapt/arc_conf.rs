@@ -78,9 +78,10 @@ impl Adapter for ArcConf {
         config.traps(sink);
         config.service(sink);
         let admitted = config.admitted();
+        let tokens = config.tokens() != Some(false);
         for (group, (account, gives)) in config.groups.iter().zip(config.accounts()) {
             let admitted = admitted.as_ref().is_none_or(|admitted| admitted.contains(group.name.as_str()));
-            let active = admitted && config.tokens() != Some(false);
+            let active = admitted && tokens;
             config.group(group, active, &account, &gives, sink);
         }
     }

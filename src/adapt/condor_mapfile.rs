@@ -378,6 +378,10 @@ fn trusts(file: &File, document: &Document, lines: &[Line<'_>], sink: &mut dyn S
     let mut by_issuer: HashMap<&Part, Vec<&Line<'_>>> = HashMap::new();
     for line in lines.iter().filter(|line| !line.bans()) {
         let Some(Shape { issuer, .. }) = &line.shape else { continue };
+        // Whom a plug-in lets in is not shown here.
+        if *issuer == Part::Any && line.name.as_str().is_some_and(|name| name.starts_with("PLUGIN:")) {
+            continue;
+        }
         let same = by_issuer.entry(issuer).or_default();
         if same.is_empty() && *issuer != Part::Pattern {
             order.push(issuer);
@@ -538,6 +542,30 @@ mod tests {
         }
         let shipped = "# Comment\n# SCITOKENS /<ISSUER>,<SUBJECT>/ <USER>\n";
         assert_eq!(CondorMapfile.syntax(&Sample::new("t", shipped)), Some(CE), "as shipped");
+    }
+
+    #[test]
+    fn damaged_files_are_read_as_far_as_they_go() {
+        let long = format!("SCITOKENS /^https:\\/\\/{}\\.example,/ vo\n", "a".repeat(2 << 20));
+        for (text, mappings, errors, remark) in [
+            ("SCITOKENS\t/^a,/\tvo\n", 1, 0, "tabs"),
+            ("SCITOKENS /^a,/ vo\r\nSCITOKENS /^b,/ vo\r\n", 2, 0, "CRLF"),
+            ("SCITOKENS /^a,/ vo\nSCITOKENS /^b", 1, 1, "truncated in a pattern"),
+            ("SCITOKENS /^a,/ vo\nSCITOKENS \"^b vo\n", 1, 1, "a quote that is not closed"),
+            ("SCITOKENS /^a,/ vo\0\n", 1, 1, "NUL"),
+            ("@include x\n@include x\nSCITOKENS /^a,/ vo\n", 1, 0, "includes are not followed"),
+            (long.as_str(), 1, 0, "2 MiB in a line"),
+        ] {
+            let collected = read(text);
+            let got = (of(&collected, TargetKind::Mapping).len(), collected.errors.len());
+            assert_eq!(got, (mappings, errors), "{remark}");
+        }
+    }
+
+    #[test]
+    fn what_plugins_let_in_is_no_trust() {
+        let collected = read("SCITOKENS ^a, PLUGIN:A\nSCITOKENS .* PLUGIN:*\n");
+        assert_eq!(of(&collected, TargetKind::Trust).iter().map(|got| got.get("issuer")).collect::<Vec<_>>(), ["a"]);
     }
 
     #[test]
