@@ -21,6 +21,7 @@ mod dirac;
 mod discovery;
 mod egi_registry;
 mod env_file;
+mod eos_vid;
 mod fts;
 mod gfal2;
 mod helm_values;
@@ -164,6 +165,7 @@ pub static ADAPTERS: &[&dyn Adapter] = &[
     &leaks::Leaks,
     &workflows::Workflows,
     &scitokens_cfg::ScitokensCfg,
+    &eos_vid::EosVid,
     &xrootd_cfg::XrootdCfg,
     &scitokens_env::ScitokensEnv,
     &fts::Fts,

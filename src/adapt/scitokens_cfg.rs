@@ -321,7 +321,6 @@ fn trust<'d>(section: &Section<'d>, audiences: &Field<'d>, without_token: &Field
         ("fixed", account.at.filter(|_| account.as_text().is_some())),
     ];
     let mapping = ways.into_iter().filter_map(|(way, at)| Some(Field::text(way, at?))).collect();
-    let all = || STRATEGIES.map(|word| Field::text(word, None)).to_vec();
     // Where no restricted path is left, there is no restriction.
     let restricted = section.paths("restricted_path");
     let unrestricted = restricted.items().is_empty() && matches!(restricted.state, State::Value(_));
@@ -338,7 +337,7 @@ fn trust<'d>(section: &Section<'d>, audiences: &Field<'d>, without_token: &Field
         },
         base_paths: section.paths("base_path"),
         restricted_paths: if unrestricted { Field { state: State::Absent, ..restricted } } else { restricted },
-        strategy: section.strategies().or(Field::list(all(), None)),
+        strategy: section.strategies(),
         mapping: Field::list(mapping, None),
         account,
         account_claim: claim,
@@ -538,7 +537,7 @@ mod tests {
             ("restricted_path = mc, raw", "restricted_paths", "", "no path is left, so none limits"),
             ("restricted_path = mc, /raw", "restricted_paths", "/raw", "one is left"),
             ("authorization_strategy = capability,group", "strategy", "", "commas do not separate"),
-            ("authorization_strategy = ", "strategy", "capability group mapping", "an empty value is no value"),
+            ("authorization_strategy = ", "strategy", "", "an empty value is no value"),
             ("base_path = vo", "active", "false", "an issuer without a path gives nothing"),
         ] {
             let collected = read(&format!("{issuer}{line}\n"));

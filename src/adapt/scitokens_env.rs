@@ -20,6 +20,9 @@ const PRODUCT: &str = "scitokens-cpp";
 const PREFIX: &str = "SCITOKEN_CONFIG_";
 const KEY_CACHE: &str = "KEYCACHE_EXPIRATION_INTERVAL_S";
 const KEY_REFRESH: &str = "KEYCACHE_UPDATE_INTERVAL_S";
+/// Seconds that hold where the variables do not say otherwise (`configurer::Configuration`, 0.7.3 to 1.4.1).
+const REFRESH_DEFAULT: i64 = 600;
+const CACHE_DEFAULT: i64 = 4 * 86_400;
 const CA_FILE: &str = "TLS_CA_FILE";
 const NUMBERS: [&str; 5] = [
     KEY_CACHE,
@@ -62,6 +65,12 @@ impl<'d> Settings<'d> {
                 _ if name == INSECURE => settings.tls_verified = Field::bool(false, at),
                 _ => {}
             }
+        }
+        // One of the two is not set without the other.
+        if settings.key_cache.as_int().is_some() {
+            settings.key_refresh = settings.key_refresh.or(Field::int(REFRESH_DEFAULT, None));
+        } else if settings.key_refresh.as_int().is_some() {
+            settings.key_cache = settings.key_cache.or(Field::int(CACHE_DEFAULT, None));
         }
         settings
     }

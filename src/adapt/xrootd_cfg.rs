@@ -363,6 +363,7 @@ impl<'d> Config<'d> {
         Service {
             product: Field::text(self.product, None),
             name: site.map_or_else(Field::default, |(at, name)| Field::text(name, at)),
+            audiences: Field::unknown("the configuration of the library for tokens says it", None),
             tokens,
             plain_http,
             tokens_over_plain_http,

@@ -25,7 +25,8 @@ super::record! {
         base_paths "base_paths": Texts,
         /// Paths (as tokens name them) outside which scopes of the issuer give nothing; absent where there is no such limit.
         restricted_paths "restricted_paths": Texts,
-        /// How requests are authorised: any of `capability` (scopes), `group`, `mapping` (the account decides).
+        /// How requests are authorised: any of `capability` (scopes), `group`, `mapping` (the account decides). Absent where
+        /// the product's default holds (XRootD: all three); an empty list where nothing is.
         strategy "strategy": Texts,
         /// True where a token of the issuer gives rights whatever its scopes (StoRM's organisations, a plain mapping).
         rights_without_scope "rights_without_scope": Bool,

@@ -13,6 +13,8 @@ pub enum WordsDialect {
     Xrootd,
     /// XRootD's authorisation file (`acc.authdb`).
     Authdb,
+    /// Commands of EOS in a shell script.
+    EosVid,
     /// `gplazma.conf` of dCache.
     Gplazma,
     /// Map files of dCache's multimap plug-in: a line is one word, since dCache reads it like a command line.
@@ -47,6 +49,7 @@ impl WordsDialect {
     fn rules(self) -> Rules {
         match self {
             WordsDialect::Xrootd => Rules { continued: true, trailing_comments: true, ..PLAIN },
+            WordsDialect::EosVid => Rules { continued: true, trailing_comments: true, quotes: &['"'], ..PLAIN },
             WordsDialect::Authdb => Rules { continued: true, ..PLAIN },
             WordsDialect::Gplazma => PLAIN,
             WordsDialect::Multimap => Rules { whole: true, ..PLAIN },
@@ -61,6 +64,7 @@ impl WordsDialect {
     pub fn name(self) -> &'static str {
         match self {
             WordsDialect::Xrootd => "XRootD configuration",
+            WordsDialect::EosVid => "a script with EOS commands",
             WordsDialect::Authdb => "an XRootD authorisation file",
             WordsDialect::Gplazma => "gplazma.conf",
             WordsDialect::Multimap => "a multimap file",

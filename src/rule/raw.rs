@@ -490,6 +490,9 @@ pub struct RegistryShape {
     /// `false`: the host name must not be within two letters of a known issuer's without being one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub near_miss: Option<bool>,
+    /// `true`: a known issuer must be written letter by letter as the registry has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spelled: Option<bool>,
     /// A known issuer must be of none of these classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_class: Option<Vec<crate::profile::IssuerClass>>,

@@ -113,6 +113,11 @@ pub(crate) fn check_registry(shape: &RegistryShape, registry: &Registry, text: &
     {
         return Err(format!("is nearly the name of {} ({})", known.issuer, known.name));
     }
+    if shape.spelled == Some(true)
+        && let Some(known) = registry.find(text).filter(|known| known.issuer != text)
+    {
+        return Err(format!("is written {} in its tokens", known.issuer));
+    }
     let class = registry
         .find(text)
         .filter(|known| shape.not_class.as_ref().is_some_and(|classes| classes.contains(&known.class)));
