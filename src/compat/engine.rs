@@ -4,7 +4,7 @@ use super::form::{self, Parted};
 use super::formula::Names;
 use super::json::{self, Value};
 use super::keys::{self, KeySet, Origin, Proven};
-use super::model::{Ignored, Model, Software, evidence_for, fits, version};
+use super::model::{Ignored, Model, Software, Step, evidence_for, fits, version};
 use super::raw::{Arithmetic, EvidenceKind, RawEvidence, RawGrants, RawReader, RawScopes, Restricted, ScopePaths};
 use super::scopes::{self, Bad, Permission, Right};
 use super::service::{OnMissing, Place, Placed, Request, Service, TrustedIssuer};
@@ -340,63 +340,35 @@ impl<'a> Run<'a> {
         found.filter_map(|(name, value)| Some((name.to_string(), Value::Float(time(value)?)))).collect()
     }
 
+    /// Everything the software looks at, in its order.
     fn steps(&mut self, software: &'a Software, number: &str, mode: &str, token: &'a str) -> Result<(), Stop> {
         let version = version(number).unwrap_or(Version::new(0, 0, 0));
-        let reader = software.raw.reader.iter().find(|reader| fits(reader.versions.as_ref(), &version));
         self.names.set("mode", &Value::Text(mode.into()));
         self.asked.push((software, number.to_string(), mode.to_string()));
+        let reader = software.raw.reader.iter().find(|reader| fits(reader.versions.as_ref(), &version));
         if let Some(reader) = reader.and_then(|reader| self.model.reader(&reader.reader)) {
             self.read(reader, token).map_err(|stopped| {
                 let evidence = evidence_for(&reader.evidence, software, number);
                 let verdict = if reader.cautious { Verdict::Unsaid } else { stopped.verdict };
                 Stop { verdict, step: Some(format!("{}/read", reader.reader)), evidence, ..stopped }
             })?;
-        }
-        let cautious =
-            reader.and_then(|reader| self.model.reader(&reader.reader)).is_some_and(|reader| reader.cautious);
-        if cautious && self.header.members().unwrap_or_default().iter().any(|(key, _)| key == "crit") {
-            return Err(stop(Verdict::Unsaid, "what it does with `crit` was not looked at"));
+            let members = self.header.members().unwrap_or_default();
+            if reader.cautious && members.iter().any(|(key, _)| key == "crit") {
+                return Err(stop(Verdict::Unsaid, "what it does with `crit` was not looked at"));
+            }
         }
         for step in &software.steps {
             let raw = &step.raw;
-            if !fits(raw.versions.as_ref(), &version) || !(raw.modes.is_empty() || raw.modes.iter().any(|m| m == mode))
-            {
+            let asked = raw.modes.is_empty() || raw.modes.iter().any(|known| known == mode);
+            if !asked || !fits(raw.versions.as_ref(), &version) {
                 continue;
             }
-            let decided = |verdict, reason: String| Stop {
-                verdict,
-                reason,
-                step: Some(format!("{}/{}", software.raw.software, raw.id)),
-                evidence: evidence_for(&raw.evidence, software, number),
-                config: None,
-            };
-            // A condition that cannot be evaluated is a gap of the model, never a verdict.
-            let gap = |defect: String| decided(Verdict::Unsaid, format!("the model has a gap: {defect}"));
-            if let Some(part) = &raw.part {
-                let mode = raw.mode.as_deref().unwrap_or_default();
-                self.part(software, part, &version, mode, token)?;
-                self.names.set("mode", &Value::Text(self.ask.service.mode.clone()));
-            } else if let Some(key) = &raw.key {
-                let Some(parted) = &self.parted else { continue };
-                match keys::prove(key, self.ask.keys, &self.header, parted) {
-                    Proven::By(origin) => self.names.set("key_origin", &Value::Text(origin.name().into())),
-                    Proven::Assumed => {
-                        self.names.set("key_origin", &Value::Text(Origin::Issuer.name().into()));
-                        self.assumed.push("its signature is right".into());
-                    }
-                    Proven::Refused(why) => return Err(decided(Verdict::Refused, format!("the token {why}"))),
-                    Proven::Unsure(why) => return Err(decided(Verdict::Unsaid, format!("the token {why}"))),
+            match &raw.part {
+                None => self.step(software, number, step)?,
+                Some(part) => {
+                    self.part(software, part, &version, raw.mode.as_deref().unwrap_or_default(), token)?;
+                    self.names.set("mode", &Value::Text(mode.into()));
                 }
-            } else if let (Some(name), Some(formula)) = (&raw.name, &step.formula) {
-                let text = formula.text(&self.names).map_err(gap)?;
-                self.names.set(name, &Value::Text(text));
-            } else if let Some(formula) = &step.formula
-                && formula.holds(&self.names).map_err(gap)?
-            {
-                let verdict = if raw.refuse.is_some() { Verdict::Refused } else { Verdict::Unsaid };
-                let reason = self.filled(&raw.reason);
-                let config = self.deciding(&raw.id);
-                return Err(Stop { config, ..decided(verdict, reason) });
             }
         }
         match &software.raw.scopes {
@@ -405,6 +377,46 @@ impl<'a> Run<'a> {
             }
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// One thing it looks at.
+    fn step(&mut self, software: &Software, number: &str, step: &Step) -> Result<(), Stop> {
+        let raw = &step.raw;
+        let decided = |verdict, reason: String| Stop {
+            verdict,
+            reason,
+            step: Some(format!("{}/{}", software.raw.software, raw.id)),
+            evidence: evidence_for(&raw.evidence, software, number),
+            config: None,
+        };
+        // A condition that cannot be evaluated is a gap of the model, never a verdict.
+        let gap = |defect: String| decided(Verdict::Unsaid, format!("the model has a gap: {defect}"));
+        match (&raw.key, &raw.name, &step.formula) {
+            (Some(key), _, _) => {
+                let Some(parted) = &self.parted else { return Ok(()) };
+                let origin = match keys::prove(key, self.ask.keys, &self.header, parted) {
+                    Proven::By(origin) => origin,
+                    Proven::Assumed => {
+                        self.assumed.push("its signature is right".into());
+                        Origin::Issuer
+                    }
+                    Proven::Refused(why) => return Err(decided(Verdict::Refused, format!("the token {why}"))),
+                    Proven::Unsure(why) => return Err(decided(Verdict::Unsaid, format!("the token {why}"))),
+                };
+                self.names.set("key_origin", &Value::Text(origin.name().into()));
+            }
+            (None, Some(name), Some(formula)) => {
+                let text = formula.text(&self.names).map_err(gap)?;
+                self.names.set(name, &Value::Text(text));
+            }
+            (None, None, Some(formula)) if formula.holds(&self.names).map_err(gap)? => {
+                let verdict = if raw.refuse.is_some() { Verdict::Refused } else { Verdict::Unsaid };
+                let config = self.deciding(&raw.id);
+                return Err(Stop { config, ..decided(verdict, self.filled(&raw.reason)) });
+            }
+            (None, _, Some(_) | None) => {}
+        }
+        Ok(())
     }
 
     /// Runs a library that the software carries.

@@ -19,6 +19,8 @@ pub struct KeySet {
 
 /// A JSON Web Key; private members are not read.
 #[derive(Clone, Debug, Default)]
+// Without the feature nothing is verified, and numbers and points are of no use.
+#[cfg_attr(not(feature = "verify"), allow(dead_code))]
 struct Jwk {
     kid: Option<String>,
     kty: Option<String>,
@@ -179,10 +181,8 @@ pub(super) fn prove(how: &RawKey, keys: Option<&KeySet>, header: &Value, parted:
         let members = header.members().unwrap_or_default();
         members.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     };
-    let Some(alg) = member("alg").and_then(Value::as_text) else { return refused("has no `alg`") };
-    let named = alg;
-    let alg = how.verified_as.iter().find(|alias| alias.alg == alg).map_or(alg, |alias| alias.like.as_str());
-    let supported = |alg: &str| how.algorithms.iter().any(|known| known == alg);
+    let Some(named) = member("alg").and_then(Value::as_text) else { return refused("has no `alg`") };
+    let alg = how.verified_as.iter().find(|alias| alias.alg == named).map_or(named, |alias| alias.like.as_str());
     if how.embedded {
         match (member("x5c"), member("jwk")) {
             (Some(Value::List(items)), _) if !items.is_empty() && items.iter().all(may_be_certificate) => {
@@ -194,9 +194,9 @@ pub(super) fn prove(how: &RawKey, keys: Option<&KeySet>, header: &Value, parted:
         }
     }
     let kid = member("kid").and_then(Value::as_text).unwrap_or_default();
-    let none = how.unsigned && alg == "none";
-    if kid.is_empty() && how.without_kid == WithoutKid::NoKey && member("kid").is_none() {
-        return match none && parted.signature.is_empty() {
+    let unsigned_passes = how.unsigned && alg == "none";
+    if how.without_kid == WithoutKid::NoKey && member("kid").is_none() {
+        return match unsigned_passes && parted.signature.is_empty() {
             true => Proven::By(Origin::None),
             false => refused("names no key (`kid`)"),
         };
@@ -205,41 +205,53 @@ pub(super) fn prove(how: &RawKey, keys: Option<&KeySet>, header: &Value, parted:
         return Proven::Unsure("names no key (`kid`), and what it does then was not looked at".into());
     }
     let Some(keys) = keys else {
-        return match () {
-            () if none => unsigned(parted),
-            () if !natural(named).is_none_or(|kty| how.types.iter().any(|known| known == kty)) => {
-                Proven::Refused(format!("has `alg` {named:?}, and keys for that are not read there"))
-            }
-            () if !supported(alg) => Proven::Refused(format!("has `alg` {alg:?}, which is not verified there")),
-            () if kid.is_empty() && how.without_kid == WithoutKid::OnlyKey => Proven::Unsure(
-                "names no key (`kid`), which is refused when its issuer publishes several; say which with --keys"
-                    .into(),
-            ),
-            () => Proven::Assumed,
-        };
+        return if unsigned_passes { unsigned(parted) } else { assumed(how, named, alg, kid) };
     };
+    match candidates(how, keys, kid) {
+        Err(why) => refused(why),
+        Ok(_) if unsigned_passes => unsigned(parted),
+        Ok(candidates) => tried(how, &candidates, alg, parted),
+    }
+}
+
+/// What can be said without the issuer's keys.
+fn assumed(how: &RawKey, named: &str, alg: &str, kid: &str) -> Proven {
+    let readable = |kty: &str| how.types.iter().any(|known| known == kty);
+    if natural(named).is_some_and(|kty| !readable(kty)) {
+        return Proven::Refused(format!("has `alg` {named:?}, and keys for that are not read there"));
+    }
+    if !how.algorithms.iter().any(|known| known == alg) {
+        return Proven::Refused(format!("has `alg` {alg:?}, which is not verified there"));
+    }
+    match kid.is_empty() && how.without_kid == WithoutKid::OnlyKey {
+        true => Proven::Unsure(
+            "names no key (`kid`), which is refused when its issuer publishes several; say which with --keys".into(),
+        ),
+        false => Proven::Assumed,
+    }
+}
+
+/// The published keys that are tried; the error completes "the token …".
+fn candidates<'k>(how: &RawKey, keys: &'k KeySet, kid: &str) -> Result<Vec<&'k Jwk>, &'static str> {
     let readable = |key: &&Jwk| key.kty.as_ref().is_some_and(|kty| how.types.contains(kty));
-    let candidates: Vec<&Jwk> = match (kid.is_empty(), how.without_kid) {
+    let found: Vec<&Jwk> = match (kid.is_empty(), how.without_kid) {
         (true, WithoutKid::OnlyKey) if keys.keys.len() != 1 => {
-            return refused("names no key (`kid`), and its issuer publishes several");
+            return Err("names no key (`kid`), and its issuer publishes several");
         }
         (true, WithoutKid::OnlyKey | WithoutKid::Any | WithoutKid::Unknown) => {
             keys.keys.iter().filter(readable).take(MAX_TRIED).collect()
         }
-        (_, _) => {
+        (true, WithoutKid::NoKey) | (false, _) => {
             // Unreadable keys are left out where the header decides, and are found and then refused where the key does.
             let named = |key: &&Jwk| key.kid.as_deref().unwrap_or_default() == kid;
             let usable = |key: &&Jwk| how.algorithm_of == AlgorithmOf::Key || readable(key);
             keys.keys.iter().filter(named).filter(usable).take(1).collect()
         }
     };
-    if candidates.is_empty() {
-        return refused("names a key (`kid`) that its issuer does not publish, or not in a form that is read there");
+    match found.is_empty() {
+        true => Err("names a key (`kid`) that its issuer does not publish, or not in a form that is read there"),
+        false => Ok(found),
     }
-    if none {
-        return unsigned(parted);
-    }
-    tried(how, &candidates, alg, parted)
 }
 
 /// True for base64 of what begins like a certificate (a sequence in DER).
