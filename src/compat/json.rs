@@ -338,7 +338,7 @@ impl Reader<'_> {
         let mut lists = 0;
         loop {
             self.space();
-            let mut done = match self.peek() {
+            let done = match self.peek() {
                 Some(b'[') => {
                     self.enter(stack.len(), lists)?;
                     if !self.closes(b']') {
@@ -359,45 +359,49 @@ impl Reader<'_> {
                 }
                 _ => self.scalar()?,
             };
-            // Puts the finished value where it belongs, and closes what ends with it.
-            loop {
-                let depth = stack.len();
-                let Some(open) = stack.last_mut() else { return Ok(done) };
-                let kept = if depth > KEPT_DEPTH { Value::Null } else { done };
-                let (ends, more) = match open {
-                    Open::List(items) => {
-                        if depth <= KEPT_DEPTH {
-                            items.push(kept);
-                        }
-                        (b']', false)
-                    }
-                    Open::Map(members, key) => {
-                        members.insert(std::mem::take(key), kept, self.dialect)?;
-                        (b'}', true)
-                    }
-                };
-                self.space();
-                if self.take(b',') {
-                    if more {
-                        let next = self.key()?;
-                        if let Some(Open::Map(_, key)) = stack.last_mut() {
-                            *key = next;
-                        }
-                    }
-                    break;
-                }
-                if !self.take(ends) {
-                    return Err("is no JSON: a list or an object does not end");
-                }
-                done = match stack.pop() {
-                    Some(Open::List(items)) => {
-                        lists -= 1;
-                        Value::List(items)
-                    }
-                    Some(Open::Map(members, _)) => Value::Map(members.list),
-                    None => Value::Null,
-                };
+            if let Some(whole) = self.attach(&mut stack, &mut lists, done)? {
+                return Ok(whole);
             }
+        }
+    }
+
+    /// Puts a finished value where it belongs and closes what ends with it; the outermost value comes back.
+    fn attach(&mut self, stack: &mut Vec<Open>, lists: &mut usize, value: Value) -> Result<Option<Value>, Refusal> {
+        let mut done = value;
+        loop {
+            let depth = stack.len();
+            let Some(open) = stack.last_mut() else { return Ok(Some(done)) };
+            let kept = if depth > KEPT_DEPTH { Value::Null } else { done };
+            let end = match open {
+                Open::List(items) => {
+                    if depth <= KEPT_DEPTH {
+                        items.push(kept);
+                    }
+                    b']'
+                }
+                Open::Map(members, key) => {
+                    members.insert(std::mem::take(key), kept, self.dialect)?;
+                    b'}'
+                }
+            };
+            self.space();
+            if self.take(b',') {
+                if let Some(Open::Map(_, key)) = stack.last_mut() {
+                    *key = self.key()?;
+                }
+                return Ok(None);
+            }
+            if !self.take(end) {
+                return Err("is no JSON: a list or an object does not end");
+            }
+            done = match stack.pop() {
+                Some(Open::List(items)) => {
+                    *lists -= 1;
+                    Value::List(items)
+                }
+                Some(Open::Map(members, _)) => Value::Map(members.list),
+                None => Value::Null,
+            };
         }
     }
 

@@ -1,4 +1,4 @@
-//! CEL expressions. The only file that names the `cel` crate.
+//! CEL expressions of rules. With `compat/formula.rs`, the only file that names the `cel` crate.
 //!
 //! Expressions see `self` (the fields, nested by their dots), `other` (under `join`), `item` (under `each`), `limit`,
 //! `now` (seconds since 1970) and `environment` (the policy's word for what the input is for, or empty text). Numbers
