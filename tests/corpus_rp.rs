@@ -47,7 +47,6 @@ const PENDING: &[&str] = &[
     "dcache-multimap",
     "dcache.conf",
     "gplazma.conf",
-    "oidc-agent account",
     "osg-topology-vo",
     "storm helm values",
     "storm k8s configmap",

@@ -33,6 +33,9 @@ const MARGIN: i64 = 300;
 /// Seconds of `TokenRefreshCheckInterval` and `TokenRefreshPollerInterval` when they are not set.
 const POLLING: i64 = 15;
 
+/// Providers that are looked at; real files have fewer than fifty.
+const MAX_PROVIDERS: usize = 200;
+
 /// Keys of the main section that the front-end looks at; the first are known by no other product.
 const REST_KEYS: [&str; 36] = [
     "AuthorizedAudiences",
@@ -209,7 +212,12 @@ fn rest(document: &Document, sink: &mut dyn Sink) {
     let main = root.get("fts3").unwrap_or(root);
     let section = Reader::new(main);
     password(&section, "DbPassword", sink);
-    let providers: Vec<Provider<'_>> = root.get("providers").map(providers).unwrap_or_default();
+    let mut providers: Vec<Provider<'_>> = root.get("providers").map(providers).unwrap_or_default();
+    if providers.len() > MAX_PROVIDERS {
+        let message = format!("more than {MAX_PROVIDERS} providers; those behind it are not judged");
+        sink.error(document, providers[MAX_PROVIDERS].at.id, message);
+        providers.truncate(MAX_PROVIDERS);
+    }
     let accepts = boolean(&section, "OAuth2").or(Field::bool(false, None));
     let audiences = words(&section, "AuthorizedAudiences", &[';']);
     let audiences = match audiences.state {
@@ -261,7 +269,7 @@ struct Provider<'d> {
 /// The providers that the front-end sees.
 fn providers(section: Cursor<'_>) -> Vec<Provider<'_>> {
     let named = section.entries().filter(|(name, _)| !name.contains('_'));
-    named.map(|(name, at)| Provider { name, at, section: Reader::new(section) }).collect()
+    named.map(|(name, at)| Provider { name, at, section: Reader::new(section) }).take(MAX_PROVIDERS + 1).collect()
 }
 
 impl<'d> Provider<'d> {
