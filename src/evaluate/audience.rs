@@ -33,17 +33,28 @@ pub(super) fn settle(facts: &mut Vec<Fact>) {
     }
     let fields = ["audience_checked", "audiences"].map(|name| field_of(TargetKind::Service, name));
     let [Some(checked), Some(audiences)] = fields else { return };
-    for fact in facts.iter_mut().filter(|fact| fact.kind == TargetKind::Service) {
+    for fact in facts.iter_mut() {
         let Some(known) = fact.service.and_then(|service| known.get(&service)) else { continue };
-        if !fact.known(checked).is_absent() {
-            continue;
+        match fact.kind {
+            TargetKind::Service => {
+                let (is_checked, list) = known.answer();
+                if !says(fact.known(checked)) {
+                    fact.put(checked, is_checked);
+                }
+                if !matches!(fact.known(audiences).state, State::Value(_)) {
+                    fact.put(audiences, list);
+                }
+            }
+            // The entry of an issuer leaves it to the service.
+            TargetKind::Trust if matches!(fact.named("audience_checked").state, State::Unknown(_)) => {
+                if let Some((is_checked, list)) = &known.told {
+                    let told = [("audience_checked", is_checked), ("audiences", list)];
+                    let told = told.map(|(name, field)| (field_of(TargetKind::Trust, name), field));
+                    told.into_iter().for_each(|(at, field)| at.into_iter().for_each(|at| fact.put(at, field.clone())));
+                }
+            }
+            _ => {}
         }
-        let (is_checked, list) = known.answer();
-        let own = fact.known(audiences).is_absent();
-        let told = [(checked, is_checked), (audiences, if own { list } else { Field::default() })];
-        fact.fields.extend(
-            told.into_iter().filter(|(_, field)| !field.is_absent()).map(|(at, field)| Kept::derived(at, field)),
-        );
     }
     // A service that only its map files show.
     let unseen =
@@ -60,13 +71,18 @@ pub(super) fn settle(facts: &mut Vec<Fact>) {
     facts.extend(unseen);
 }
 
+/// Is it known whether audiences are checked?
+fn says(checked: &Field<'_>) -> bool {
+    checked.as_bool().is_some()
+}
+
 impl Known {
     fn take(&mut self, at: usize, fact: &Fact) {
         match fact.kind {
             TargetKind::Service => {
                 self.seen = true;
                 let checked = fact.named("audience_checked");
-                if self.told.is_none() && !checked.is_absent() {
+                if self.told.is_none() && says(checked) {
                     self.told = Some((checked.clone(), fact.named("audiences").clone()));
                 }
                 if fact.named("tokens").as_bool() == Some(true) {

@@ -91,6 +91,14 @@ impl Fact {
         self.fields.iter().find(|kept| kept.index == index)
     }
 
+    /// Puts a field in the place of what was kept; an absent one changes nothing.
+    pub(super) fn put(&mut self, index: usize, field: Field<'static>) {
+        if !field.is_absent() {
+            self.fields.retain(|kept| kept.index != index);
+            self.fields.push(Kept::derived(index, field));
+        }
+    }
+
     pub(super) fn spot_of(&self, index: usize) -> Option<&Spot> {
         self.kept(index).and_then(|kept| kept.spot.as_ref())
     }

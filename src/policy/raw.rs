@@ -76,7 +76,8 @@ pub struct RawService {
     /// Its version, as the software prints it (`9.2.24`). Rules that speak of some versions only are then certain.
     #[serde(default)]
     pub version: Option<String>,
-    /// Its configuration files, as globs relative to the policy's folder. The first service that fits a file counts.
+    /// Its configuration files, as globs relative to the policy's folder. The first service that fits a file counts. Rules
+    /// that compare services take these files for one.
     pub files: Vec<String>,
 }
 
