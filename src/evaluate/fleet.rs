@@ -48,7 +48,9 @@ pub fn judge_fleet<'f>(plan: &'f Plan, facts: &'f [Fact], now: i64) -> FleetJudg
         let form = &rule.compiled[entry.form].1;
         let Some(join) = &form.join else { continue };
         let groups = Groups::new(facts, form, join);
-        for fact in facts.iter().filter(|fact| fact.kind == *kind && !fact.given) {
+        // What belongs to no service has no others of its service that could be missing.
+        let homed = |fact: &Fact| join.place != Where::Service || fact.service.is_some();
+        for fact in facts.iter().filter(|fact| fact.kind == *kind && !fact.given && homed(fact)) {
             let others =
                 groups.of(fact, join).filter(|other| !std::ptr::eq(*other, fact) && is_there(fact, other, join));
             let judge = Judge { plan, entry, rule, form, join, fact, now };
