@@ -95,7 +95,7 @@ fn nested(text: Cursor<'_>) -> Option<Document> {
     if !text.as_str()?.contains("issuer") {
         return None;
     }
-    let (documents, errors) = text.document.nested_yaml(text.id);
+    let (documents, errors) = text.document.nested(text.id, crate::parse::Syntax::Yaml);
     let inner = documents.into_iter().next()?;
     (errors.is_empty() && is_config(inner.root())).then_some(inner)
 }

@@ -1,12 +1,14 @@
-//! Kubernetes manifests: workloads that run INDIGO IAM or Keycloak, ConfigMaps and Secrets with IAM's variables or files.
+//! Kubernetes manifests: workloads that run INDIGO IAM or Keycloak, ConfigMaps and Secrets with their variables or files, or
+//! with those of services that accept tokens.
 
+use super::embedded::{self, Embedded};
 use super::indigo_iam::{Given, Unset};
-use super::indigo_iam_application::IndigoIamApplication;
 use super::placeholder::Dialect;
+use super::storm;
 use super::workload::{Variable, Workload, is_iam_environment};
 use super::{Adapter, Kind, Sink};
 use crate::model::{At, Target, TargetKind};
-use crate::parse::{Cursor, Document, ParseError};
+use crate::parse::{Cursor, Document};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
@@ -15,6 +17,7 @@ use std::borrow::Cow;
 pub(super) struct Kubernetes;
 
 const ISSUER: &str = "kubernetes-issuer";
+const SERVICE: &str = "kubernetes-service";
 const OTHER: &str = "kubernetes-manifest";
 
 const ENV_FROM: &str = "it is not set here, and the container also takes its environment from elsewhere";
@@ -28,6 +31,12 @@ impl Adapter for Kubernetes {
                 name: ISSUER,
                 doc: "Kubernetes manifest that runs INDIGO IAM or Keycloak, or a ConfigMap or Secret with their settings",
                 targets: &[TargetKind::Settings],
+            },
+            Kind {
+                name: SERVICE,
+                doc: "Kubernetes object with configuration of a service that accepts tokens: a ConfigMap or Secret with its files \
+                      or variables, or a workload that runs it",
+                targets: &[TargetKind::Service, TargetKind::Trust, TargetKind::Mapping, TargetKind::Trap],
             },
             Kind {
                 name: OTHER,
@@ -44,12 +53,23 @@ impl Adapter for Kubernetes {
         if !is_text("apiVersion") || !is_text("kind") {
             return None;
         }
-        let ours = objects(root).any(|object| {
+        let issuer = objects(root).any(|object| {
             containers(object).iter().any(|container| container.product().is_some())
                 || data(object).any(|(name, _, _)| is_iam_environment(std::iter::once(name)))
-                || embedded(document, object).next().is_some()
+                || embedded(document, object).any(|file| file.is_issuer())
         });
-        Some(if ours { ISSUER } else { OTHER })
+        let service = || {
+            objects(root).any(|object| {
+                containers(object).iter().any(|container| storm::environment(&environment(container)).is_some())
+                    || data(object).any(|(name, _, _)| name.starts_with(storm::VARIABLES))
+                    || embedded(document, object).next().is_some()
+            })
+        };
+        Some(match issuer {
+            true => ISSUER,
+            false if service() => SERVICE,
+            false => OTHER,
+        })
     }
 
     fn adapt(&self, document: &Document, _kind: &'static str, sink: &mut dyn Sink) {
@@ -60,6 +80,23 @@ impl Adapter for Kubernetes {
             }
             for container in containers(object) {
                 container.adapt(document, sink);
+                let variables = environment(&container);
+                for (_, _, at) in variables.iter().filter(|(name, value, _)| storm::is_secret(name, value)) {
+                    sink.secret(document, at.node);
+                }
+                if let Some(service) = storm::environment(&variables) {
+                    let target = Target::new(TargetKind::Service, container.name, service);
+                    sink.target(&[document], Target { at: At::node(container.at), ..target });
+                }
+            }
+            let variables: Vec<storm::Variable<'_>> = data(object)
+                .filter_map(|(name, member, _)| Some((name, member.scalar_text()?, At::node(member.id))))
+                .collect();
+            if object.get("kind").and_then(Cursor::as_str) == Some("ConfigMap")
+                && let Some(service) = storm::environment(&variables)
+            {
+                let target = Target::new(TargetKind::Service, name_of(object), service);
+                sink.target(&[document], Target { at: At::node(object.id), ..target });
             }
             if data(object).any(|(name, _, _)| is_iam_environment(std::iter::once(name))) {
                 let mut given = Given::new(None);
@@ -71,10 +108,7 @@ impl Adapter for Kubernetes {
                 let target = Target::new(TargetKind::Settings, name_of(object), settings);
                 sink.target(&[document], Target { identity, at: At::node(object.id), ..target });
             }
-            for file in embedded(document, object) {
-                file.documents.iter().for_each(|(inner, kind)| IndigoIamApplication.adapt(inner, kind, sink));
-                file.errors.into_iter().for_each(|error| sink.error(document, file.member.id, error.message));
-            }
+            embedded(document, object).for_each(|file| file.adapt(document, sink));
         }
     }
 }
@@ -156,29 +190,20 @@ fn decode(text: &str) -> Option<String> {
     String::from_utf8(STANDARD.decode(compact).ok()?).ok()
 }
 
-/// Spring configuration files of IAM that a ConfigMap (or a Secret's `stringData`) holds as text, and what could not
-/// be read of them.
+/// Configuration files that a ConfigMap (or a Secret's `stringData`) holds as text.
 fn embedded<'d>(document: &'d Document, object: Cursor<'d>) -> impl Iterator<Item = Embedded<'d>> {
-    let files = data(object).filter(|(name, _, value)| {
-        // Only text that stands in the file can be pointed at.
-        (name.ends_with(".yml") || name.ends_with(".yaml")) && matches!(value, Some(Cow::Borrowed(_)))
-    });
-    files.filter_map(|(_, member, _)| {
-        let (documents, errors) = document.nested_yaml(member.id);
-        let ours = documents.into_iter().filter_map(|inner| {
-            let kind = IndigoIamApplication.recognise(&inner)?;
-            Some((inner, kind))
-        });
-        let documents: Vec<_> = ours.collect();
-        (!documents.is_empty()).then_some(Embedded { member, documents, errors })
-    })
+    // Only text that stands in the file can be pointed at.
+    let texts = data(object).filter(|(_, _, value)| matches!(value, Some(Cow::Borrowed(_))));
+    texts.filter_map(|(name, member, _)| embedded::read(document, member, name))
 }
 
-/// A file inside a ConfigMap.
-struct Embedded<'d> {
-    member: Cursor<'d>,
-    documents: Vec<(Document, &'static str)>,
-    errors: Vec<ParseError>,
+/// The variables of a container that have a value here.
+fn environment<'d>(container: &Workload<'d>) -> Vec<storm::Variable<'d>> {
+    let known = container.env.iter().filter_map(|variable| match &variable.value {
+        Some(Cow::Borrowed(value)) => Some((variable.name, *value, At::node(variable.at))),
+        _ => None,
+    });
+    known.collect()
 }
 
 #[cfg(test)]
@@ -265,6 +290,27 @@ spec:
         );
         assert_eq!(collected.kinds, ["kubernetes-issuer"]);
         assert_eq!(collected.targets[0].get("default_profile"), "wlcg");
+    }
+
+    #[test]
+    fn files_of_services_inside_a_config_map_are_read() {
+        let collected = collect(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  vo.properties: |\n    accessPoints=/vo\n    \
+             orgs=https://vo.example.org/\n  gplazma.conf: |\n    auth optional oidc\n    session requisite authzdb\n  \
+             STORM_WEBDAV_OAUTH_REFRESH_PERIOD_MINUTES: '5'\n",
+            Syntax::Yaml,
+        );
+        assert_eq!(collected.kinds, ["kubernetes-service"]);
+        let seen: Vec<(String, &str)> =
+            collected.targets.iter().map(|got| (format!("{:?}", got.kind), got.get("product"))).collect();
+        let expected = [
+            ("Service", "storm-webdav"),
+            ("Service", "storm-webdav"),
+            ("Trust", "storm-webdav"),
+            ("Trap", "storm-webdav"),
+            ("Service", "dcache"),
+        ];
+        assert_eq!(seen, expected.map(|(kind, product)| (kind.to_string(), product)));
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod dex;
 mod dirac;
 mod discovery;
 mod egi_registry;
+mod embedded;
 mod env_file;
 mod eos_vid;
 mod fts;
@@ -53,6 +54,11 @@ mod rucio_cfg;
 mod scitokens_cfg;
 mod scitokens_env;
 mod secret;
+mod service_helm;
+mod storm;
+mod storm_application;
+mod storm_env;
+mod storm_sa;
 mod suppressions;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -182,6 +188,9 @@ pub static ADAPTERS: &[&dyn Adapter] = &[
     &oidc_agent::OidcAgent,
     &voms::Voms,
     &osg_topology::OsgTopology,
+    &storm_sa::StormSa,
+    &storm_env::StormEnv,
+    &storm_application::StormApplication,
     &jwks::Jwks,
     &indigo_iam_policies::IndigoIamPolicies,
     &indigo_iam_other::IndigoIamOther,
@@ -201,6 +210,7 @@ pub static ADAPTERS: &[&dyn Adapter] = &[
     &mitreid::Mitreid,
     &indigo_iam_client::IndigoIamClient,
     &rucio::Rucio,
+    &service_helm::ServiceHelm,
     // Kubernetes objects that no format above claims.
     &kubernetes::Kubernetes,
     &discovery::Discovery,

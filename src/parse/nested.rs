@@ -1,4 +1,4 @@
-//! YAML files inside a YAML text: the files of a Kubernetes ConfigMap.
+//! Files inside a YAML text: those of a Kubernetes ConfigMap or of Helm values.
 
 use super::document::Encoding;
 use super::{Data, Document, NodeId, ParseError, Syntax, Text, parse};
@@ -6,11 +6,11 @@ use crate::source::Source;
 use std::sync::Arc;
 
 impl Document {
-    /// Reads the YAML text that a string of this document holds; nothing when the node is no string.
+    /// Reads the file that a string of this document holds, in a syntax; nothing when the node is no string.
     ///
     /// Places map back as closely as the outer spelling allows: exactly for plain and literal (`|`) strings, to the
     /// whole string for folded and escaped ones. Errors are located in the file.
-    pub fn nested_yaml(&self, node: NodeId) -> (Vec<Document>, Vec<ParseError>) {
+    pub fn nested(&self, node: NodeId, syntax: Syntax) -> (Vec<Document>, Vec<ParseError>) {
         let outer_span = self.tree.node(node).span;
         let (text, span, encoding) = match &self.tree.node(node).data {
             Data::Text(Text::Raw(span)) => (self.source.slice(*span), *span, Encoding::Literal),
@@ -24,7 +24,7 @@ impl Document {
         };
         let decoded = self.decoded_at(node, span, encoding);
         let source = Arc::new(Source::from_text(self.source.name(), text));
-        let (mut documents, mut errors) = parse(&source, Syntax::Yaml);
+        let (mut documents, mut errors) = parse(&source, syntax);
         for document in &mut documents {
             document.decoded = Some(decoded.clone());
         }
@@ -89,7 +89,7 @@ mod tests {
         let (documents, errors) = parse(&source, Syntax::Yaml);
         assert!(errors.is_empty(), "{errors:?}");
         let node = documents[0].at_pointer("/data/file").expect("the test has a file");
-        let (inner, errors) = documents[0].nested_yaml(node.id);
+        let (inner, errors) = documents[0].nested(node.id, Syntax::Yaml);
         assert!(errors.is_empty(), "{errors:?}");
         let span = inner[0].at_pointer(pointer).expect("the test has a value").span();
         let decoded = inner[0].decoded.clone().expect("nested documents know where they came from");
@@ -123,7 +123,7 @@ mod tests {
         let source = Arc::new(Source::from_text("test", outer));
         let (documents, _) = parse(&source, Syntax::Yaml);
         let node = documents[0].at_pointer("/data/file").expect("the test has a file");
-        let (_, errors) = documents[0].nested_yaml(node.id);
+        let (_, errors) = documents[0].nested(node.id, Syntax::Yaml);
         assert!(errors[0].span.start as usize >= outer.find("b:").expect("in the text"), "{errors:?}");
     }
 
@@ -131,7 +131,7 @@ mod tests {
     fn what_is_no_string_holds_no_document() {
         let source = Arc::new(Source::from_text("test", "a: {b: 1}"));
         let (documents, _) = parse(&source, Syntax::Yaml);
-        let (inner, errors) = documents[0].nested_yaml(documents[0].root().id);
+        let (inner, errors) = documents[0].nested(documents[0].root().id, Syntax::Yaml);
         assert!(inner.is_empty() && errors.is_empty());
     }
 }
