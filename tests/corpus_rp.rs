@@ -21,11 +21,16 @@ const KINDS: &[(&str, &[&str])] = &[
     ("compliance endpoints yaml", &["compliance-endpoints"]),
     ("condor-config", &["condor-config"]),
     ("condor-mapfile", &["condor-mapfile"]),
+    ("dcache-defaults", &["dcache-defaults"]),
+    ("dcache-layout", &["dcache-layout"]),
+    ("dcache-multimap", &["dcache-multimap"]),
+    ("dcache.conf", &["dcache.conf"]),
     ("dirac.cfg", &["dirac.cfg"]),
     ("fts-token-ini", &["fts-token-ini"]),
     ("fts3config", &["fts3config"]),
     ("fts3restconfig", &["fts3restconfig"]),
     ("gfal2-conf", &["gfal2-conf"]),
+    ("gplazma.conf", &["gplazma.conf"]),
     ("htvault-config yaml", &["htvault-config"]),
     ("mytoken config", &["mytoken-server-config"]),
     ("oidc-agent account", &["oidc-agent-account-encrypted"]),
@@ -35,6 +40,11 @@ const KINDS: &[(&str, &[&str])] = &[
     ("rucio-idpsecrets.json", &["rucio-idpsecrets"]),
     ("rucio.cfg", &["rucio.cfg"]),
     ("scitokens.cfg", &["scitokens.cfg"]),
+    ("storm helm values", &["service-helm-values"]),
+    ("storm k8s configmap", &["kubernetes-service"]),
+    ("storm-application.yml", &["storm-application.yml"]),
+    ("storm-sa.properties", &["storm-sa.properties"]),
+    ("storm-systemd-dropin", &["storm-systemd-dropin"]),
     ("voms lsc", &["voms-lsc"]),
     ("vomses", &["vomses"]),
     ("xrootd.cfg", &["xrootd.cfg"]),
@@ -55,10 +65,12 @@ const PENDING: &[&str] = &[
     "storm-systemd-dropin",
     "xrootd-authdb",
 ];
+const PENDING: &[&str] = &["oidc-agent account", "xrootd-authdb"];
 
 /// Files that nothing can read before something else was done with them, and what the error says.
 const REFUSED: &[(&str, &str)] = &[
     ("024-pelican-scitokens.cfg", "unrendered template"),
+    ("056-dcache-helm-configmap.yaml", "unrendered template"),
     ("029-pelican-xrootd-origin.cfg", "unrendered template"),
     ("030-pelican-xrootd-cache.cfg", "unrendered template"),
 ];

@@ -200,17 +200,11 @@ fn issuer_traps(issuer: Cursor<'_>, sink: &mut dyn Sink) {
     let checked = find(issuer, &["enforceaudiencechecks"]);
     let audiences = find(issuer, &["audiences"]);
     let some = audiences.filter(|audiences| !texts(Some(*audiences)).items().is_empty());
-    match (boolean(checked).or(Field::bool(false, None)).as_bool(), checked) {
-        (Some(false), _) => {
-            if let Some(at) = some {
-                found(AUDIENCES_UNUSED, at).tell(sink);
-            }
-        }
-        (Some(true), Some(at)) if audiences.is_none_or(|audiences| audiences.is_null() || audiences.is_seq()) => {
-            if some.is_none() {
-                found(AUDIENCES_MISSING, at).tell(sink);
-            }
-        }
+    // A placeholder may stand for a list.
+    let none = audiences.is_none_or(|audiences| audiences.is_null() || audiences.is_seq()) && some.is_none();
+    match (boolean(checked).or(Field::bool(false, None)).as_bool(), checked, some) {
+        (Some(false), _, Some(at)) => found(AUDIENCES_UNUSED, at).tell(sink),
+        (Some(true), Some(at), None) if none => found(AUDIENCES_MISSING, at).tell(sink),
         _ => {}
     }
 }
