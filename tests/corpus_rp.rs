@@ -66,13 +66,14 @@ const PENDING: &[&str] = &[
     "xrootd-authdb",
 ];
 const PENDING: &[&str] = &["oidc-agent account", "xrootd-authdb"];
+const PENDING: &[&str] = &["oidc-agent account", "osg-topology-vo", "xrootd-authdb"];
 
 /// Files that nothing can read before something else was done with them, and what the error says.
 const REFUSED: &[(&str, &str)] = &[
     ("024-pelican-scitokens.cfg", "unrendered template"),
-    ("056-dcache-helm-configmap.yaml", "unrendered template"),
     ("029-pelican-xrootd-origin.cfg", "unrendered template"),
     ("030-pelican-xrootd-cache.cfg", "unrendered template"),
+    ("056-dcache-helm-configmap.yaml", "unrendered template"),
 ];
 
 /// Files of a kind with targets that hold none, and why.
