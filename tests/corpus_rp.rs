@@ -51,22 +51,7 @@ const KINDS: &[(&str, &[&str])] = &[
 ];
 
 /// Kinds of the index that have no adapter yet. Files of these kinds are only tried for panics.
-const PENDING: &[&str] = &[
-    "dcache-defaults",
-    "dcache-layout",
-    "dcache-multimap",
-    "dcache.conf",
-    "gplazma.conf",
-    "osg-topology-vo",
-    "storm helm values",
-    "storm k8s configmap",
-    "storm-application.yml",
-    "storm-sa.properties",
-    "storm-systemd-dropin",
-    "xrootd-authdb",
-];
-const PENDING: &[&str] = &["oidc-agent account", "xrootd-authdb"];
-const PENDING: &[&str] = &["oidc-agent account", "osg-topology-vo", "xrootd-authdb"];
+const PENDING: &[&str] = &["osg-topology-vo", "xrootd-authdb"];
 
 /// Files that nothing can read before something else was done with them, and what the error says.
 const REFUSED: &[(&str, &str)] = &[
