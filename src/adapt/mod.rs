@@ -67,6 +67,7 @@ mod voms;
 mod workflows;
 mod workload;
 mod xrootd_cfg;
+mod xrootd_maps;
 
 #[cfg(feature = "verify")]
 pub(crate) use jwks::decode as decode_member;
@@ -173,6 +174,7 @@ pub static ADAPTERS: &[&dyn Adapter] = &[
     &scitokens_cfg::ScitokensCfg,
     &eos_vid::EosVid,
     &xrootd_cfg::XrootdCfg,
+    &xrootd_maps::XrootdMaps,
     &scitokens_env::ScitokensEnv,
     &fts::Fts,
     &condor_mapfile::CondorMapfile,
