@@ -47,6 +47,7 @@ const KINDS: &[(&str, &[&str])] = &[
     ("storm-systemd-dropin", &["storm-systemd-dropin"]),
     ("voms lsc", &["voms-lsc"]),
     ("vomses", &["vomses"]),
+    ("xrootd-authdb", &["xrootd-authdb"]),
     ("xrootd.cfg", &["xrootd.cfg"]),
 ];
 
