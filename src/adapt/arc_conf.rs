@@ -474,7 +474,7 @@ fn read_group<'d>(block: Cursor<'d>, name: &str, sink: &mut dyn Sink) -> Group<'
             }
         }
         // Nothing behind a rule that everybody matches is tried.
-        reached = reached && !(command == "all" && !inverted);
+        reached = reached && (command != "all" || inverted);
     }
     group
 }

@@ -143,7 +143,7 @@ impl<'t> Reader<'t> {
         let mut whole = first;
         let Some(bare) = self.text[first.range()].strip_suffix('\\') else { return (Text::Raw(first), first) };
         let mut value = bare.to_string();
-        while let Some(line) = rest.next() {
+        for line in rest.by_ref() {
             let part = line.trimmed(self.text);
             whole.end = part.end.max(whole.end);
             let text = &self.text[part.range()];
