@@ -52,7 +52,7 @@ const KINDS: &[(&str, &[&str])] = &[
 ];
 
 /// Kinds of the index that have no adapter yet. Files of these kinds are only tried for panics.
-const PENDING: &[&str] = &["osg-topology-vo", "xrootd-authdb"];
+const PENDING: &[&str] = &[];
 
 /// Files that nothing can read before something else was done with them, and what the error says.
 const REFUSED: &[(&str, &str)] = &[

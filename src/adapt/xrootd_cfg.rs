@@ -509,7 +509,7 @@ impl<'d> Config<'d> {
 }
 
 /// `name = value` in as many words as it has.
-fn assignment<'d, 'w>(words: &'w [(Cursor<'d>, &'d str)]) -> Option<(&'d str, Cursor<'d>, &'d str)> {
+fn assignment<'d>(words: &[(Cursor<'d>, &'d str)]) -> Option<(&'d str, Cursor<'d>, &'d str)> {
     let &(first, text) = words.first()?;
     match text.split_once('=') {
         Some((name, "")) => words.get(1).map(|(at, value)| (name, *at, *value)).or(Some((name, first, ""))),
