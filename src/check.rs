@@ -257,6 +257,9 @@ impl<'r> Run<'r> {
     fn facts(&mut self, document: &Document) {
         let mut facts = notes(document, 0);
         facts.kind = Field::text(self.kind, None);
+        if let Some(open) = self.source.open_to_all() {
+            facts.open_to_all = Field::bool(open, None);
+        }
         if let Some((shown, count, total, number)) = self.paging {
             facts.paging_shown = Field::int(count, At::node(shown));
             facts.paging_total = Field::int(number, At::node(total));

@@ -136,7 +136,10 @@ impl<'e> Trial<'e> {
     }
 
     fn judge(&self, document: &Value) -> Result<Outcome, String> {
-        let source = |name: String, document: &Value| Arc::new(Source::from_text(name, document_text(document)));
+        let source = |name: String, document: &Value| {
+            let source = Source::from_text(name, document_text(document));
+            Arc::new(source.opened_to_all(self.example.open_to_all))
+        };
         // Some formats are told by the file's name, and kinds are called as their files are.
         let path = format!("example {}", self.example.kind);
         let mut outcome = check(&self.plan, &source(path.clone(), document), NOW);

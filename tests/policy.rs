@@ -596,3 +596,46 @@ fn declared_services_settle_which_versions_a_rule_speaks_of() {
         assert!(told.contains(place), "{told}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn modes_of_files_with_secrets_count_where_they_are_in_use() {
+    use std::os::unix::fs::PermissionsExt;
+    let config = "issuers:\n  - name: vo\n    clientid: vault\n    secret: TESTSECRET-not-real\n    url: https://iam.example.org/\n    roles: [{name: default, scopes: [openid]}]\n";
+    let live = TempDir::new().unwrap();
+    let mode = |path: &Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let found = |folder: &Path| {
+        let args = [
+            "check",
+            "--no-config",
+            "--only",
+            "document-secrets-open-to-all",
+            "-f",
+            "json",
+            "--now",
+            NOW,
+            "vault.yaml",
+        ];
+        let output = Command::new(env!("CARGO_BIN_EXE_tokenvet")).current_dir(folder).args(args).output().unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        report["findings"].as_array().unwrap().len()
+    };
+    let file = live.path().join("vault.yaml");
+    fs::write(&file, config).unwrap();
+    for (folder_mode, file_mode, checkout, expected, remark) in [
+        (0o755, 0o644, false, 1, "everybody can read it"),
+        (0o755, 0o640, false, 0, "the group can"),
+        (0o700, 0o644, false, 0, "nobody else can enter the folder"),
+        (0o755, 0o644, true, 0, "a checkout"),
+    ] {
+        mode(live.path(), folder_mode);
+        mode(&file, file_mode);
+        if checkout {
+            fs::create_dir(live.path().join(".git")).unwrap();
+        }
+        // Where others cannot reach the folder for temporary files, nothing is open to all.
+        let open =
+            live.path().ancestors().skip(1).all(|above| fs::metadata(above).unwrap().permissions().mode() & 0o001 != 0);
+        assert_eq!(found(live.path()), if open { expected } else { 0 }, "{remark}");
+    }
+}

@@ -17,9 +17,9 @@ use crate::report::{
 };
 use crate::source::Source;
 use crate::suppress::{baseline, inline::Allow, waiver::Held};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Files judged in parallel and then reported in order. Bounds what is held in memory at a time.
@@ -30,7 +30,9 @@ const GROUP_BYTES: u64 = 16 << 20;
 /// Runs the command.
 pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     with_job(args, |job, inputs| {
-        let tasks: Vec<Task> = inputs.into_iter().map(|input| Task::new(input, &job.governance)).collect();
+        let mut folders = HashMap::new();
+        let task = |input| Task::new(input, &job.governance, &mut folders);
+        let tasks: Vec<Task> = inputs.into_iter().map(task).collect();
         let workers = Workers::new(args.threads, tasks.len());
         let mut progress = Progress::new(tasks.len());
         let groups = groups(&tasks);
@@ -103,13 +105,18 @@ struct Task {
     /// Its path relative to the policy's folder.
     relative: String,
     plan: Arc<Plan>,
+    /// Whether every user of the machine can reach its folder, see [`walk::folder_opens_to_all`].
+    reachable: Option<bool>,
 }
 
 impl Task {
-    fn new(input: Input, governance: &Governance) -> Self {
+    /// `folders` keeps what is known of the folders so far.
+    fn new(input: Input, governance: &Governance, folders: &mut HashMap<PathBuf, Option<bool>>) -> Self {
         let relative = governance.relative(&input.path);
         let plan = governance.plan_for(&relative);
-        Task { input, relative, plan }
+        let folder = input.path.parent().unwrap_or(Path::new("")).to_path_buf();
+        let reachable = *folders.entry(folder).or_insert_with_key(|folder| walk::folder_opens_to_all(folder));
+        Task { input, relative, plan, reachable }
     }
 }
 
@@ -201,7 +208,9 @@ impl Workers {
 type Judged = Result<(Arc<Source>, Outcome), Unreadable>;
 
 fn read(task: &Task) -> Result<Arc<Source>, Unreadable> {
-    Ok(Arc::new(walk::read(&task.input)?.anchored(task.relative.as_str())))
+    let source = walk::read(&task.input)?.anchored(task.relative.as_str());
+    let open = source.open_to_all().and_then(|open| Some(open && task.reachable?));
+    Ok(Arc::new(source.opened_to_all(open)))
 }
 
 fn judge(task: &Task, now: i64) -> Judged {

@@ -135,12 +135,14 @@ fn regular(input: &Input) -> Result<(File, u64), Unreadable> {
 pub fn read(input: &Input) -> Result<Source, Unreadable> {
     let fail = |message: String| Unreadable { name: input.name.clone(), message, content: false };
     let mut bytes = Vec::new();
+    let mut open_to_all = None;
     let limit = MAX_SOURCE_BYTES;
     if input.path.as_os_str() == "-" {
         let read = std::io::stdin().lock().take(limit + 1).read_to_end(&mut bytes);
         read.map_err(|error| fail(format!("standard input: {error}")))?;
     } else {
         let (mut file, length) = regular(input)?;
+        open_to_all = mode_opens_to_all(&file);
         bytes.reserve(usize::try_from(length.min(limit)).unwrap_or(0) + 1);
         let read = Read::by_ref(&mut file).take(limit + 1).read_to_end(&mut bytes);
         read.map_err(|error| fail(describe(&error, &input.path)))?;
@@ -148,10 +150,45 @@ pub fn read(input: &Input) -> Result<Source, Unreadable> {
     if bytes.len() as u64 > limit {
         return Err(fail(format!("larger than {} GiB; split it", limit >> 30)));
     }
-    Source::from_bytes(input.name.clone(), bytes).map_err(|DecodeError { message, position, .. }| {
+    let source = Source::from_bytes(input.name.clone(), bytes).map(|source| source.opened_to_all(open_to_all));
+    source.map_err(|DecodeError { message, position, .. }| {
         let message = format!("line {}, column {}: {message}", position.line, position.column);
         Unreadable { content: true, ..fail(message) }
     })
+}
+
+/// Does the mode of a file let every user of the machine read it? `None` where there are no modes.
+fn mode_opens_to_all(file: &File) -> Option<bool> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        file.metadata().ok().map(|metadata| metadata.permissions().mode() & 0o004 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        None
+    }
+}
+
+/// Whether every user of the machine can reach what lies in a folder; `None` for one that does not matter: a checkout, whose
+/// modes are those of whoever checked it out.
+pub fn folder_opens_to_all(folder: &Path) -> Option<bool> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let real = fs::canonicalize(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }).ok()?;
+        if real.ancestors().any(|above| above.join(".git").exists()) {
+            return None;
+        }
+        let passable = |above: &Path| fs::metadata(above).is_ok_and(|found| found.permissions().mode() & 0o001 != 0);
+        Some(real.ancestors().all(passable))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        None
+    }
 }
 
 fn open(path: &Path) -> std::io::Result<File> {

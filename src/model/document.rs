@@ -15,6 +15,9 @@ super::record! {
         paging_shown "paging.shown": Int,
         /// Members that hold a live client secret, password or private key; items name the member, never the value.
         secrets "secrets": Texts,
+        /// True when every user of the machine may read the file where it lies; absent for checkouts (folders with a `.git`
+        /// above them), for standard input and where file modes mean nothing.
+        open_to_all "open_to_all": Bool,
         /// True when the secrets stand where the product expects them (an administrator's export, a secrets file).
         secrets_expected "secrets_expected": Bool,
     }

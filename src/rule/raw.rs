@@ -551,6 +551,9 @@ pub struct RawExample {
     /// The profile to judge by; the newest one that holds the rule when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
+    /// Whether every user of the machine may read the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_to_all: Option<bool>,
     /// The rule applies and finds nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pass: Option<serde_json::Value>,

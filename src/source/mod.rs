@@ -50,6 +50,7 @@ impl Span {
 pub struct Source {
     name: String,
     anchor: Option<String>,
+    open_to_all: Option<bool>,
     text: Box<str>,
     lines: OnceLock<LineIndex>,
 }
@@ -68,7 +69,7 @@ pub struct DecodeError {
 impl Source {
     /// Wraps text that is already UTF-8 (stdin of an embedder, fixtures, decoded values).
     pub fn from_text(name: impl Into<String>, text: impl Into<Box<str>>) -> Self {
-        Source { name: name.into(), anchor: None, text: text.into(), lines: OnceLock::new() }
+        Source { name: name.into(), anchor: None, open_to_all: None, text: text.into(), lines: OnceLock::new() }
     }
 
     /// Decodes file content. UTF-8 with or without a byte order mark is accepted; UTF-16, UTF-32,
@@ -125,6 +126,17 @@ impl Source {
     /// The path that identifies the source across runs; its name unless [`Source::anchored`] gave another.
     pub fn anchor(&self) -> &str {
         self.anchor.as_deref().unwrap_or(&self.name)
+    }
+
+    /// Says whether every user of the machine may read the file where it lies.
+    pub fn opened_to_all(self, open: Option<bool>) -> Self {
+        Source { open_to_all: open, ..self }
+    }
+
+    /// Whether every user of the machine may read the file where it lies; `None` when nobody knows, or when it does not
+    /// matter (a checkout, standard input).
+    pub fn open_to_all(&self) -> Option<bool> {
+        self.open_to_all
     }
 
     /// The whole text.
