@@ -316,8 +316,8 @@ impl Adapter for Dcache {
             let mut own = Values::default();
             item.entries().for_each(|(key, entry)| own.add(key, entry));
             section(&properties, name, item, &own, sink);
-            missing_domain(&properties, name, item, sink);
         }
+        missing_domains(&properties, sink);
         twice(document, sink);
     }
 }
@@ -557,15 +557,19 @@ fn is_token_key(key: &str) -> bool {
             && (misspelt("oidc") || misspelt("scitoken")))
 }
 
-/// A service whose domain has no heading before it; in a file that shows no domain at all, it is an excerpt.
-fn missing_domain<'d>(properties: &Properties<'d>, name: &'d str, at: Cursor<'d>, sink: &mut dyn Sink) {
-    let Some((domain, _)) = name.split_once('/') else { return };
-    let mut earlier = properties.document.root().items().take_while(|item| item.id != at.id);
-    if properties.domains.is_empty() || domain.contains("${") {
+/// Services whose domain has no heading before them; in a file that shows no domain at all, they are an excerpt.
+fn missing_domains(properties: &Properties<'_>, sink: &mut dyn Sink) {
+    let mut seen = HashSet::new();
+    if properties.domains.is_empty() {
         return;
     }
-    if !properties.domains.contains_key(domain) || !earlier.any(|item| item.is_map() && item.key() == Some(domain)) {
-        Found::new(PRODUCT, DOMAIN, at, name).section(domain).tell(sink);
+    for item in properties.document.root().items().filter(|item| item.is_map()) {
+        let name = item.key().unwrap_or_default();
+        match name.split_once('/') {
+            None => drop(seen.insert(name)),
+            Some((domain, _)) if seen.contains(domain) || domain.contains("${") => {}
+            Some((domain, _)) => Found::new(PRODUCT, DOMAIN, item, name).section(domain).tell(sink),
+        }
     }
 }
 
