@@ -10,11 +10,14 @@ use tokenvet::rule::{RawExample, Rule, RuleBook};
 use tokenvet::trial::{self, Expected, Trial};
 
 /// Examples that no single edit can flip, and why; every other one must flip, and these must not.
-const NEEDS_MORE: [(&str, &str, &str); 1] = [(
-    "issuer-product-constants",
-    "INDIGO IAM",
-    "it announces four weak options at once, as the product does, and is known by more than one member",
-)];
+const NEEDS_MORE: [(&str, &str, &str); 2] = [
+    ("document-secrets-open-to-all", "only the service can", "the file's mode decides, which is no part of the document"),
+    (
+        "issuer-product-constants",
+        "INDIGO IAM",
+        "it announces four weak options at once, as the product does, and is known by more than one member",
+    ),
+];
 
 #[test]
 fn one_edit_flips_the_verdict_of_an_example() {
