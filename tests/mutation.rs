@@ -11,7 +11,11 @@ use tokenvet::trial::{self, Expected, Trial};
 
 /// Examples that no single edit can flip, and why; every other one must flip, and these must not.
 const NEEDS_MORE: [(&str, &str, &str); 2] = [
-    ("document-secrets-open-to-all", "only the service can", "the file's mode decides, which is no part of the document"),
+    (
+        "document-secrets-open-to-all",
+        "only the service can",
+        "the file's mode decides, which is no part of the document",
+    ),
     (
         "issuer-product-constants",
         "INDIGO IAM",

@@ -2,7 +2,8 @@
 
 use super::{Data, NodeId, Syntax, Text, Tree, json};
 use crate::source::{Source, Span};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
 /// A parsed document (or one element of a large list, or a value decoded from another document).
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub struct Document {
     pub prefix: String,
     /// Set when the text was decoded from a value of another document (a JWT segment, a `jwk` string).
     pub decoded: Option<Decoded>,
+    /// See [`Document::ordinals`]; made when the first pointer is asked for.
+    pub(super) ordinals: OnceLock<Box<[u32]>>,
 }
 
 /// How a decoded document's bytes map back to the file they came from.
@@ -69,7 +72,7 @@ impl Decoded {
 impl Document {
     /// A document at the top of a source.
     pub fn new(source: Arc<Source>, syntax: Syntax, tree: Tree) -> Self {
-        Document { source, syntax, tree, prefix: String::new(), decoded: None }
+        Document { source, syntax, tree, prefix: String::new(), decoded: None, ordinals: OnceLock::new() }
     }
 
     /// A cursor on the root.
@@ -99,19 +102,14 @@ impl Document {
             let cursor = self.cursor(at);
             steps.push(match cursor.key() {
                 Some(key) => {
-                    let earlier = self
-                        .tree
-                        .children(parent)
-                        .take_while(|&sibling| sibling != at)
-                        .filter(|&sibling| self.cursor(sibling).key() == Some(key))
-                        .count();
+                    let earlier = self.ordinals()[at.0 as usize];
                     let mut step = key.replace('~', "~0").replace('/', "~1");
                     if earlier > 0 {
                         step.push_str(&format!("#{}", earlier + 1));
                     }
                     step
                 }
-                None => self.tree.children(parent).position(|sibling| sibling == at).unwrap_or(0).to_string(),
+                None => self.ordinals()[at.0 as usize].to_string(),
             });
             at = parent;
         }
@@ -121,6 +119,28 @@ impl Document {
             pointer.push_str(step);
         }
         pointer
+    }
+
+    /// Of every node its place in its list, or the number of earlier members of its mapping with the same key. A file with
+    /// many findings asks for many pointers, and counting siblings for each would cost their number squared.
+    fn ordinals(&self) -> &[u32] {
+        self.ordinals.get_or_init(|| {
+            let mut ordinals = vec![0; self.tree.len()];
+            for parent in self.tree.ids() {
+                let mut seen: HashMap<&str, u32> = HashMap::new();
+                for (index, child) in self.tree.children(parent).enumerate() {
+                    ordinals[child.0 as usize] = match self.cursor(child).key() {
+                        None => index as u32,
+                        Some(key) => {
+                            let earlier = seen.entry(key).or_default();
+                            *earlier += 1;
+                            *earlier - 1
+                        }
+                    };
+                }
+            }
+            ordinals.into()
+        })
     }
 
     /// The node a pointer (without prefix) leads to; the first of repeated keys unless `#n` says otherwise.
@@ -158,6 +178,7 @@ impl Document {
             tree,
             prefix: pointer,
             decoded: self.decoded.clone(),
+            ordinals: OnceLock::new(),
         })
     }
 

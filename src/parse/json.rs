@@ -100,7 +100,8 @@ impl Document {
         let tree = read_strict(text)
             .map_err(|error| ParseError { span: decoded.outer_span(error.span), message: error.message })?;
         let source = Arc::new(Source::from_text(self.source.name(), text));
-        Ok(Document { source, syntax: super::Syntax::Json, tree, prefix: String::new(), decoded: Some(decoded) })
+        let decoded = Some(decoded);
+        Ok(Document { decoded, ..Document::new(source, super::Syntax::Json, tree) })
     }
 }
 
