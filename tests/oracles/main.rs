@@ -75,7 +75,6 @@ fn ask(verifier: &Verifier) -> Option<Vec<Answer>> {
         eprintln!("note: skipped {}: {why}", verifier.name);
         return None;
     }
-    let tokens = tokens();
     let answers = verifier.ask(&directory_of(verifier.name), &[]);
     let answered: BTreeSet<&str> = answers.iter().map(|answer| answer.case.as_str()).collect();
     for name in names(verifier.name) {
