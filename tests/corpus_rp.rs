@@ -6,12 +6,13 @@
 // The note tells whoever runs the test that nothing was tested.
 #![allow(clippy::print_stdout)]
 
+#[path = "common/seen.rs"]
+mod seen;
+
+use seen::Seen;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokenvet::adapt::Sink;
 use tokenvet::discover::recognise;
-use tokenvet::model::{Target, TargetKind};
-use tokenvet::parse::{Document, NodeId};
 use tokenvet::source::Source;
 
 /// Kinds of ours that fit a kind of the index; remarks in brackets and `doc snippet:` are left out there.
@@ -157,37 +158,4 @@ fn check(file: &str, kind: &str, bytes: Vec<u8>) -> Result<(), String> {
         true => Ok(()),
         false => Err(format!("is {kinds:?} with {} targets", seen.targets)),
     }
-}
-
-/// What the adapters said about one file.
-#[derive(Default)]
-struct Seen {
-    kinds: Vec<TargetKind>,
-    targets: usize,
-    errors: Vec<String>,
-}
-
-impl Sink for Seen {
-    fn target(&mut self, documents: &[&Document], target: Target<'_>) {
-        self.kinds.push(target.kind);
-        self.targets += 1;
-        // Every place that a finding could point at exists.
-        for index in 0..target.kind.fields().len() {
-            if let Some(at) = target.record.field(index).at {
-                documents[usize::from(at.document)].pointer(at.node);
-            }
-        }
-    }
-
-    fn secret(&mut self, document: &Document, node: NodeId) {
-        document.pointer(node);
-    }
-
-    fn error(&mut self, _document: &Document, _node: NodeId, message: String) {
-        self.errors.push(message);
-    }
-
-    fn paging(&mut self, _shown: NodeId, _shown_count: i64, _total: (NodeId, i64)) {}
-
-    fn secrets_expected(&mut self) {}
 }

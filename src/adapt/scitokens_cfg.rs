@@ -13,7 +13,7 @@ use crate::model::{At, Field, Service, State, Target, TargetKind, Trust};
 use crate::parse::ini::IniDialect;
 use crate::parse::{Cursor, Document, NoteKind, Syntax};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The adapter.
 pub(super) struct ScitokensCfg;
@@ -243,9 +243,9 @@ fn is_issuer(name: &str) -> bool {
 /// The sections in the order the plug-in takes them in.
 fn sections(document: &Document) -> Vec<Section<'_>> {
     let mut sections: Vec<Section<'_>> = Vec::new();
+    let mut by_key: HashMap<Option<&str>, usize> = HashMap::new();
     for at in document.root().items().filter(|member| member.is_map()) {
-        let same = sections.iter().position(|known| known.at.key() == at.key());
-        let index = same.unwrap_or_else(|| {
+        let index = *by_key.entry(at.key()).or_insert_with(|| {
             let name = at.key_span().map_or("", |span| document.source.slice(span));
             sections.push(Section { name, at, values: BTreeMap::new() });
             sections.len() - 1
