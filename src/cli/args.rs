@@ -1,5 +1,6 @@
-//! Arguments of every subcommand.
+//! The subcommands and, for those that have no file of their own for it, their arguments.
 
+use super::scan;
 use crate::parse::jwt;
 use crate::policy::FailOn;
 use crate::report::Format;
@@ -21,7 +22,7 @@ pub(super) enum Command {
     /// Check files and trees (the default when only paths are given)
     Check(Box<CheckArgs>),
     /// Find tokens in logs, dumps and other text
-    Scan(Box<CheckArgs>),
+    Scan(Box<scan::ScanArgs>),
     /// Decode and explain one token, with every profile's verdict
     Inspect(InspectArgs),
     /// Compare two tokens: which is more powerful, and in what

@@ -9,14 +9,21 @@ use crate::scan::find::Finder;
 use crate::scan::judge;
 use crate::scan::stream::tokens;
 use crate::scan::tally::{Place, Tally};
+use clap::Args as ClapArgs;
 use std::path::Path;
 
 /// What reports call a scanned file.
 const KIND: &str = "text";
 
+#[derive(Debug, ClapArgs)]
+pub(super) struct ScanArgs {
+    #[command(flatten)]
+    pub(super) check: CheckArgs,
+}
+
 /// Runs the command.
-pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
-    with_job(args, |job, inputs| {
+pub(super) fn run(args: &ScanArgs) -> Result<Exit, Failure> {
+    with_job(&args.check, |job, inputs| {
         let finder = Finder::new().map_err(Failure::Usage)?;
         let mut tally = Tally::default();
         let mut progress = Progress::new(inputs.len());

@@ -7,9 +7,9 @@ mod raw;
 mod workflow;
 
 pub use raw::{
-    Amount, Environment, FailOn, Level, Mitigation, RawAgreement, RawCover, RawOverride, RawPinned, RawPolicy,
-    RawSelection, RawService, RawWaiver, RawWaiverFile, RawWaivers, RawWorkflow, RawWorkflowMatch, Role, UserClass,
-    WorkflowClass,
+    Amount, Environment, FailOn, Level, Mitigation, RawAgreement, RawCover, RawIssuer, RawOverride, RawPinned,
+    RawPolicy, RawSelection, RawService, RawWaiver, RawWaiverFile, RawWaivers, RawWorkflow, RawWorkflowMatch, Role,
+    UserClass, WorkflowClass,
 };
 pub use workflow::{Workflow, Workflows, has_workflow};
 

@@ -34,8 +34,10 @@ pub struct RawPolicy {
     pub role: Option<Role>,
     /// The token workflows there are, to which clients and tokens are matched.
     pub workflows: Vec<RawWorkflow>,
-    /// The services whose configuration is checked, where its files do not say enough.
+    /// The services there are: what software they run, their configuration and their logs.
     pub services: Vec<RawService>,
+    /// The issuers there are: whom to ask about them, and where their snapshots lie.
+    pub issuers: Vec<RawIssuer>,
     /// The baseline file, below the policy's folder.
     pub baseline: Option<String>,
     /// Severity from which a finding makes the run fail (`error` by default).
@@ -69,6 +71,9 @@ pub struct RawOverride {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RawService {
+    /// What people call it (`se01`). Without it, its `type` and its place in the list.
+    #[serde(default)]
+    pub name: Option<String>,
     /// The software: `xrootd`, `eos`, `dcache`, `storm-webdav`, `htcondor`, `htcondor-ce`, `arc`, `fts`, `rucio`, `dirac`,
     /// `diracx`, `gfal2`.
     #[serde(rename = "type")]
@@ -79,6 +84,29 @@ pub struct RawService {
     /// Its configuration files, as globs relative to the policy's folder. The first service that fits a file counts. Rules
     /// that compare services take these files for one.
     pub files: Vec<String>,
+    /// Its logs, as globs: absolute, or relative to the policy's folder. Commands that read logs take them from here.
+    #[serde(default)]
+    pub logs: Vec<String>,
+    /// How long its logs are kept: a number of seconds, or a duration with its unit (`90 d`). Unknown when it is absent.
+    #[serde(default)]
+    pub log_retention: Option<Amount>,
+    /// Whom to call when something happens there.
+    #[serde(default)]
+    pub contact: Option<String>,
+}
+
+/// An issuer as the policy declares it.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RawIssuer {
+    /// Its `iss`, a URL.
+    pub issuer: String,
+    /// The folder of its snapshot, below the policy's folder.
+    #[serde(default)]
+    pub snapshot: Option<String>,
+    /// Whom to call when something happens there.
+    #[serde(default)]
+    pub contact: Option<String>,
 }
 
 /// Which rules run.
