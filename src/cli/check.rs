@@ -29,30 +29,11 @@ const GROUP_BYTES: u64 = 16 << 20;
 
 /// Runs the command.
 pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
-    with_job(args, |job, inputs| {
-        let mut folders = HashMap::new();
-        let task = |input| Task::new(input, &job.governance, &mut folders);
-        let tasks: Vec<Task> = inputs.into_iter().map(task).collect();
-        let workers = Workers::new(args.threads, tasks.len());
-        let mut progress = Progress::new(tasks.len());
-        let groups = groups(&tasks);
-        // What is in memory at one time anyway may stay there.
-        job.keeps = groups.len() == 1;
-        for group in groups {
-            if let [task] = group {
-                job.alone(task, &mut progress)?;
-            } else {
-                let judged = workers.map(group, |task| judge(task, job.now));
-                progress.pause(|| group.iter().zip(judged).try_for_each(|(task, result)| job.report(task, result)))?;
-            }
-            progress.advance(group.len());
-        }
-        progress.end();
-        Ok(())
-    })
+    with_job(args, |job, inputs| job.check(inputs))
 }
 
-/// What commands that judge files have in common: what governs the run, the reports, and the end. `judge` takes the files.
+/// What commands that judge the files they are given have in common: what governs the run, the reports, and the end.
+/// `judge` takes the files.
 pub(super) fn with_job(
     args: &CheckArgs,
     judge: impl FnOnce(&mut Job<'_>, Vec<Input>) -> Result<(), Failure>,
@@ -67,20 +48,15 @@ pub(super) fn with_job(
 
     let mut found = walk::walk(&args.paths, &|path, _| governance.ignores(path));
     let lost = follow(args, &governance, &mut found)?;
-    let broken = !(found.unreadable.is_empty() && lost.is_empty());
-    let tally = Tally { skipped: found.skipped, broken, ..Tally::default() };
-    let (accepted, kept) = (vec![], BTreeMap::new());
-    let mut job = Job { args, now: now.as_second(), governance, reporters, accepted, keeps: false, kept, tally };
-    job.tally.errors = found.unreadable.into_iter().map(error_of).chain(lost).collect();
-    #[cfg(feature = "verify")]
-    job.tally.facts.extend(super::trust::keys(&job.governance.plan, &args.keys, job.now)?);
+    let mut job = Job::new(args, now, governance, reporters)?;
+    job.tally.skipped = found.skipped;
+    job.lose(found.unreadable.into_iter().map(error_of).chain(lost));
     judge(&mut job, found.inputs)?;
-    job.fleet()?;
-    job.decide();
+    job.settle()?;
     if let Some(baseline) = baseline {
         job.write_baseline(baseline)?;
     }
-    let exit = job.finish(&now.to_string())?;
+    let exit = job.finish()?;
     for file in files {
         file.1.publish()?;
     }
@@ -120,7 +96,7 @@ impl Task {
     }
 }
 
-fn error_of(unreadable: Unreadable) -> FileError {
+pub(super) fn error_of(unreadable: Unreadable) -> FileError {
     FileError { path: unreadable.name, message: unreadable.message, region: None }
 }
 
@@ -224,6 +200,8 @@ pub(super) struct Job<'j> {
     args: &'j CheckArgs,
     /// The clock, in seconds since 1970.
     pub(super) now: i64,
+    /// The same as reports write it.
+    clock: String,
     /// What governs the run.
     pub(super) governance: Governance,
     /// Without those whose reader went away.
@@ -260,7 +238,58 @@ struct Tally {
     failing: bool,
 }
 
-impl Job<'_> {
+impl<'j> Job<'j> {
+    /// A run that has judged nothing yet.
+    pub(super) fn new(
+        args: &'j CheckArgs,
+        now: jiff::Timestamp,
+        governance: Governance,
+        reporters: Vec<Box<dyn Reporter + 'j>>,
+    ) -> Result<Self, Failure> {
+        let (clock, now) = (now.to_string(), now.as_second());
+        let (accepted, kept, tally) = (vec![], BTreeMap::new(), Tally::default());
+        let mut job = Job { args, now, clock, governance, reporters, accepted, keeps: false, kept, tally };
+        #[cfg(feature = "verify")]
+        job.tally.facts.extend(super::trust::keys(&job.governance.plan, &args.keys, now)?);
+        Ok(job)
+    }
+
+    /// Takes what could not be found or followed.
+    pub(super) fn lose(&mut self, errors: impl IntoIterator<Item = FileError>) {
+        self.tally.errors.extend(errors);
+        self.tally.broken |= !self.tally.errors.is_empty();
+    }
+
+    /// Judges files and hands them to the reporters.
+    pub(super) fn check(&mut self, inputs: Vec<Input>) -> Result<(), Failure> {
+        let mut folders = HashMap::new();
+        let task = |input| Task::new(input, &self.governance, &mut folders);
+        let tasks: Vec<Task> = inputs.into_iter().map(task).collect();
+        let workers = Workers::new(self.args.threads, tasks.len());
+        let mut progress = Progress::new(tasks.len());
+        let groups = groups(&tasks);
+        // What is in memory at one time anyway may stay there.
+        self.keeps = groups.len() == 1;
+        for group in groups {
+            if let [task] = group {
+                self.alone(task, &mut progress)?;
+            } else {
+                let judged = workers.map(group, |task| judge(task, self.now));
+                progress.pause(|| group.iter().zip(judged).try_for_each(|(task, result)| self.report(task, result)))?;
+            }
+            progress.advance(group.len());
+        }
+        progress.end();
+        Ok(())
+    }
+
+    /// Judges what spans files, once all of them are known.
+    pub(super) fn settle(&mut self) -> Result<(), Failure> {
+        self.fleet()?;
+        self.decide();
+        Ok(())
+    }
+
     /// Judges and reports a file that stands alone, perhaps because it is large: part by part.
     fn alone(&mut self, task: &Task, progress: &mut Progress) -> Result<(), Failure> {
         let source = match read(task) {
@@ -472,7 +501,8 @@ impl Job<'_> {
         findings
     }
 
-    fn finish(mut self, now: &str) -> Result<Exit, Failure> {
+    /// Closes the reports.
+    pub(super) fn finish(&mut self) -> Result<Exit, Failure> {
         let own = self.about_suppressions();
         own.iter().for_each(|finding| self.tally.count(finding, self.governance.fail_on));
         let exit = self.tally.exit(self.args);
@@ -484,7 +514,7 @@ impl Job<'_> {
         let sources = kept.map(|(source, plan)| (Arc::clone(source), secrets(plan, source)));
         let run = Run {
             sources: sources.collect(),
-            now: now.to_string(),
+            now: self.clock.clone(),
             policy_digest: self.governance.digest.clone(),
             profiles: profiles(&self.governance, tally.profiles),
             workflows: self.governance.workflows(&tally.workflows),

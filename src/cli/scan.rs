@@ -23,21 +23,24 @@ pub(super) struct ScanArgs {
 
 /// Runs the command.
 pub(super) fn run(args: &ScanArgs) -> Result<Exit, Failure> {
-    with_job(&args.check, |job, inputs| {
-        let finder = Finder::new().map_err(Failure::Usage)?;
-        let mut tally = Tally::default();
-        let mut progress = Progress::new(inputs.len());
-        for input in &inputs {
-            match scan(&finder, input, &mut tally) {
-                Ok(found) => progress.pause(|| job.document(&input.name, KIND, found))?,
-                Err(unreadable) => progress.pause(|| job.refuse(input, unreadable))?,
-            }
-            progress.advance(1);
+    with_job(&args.check, |job, inputs| search(job, &inputs))
+}
+
+/// Judges the tokens in these files.
+pub(super) fn search(job: &mut Job<'_>, inputs: &[Input]) -> Result<(), Failure> {
+    let finder = Finder::new().map_err(Failure::Usage)?;
+    let mut tally = Tally::default();
+    let mut progress = Progress::new(inputs.len());
+    for input in inputs {
+        match scan(&finder, input, &mut tally) {
+            Ok(found) => progress.pause(|| job.document(&input.name, KIND, found))?,
+            Err(unreadable) => progress.pause(|| job.refuse(input, unreadable))?,
         }
-        progress.end();
-        report(job, &tally);
-        Ok(())
-    })
+        progress.advance(1);
+    }
+    progress.end();
+    report(job, &tally);
+    Ok(())
 }
 
 /// Scans one input; the result is the number of tokens in it.
