@@ -74,6 +74,19 @@ pub struct Hit {
     pub secret: Range<usize>,
 }
 
+impl Form {
+    /// The name that reports give it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Form::Jwt => "jwt",
+            Form::Jwe => "jwe",
+            Form::Macaroon => "macaroon",
+            Form::Eos => "eos-token",
+            Form::Envelope => "alice-envelope",
+        }
+    }
+}
+
 /// What a search came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
@@ -85,12 +98,21 @@ pub enum Found {
     Nothing,
 }
 
-const ANCHORS: [&str; 4] = ["eyJ", "MDA", "zteos64", "-----BEGIN SEALED CIPHER"];
+/// What tokens that are no JSON begin with; an envelope in a query has its blanks encoded.
+const OTHERS: [&str; 5] =
+    ["MDA", "zteos64", "-----BEGIN SEALED CIPHER", "-----BEGIN+SEALED+CIPHER", "-----BEGIN%20SEALED%20CIPHER"];
+/// The longest of them, in bytes.
+const LONGEST_ANCHOR: usize = OTHERS[4].len();
+/// A JSON object, in base64url: `{"` and a letter.
+const OBJECT: &str = "eyJ";
+/// Others of its beginnings: a blank or a line break behind the brace, or a name that begins with no letter.
+const OBJECTS: [&str; 5] = ["eyI", "eyA", "ewo", "ewk", "ew0"];
 
 /// Finds tokens.
 #[derive(Debug)]
 pub struct Finder {
     anchors: AhoCorasick,
+    lenient: bool,
 }
 
 /// What a look at one place came to.
@@ -105,7 +127,18 @@ enum Look {
 impl Finder {
     /// A finder. An error is a defect of the search library's and never seen.
     pub fn new() -> Result<Self, String> {
-        AhoCorasick::new(ANCHORS).map(|anchors| Finder { anchors }).map_err(|error| error.to_string())
+        Self::of(&[OBJECT], false)
+    }
+
+    /// A finder for what must not be shown: it also takes what has the shape of a token and cannot be one by its content
+    /// (no algorithm, a payload that is no JSON), and headers in any layout.
+    pub fn lenient() -> Result<Self, String> {
+        Self::of(&[&[OBJECT][..], &OBJECTS].concat(), true)
+    }
+
+    fn of(objects: &[&str], lenient: bool) -> Result<Self, String> {
+        let anchors = AhoCorasick::new(OTHERS.iter().chain(objects));
+        anchors.map(|anchors| Finder { anchors, lenient }).map_err(|error| error.to_string())
     }
 
     /// The first token at or behind `from`. `last` says that nothing follows the text.
@@ -115,10 +148,12 @@ impl Finder {
         while let Some(found) = self.anchors.find(Input::new(text).range(at..)) {
             let start = found.start();
             let looked = match found.pattern().as_usize() {
-                0 => jwt(text, start, last),
-                1 => macaroon(text, start, last),
-                2 => eos(text, start, last),
-                _ => envelope(text, start, last),
+                0 => macaroon(text, start, last),
+                1 => eos(text, start, last),
+                2 => envelope(text, start, " ", last),
+                3 => envelope(text, start, "+", last),
+                4 => envelope(text, start, "%20", last),
+                _ => jwt(text, start, self.lenient, last),
             };
             match looked {
                 Look::Hit(hit) => return Found::Token(hit),
@@ -134,7 +169,7 @@ impl Finder {
             }
         }
         // The end may cut an anchor in two.
-        let tail = text.len().saturating_sub(ANCHORS[3].len() - 1).max(at.min(text.len()));
+        let tail = text.len().saturating_sub(LONGEST_ANCHOR - 1).max(at.min(text.len()));
         if last || tail >= text.len() { Found::Nothing } else { Found::Open(tail) }
     }
 }
@@ -249,7 +284,7 @@ fn separator(text: &[u8], at: usize) -> Option<(usize, usize)> {
     Some((place, behind))
 }
 
-fn jwt(text: &[u8], start: usize, last: bool) -> Look {
+fn jwt(text: &[u8], start: usize, lenient: bool, last: bool) -> Look {
     let incomplete = |chars: &[u8]| object(chars).is_none();
     let (end, chars) = part(text, start, incomplete);
     // Most of what begins like a token is none, which shows at its end.
@@ -259,7 +294,9 @@ fn jwt(text: &[u8], start: usize, last: bool) -> Look {
     if chars.len() > MAX_HEADER {
         return Look::No(end.saturating_sub(MAX_HEADER));
     }
-    let Some(header) = object(&chars).filter(|header| header.get("alg").is_some()) else { return Look::No(start) };
+    let Some(header) = object(&chars).filter(|header| lenient || header.get("alg").is_some()) else {
+        return Look::No(start);
+    };
     let header_span = start..end;
     if header.get("enc").is_some() {
         return jwe(text, header_span, next, last);
@@ -267,6 +304,9 @@ fn jwt(text: &[u8], start: usize, last: bool) -> Look {
     let (end, chars) = part(text, next, incomplete);
     if is_open(text, start, end, last) {
         return Look::Open;
+    }
+    if object(&chars).is_none() {
+        return unreadable(text, header_span, next, lenient, last);
     }
     let payload = next..end;
     let hit = |state, span_end: usize, secret: Range<usize>| {
@@ -279,22 +319,9 @@ fn jwt(text: &[u8], start: usize, last: bool) -> Look {
             secret,
         })
     };
-    if object(&chars).is_none() {
-        // Lines that do not complete it are none of its own.
-        let end = run(text, next);
-        let cut = Hit {
-            form: Form::Jwt,
-            state: State::Truncated,
-            span: start..end,
-            header: header_span.clone(),
-            payload: next..end,
-            secret: end..end,
-        };
-        return if begins_object(&text[next..end]) { Look::Hit(cut) } else { Look::No(start) };
-    }
     let Some((dot_at, next)) = separator(text, end) else { return hit(State::Redacted, end, end..end) };
     let algorithm = header.get("alg").and_then(Value::as_str).unwrap_or_default();
-    let (end, chars) = part(text, next, |chars| !has_length_of(algorithm, chars.len()));
+    let (end, chars) = part(text, next, |chars| !has_length_of(algorithm, chars.len()) && !is_placeholder(chars));
     if is_open(text, start, end, last) {
         return Look::Open;
     }
@@ -312,13 +339,57 @@ fn jwt(text: &[u8], start: usize, last: bool) -> Look {
     }
 }
 
+/// A payload that is no object: it is cut off, or another token stands right behind it. Lines that do not complete it are
+/// none of its own; what follows behind one more dot is a signature all the same.
+fn unreadable(text: &[u8], header: Range<usize>, next: usize, lenient: bool, last: bool) -> Look {
+    /// Shorter words behind the dot are those of a sentence, or the ending of a file's name.
+    const SHORTEST: usize = 20;
+    let start = header.start;
+    let hit = |state, end: usize, secret: Range<usize>| {
+        let span = start..end.max(secret.end);
+        Look::Hit(Hit { form: Form::Jwt, state, span, header: header.clone(), payload: next..end, secret })
+    };
+    let end = run(text, next);
+    if let Some(other) = embedded(text, next, end) {
+        return match () {
+            () if object(&text[next..other]).is_some() => hit(State::Redacted, other, other..other),
+            () if other == next || begins_object(&text[next..other]) => hit(State::Truncated, other, other..other),
+            () => Look::No(start),
+        };
+    }
+    let (far, parts) = dotted(text, next);
+    if is_open(text, start, far, last) {
+        return Look::Open;
+    }
+    let behind = end + dot(text, end);
+    let signature = behind..run(text, behind);
+    match begins_object(&text[next..end]) {
+        true if signature.len() >= SHORTEST => hit(State::Truncated, end, signature),
+        true => hit(State::Truncated, end, end..end),
+        // Encrypted, or a signature over something that is no JSON.
+        false if lenient && parts > 1 => hit(State::Truncated, next, next..far),
+        false => Look::No(start),
+    }
+}
+
 /// A signature that was joined over lines is only believed when that gave it the length of its algorithm.
 fn signature(text: &[u8], start: usize, end: usize, chars: Vec<u8>, algorithm: &str) -> (usize, Vec<u8>) {
-    let first = run(text, start);
-    if first == end || has_length_of(algorithm, chars.len()) {
+    if has_length_of(algorithm, chars.len()) {
         return (end, chars);
     }
+    let first = run(text, start);
+    let first = embedded(text, start, first).unwrap_or(first);
     (first, text[start..first].to_vec())
+}
+
+/// Where in a run of characters, with a dot behind it, the header of another token begins.
+fn embedded(text: &[u8], start: usize, end: usize) -> Option<usize> {
+    if dot(text, end) == 0 {
+        return None;
+    }
+    let from = start.max(end.saturating_sub(MAX_HEADER));
+    let places = memchr::memmem::rfind_iter(&text[from..end], OBJECT).map(|at| from + at).take(MAX_TRIES as usize);
+    places.filter(|&at| object(&text[at..end]).is_some_and(|header| header.get("alg").is_some())).last()
 }
 
 /// Is this how many characters the signatures of an algorithm have?
@@ -350,22 +421,46 @@ fn is_placeholder(chars: &[u8]) -> bool {
 
 /// Key, initialisation vector, ciphertext and tag; the first may be empty.
 fn jwe(text: &[u8], header: Range<usize>, start: usize, last: bool) -> Look {
-    let mut end = start;
-    let mut parts = 0;
-    loop {
-        end = run(text, end);
-        parts += 1;
-        let dot = dot(text, end);
-        if parts == 4 || dot == 0 {
-            break;
-        }
-        end += dot;
-    }
-    if is_open(text, header.start, end, last) {
+    let (end, parts) = dotted(text, start);
+    let wrapped = (parts < 4 || unwrapped(text, end).is_some()).then(|| wrapped_jwe(text, start)).flatten();
+    if is_open(text, header.start, wrapped.unwrap_or(end), last) {
         return Look::Open;
     }
-    let state = if parts == 4 && !is_ellipsis(text, end) { State::Whole } else { State::Truncated };
-    Look::Hit(Hit { form: Form::Jwe, state, span: header.start..end, payload: end..end, header, secret: start..end })
+    let hit = |state, end: usize, secret: Range<usize>| {
+        let span = header.start..end;
+        Look::Hit(Hit { form: Form::Jwe, state, span, payload: end..end, header: header.clone(), secret })
+    };
+    match wrapped {
+        Some(end) => hit(State::Whole, end, start..end),
+        None if parts == 1 && is_placeholder(&text[start..end]) => hit(State::Redacted, end, end..end),
+        None if parts == 4 && !is_ellipsis(text, end) => hit(State::Whole, end, start..end),
+        None => hit(State::Truncated, end, start..end),
+    }
+}
+
+/// The end of up to four parts with dots between them, and how many there are.
+fn dotted(text: &[u8], start: usize) -> (usize, usize) {
+    let mut end = run(text, start);
+    for parts in 1..4 {
+        let dot = dot(text, end);
+        if dot == 0 || is_ellipsis(text, end) {
+            return (end, parts);
+        }
+        end = run(text, end + dot);
+    }
+    (embedded(text, start, end).unwrap_or(end), 4)
+}
+
+/// The end of four parts over several lines, which is only believed when the last has the length of a tag.
+fn wrapped_jwe(text: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
+    for _ in 0..3 {
+        (_, at) = separator(text, part(text, at, |_| true).0)?;
+    }
+    // Tags of 128, 192 and 256 bits.
+    let is_tag = |chars: &[u8]| matches!(chars.len(), 22 | 32 | 43);
+    let (end, tag) = part(text, at, |chars| !is_tag(chars));
+    is_tag(&tag).then_some(end)
 }
 
 fn opaque(form: Form, state: State, span: Range<usize>) -> Look {
@@ -466,23 +561,38 @@ fn eos(text: &[u8], start: usize, last: bool) -> Look {
     }
 }
 
-/// From its first line to its last, or as far as the text goes. A cipher has its envelope behind it.
-fn envelope(text: &[u8], start: usize, last: bool) -> Look {
+/// From its first line to its last, or as far as the text goes. A cipher has its envelope behind it. `blank` is how the
+/// text writes blanks.
+fn envelope(text: &[u8], start: usize, blank: &str, last: bool) -> Look {
     const LONGEST: usize = 64 << 10;
-    const CIPHER: &[u8] = b"-----END SEALED CIPHER-----";
-    const OPENED: &[u8] = b"-----BEGIN SEALED ENVELOPE-----";
-    const ENVELOPE: &[u8] = b"-----END SEALED ENVELOPE-----";
+    let mark = |words: [&str; 3]| format!("-----{}-----", words.join(blank));
+    let opened = mark(["BEGIN", "SEALED", "ENVELOPE"]);
+    let ends = [mark(["END", "SEALED", "ENVELOPE"]), mark(["END", "SEALED", "CIPHER"])];
     let window = &text[start..text.len().min(start + LONGEST)];
-    let behind = |mark: &[u8]| Some(memchr::memmem::find(window, mark)? + mark.len());
-    let end = behind(ENVELOPE).or_else(|| behind(CIPHER).filter(|_| last && behind(OPENED).is_none()));
-    match end {
-        Some(end) => opaque(Form::Envelope, State::Whole, start..start + end),
-        None if !last && window.len() < LONGEST => Look::Open,
-        None => {
-            let end = behind(CIPHER).or_else(|| memchr::memchr(b'\n', window)).unwrap_or(window.len());
+    let behind = |mark: &str| Some(memchr::memmem::find(window, mark.as_bytes())? + mark.len());
+    let cipher = behind(&ends[1]);
+    let end = behind(&ends[0]).or_else(|| cipher.filter(|_| last && behind(&opened).is_none()));
+    let inside = |end: usize| &window[mark(["BEGIN", "SEALED", "CIPHER"]).len().min(end)..end];
+    match (end, cipher) {
+        (Some(end), Some(cipher)) if is_emptied(inside(cipher - ends[1].len())) => {
+            let none = start + end..start + end;
+            let (form, state, span) = (Form::Envelope, State::Redacted, start..start + end);
+            Look::Hit(Hit { form, state, span, header: none.clone(), payload: none.clone(), secret: none })
+        }
+        (Some(end), _) => opaque(Form::Envelope, State::Whole, start..start + end),
+        (None, _) if !last && window.len() < LONGEST => Look::Open,
+        (None, _) => {
+            let end = cipher.or_else(|| memchr::memchr(b'\n', window)).unwrap_or(window.len());
             opaque(Form::Envelope, State::Truncated, start..start + end)
         }
     }
+}
+
+/// Is a word all that is left between two marks?
+fn is_emptied(inside: &[u8]) -> bool {
+    let inside = inside.trim_ascii();
+    let inside = inside.strip_prefix(b"%0A").unwrap_or(inside);
+    is_placeholder(inside.strip_suffix(b"%0A").unwrap_or(inside))
 }
 
 #[cfg(test)]
@@ -576,6 +686,75 @@ mod tests {
     }
 
     #[test]
+    fn tokens_without_anything_between_them_are_told_apart() {
+        let (first, second) = (es256(), token(r#"{"alg":"RS256"}"#, r#"{"sub":"other"}"#, 342));
+        let (body, _) = first.rsplit_once('.').expect("three parts");
+        let none = token(r#"{"alg":"none"}"#, r#"{"jti":"0b1c8a4e"}"#, 0);
+        for (before, state, remark) in [
+            (first.clone(), State::Whole, "whole"),
+            (first.replace('.', "%2E"), State::Whole, "encoded dots"),
+            (first[..first.len() - 30].to_string(), State::Whole, "a signature that is too short"),
+            (none, State::Unsigned, "unsigned"),
+            (format!("{body}."), State::Redacted, "no signature"),
+            (body.to_string(), State::Redacted, "two parts"),
+            (format!("{body}.REDACTED"), State::Redacted, "a word for the signature"),
+            (body[..body.len() - 9].to_string(), State::Truncated, "cut in the payload"),
+        ] {
+            let found = all(format!("{before}{second}\n").as_bytes());
+            let mut expected = vec![(Form::Jwt, state, before), (Form::Jwt, State::Whole, second.clone())];
+            // The dot behind two parts separates nothing.
+            expected[0].2 = expected[0].2.trim_end_matches(|c| c == '.' && state == State::Redacted).to_string();
+            assert_eq!(found, expected, "{remark}");
+        }
+    }
+
+    #[test]
+    fn what_was_taken_away_is_not_found_again() {
+        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#);
+        let (body, _) = es256().rsplit_once('.').map(|(body, _)| (body.to_string(), ())).expect("three parts");
+        let word = "w".repeat(86 - "REDACTED".len());
+        for (text, length, remark) in [
+            (format!("{header}.REDACTED "), header.len() + 9, "an encrypted token"),
+            (format!("{header}%2EREDACTED&x"), header.len() + 11, "with its dot encoded"),
+            (format!("{body}.REDACTED\n\" {word}"), body.len() + 9, "a word in the next line"),
+            (
+                "-----BEGIN SEALED CIPHER-----\nREDACTED\n-----END SEALED CIPHER-----\n-----BEGIN SEALED ENVELOPE-----\n-----END SEALED ENVELOPE-----".into(),
+                128,
+                "an envelope",
+            ),
+        ] {
+            let found = all(text.as_bytes());
+            assert_eq!(found.len(), 1, "{remark}: {found:?}");
+            assert_eq!((found[0].1, found[0].2.len()), (State::Redacted, length), "{remark}");
+        }
+    }
+
+    #[test]
+    fn a_signature_behind_an_unreadable_payload_is_secret() {
+        let payload = URL_SAFE_NO_PAD.encode(b"{\"sub\":\"\xfc\"}");
+        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256"}"#);
+        let text = format!("{header}.{payload}.{}", "TestSignature-".repeat(6));
+        let finder = Finder::new().expect("anchors");
+        let Found::Token(hit) = finder.next(text.as_bytes(), 0, true) else { panic!("nothing found") };
+        assert_eq!((hit.state, &text[hit.secret]), (State::Truncated, &"TestSignature-".repeat(6)[..]));
+    }
+
+    #[test]
+    fn what_must_not_be_shown_is_more_than_what_is_a_token() {
+        let plain = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        let lenient = Finder::lenient().expect("anchors");
+        for (header, payload, secret, remark) in [
+            (r#"{"typ":"JWT"}"#, plain(r#"{"sub":"s"}"#), "signature", "no algorithm"),
+            ("{\n  \"alg\": \"ES256\"}", plain(r#"{"sub":"s"}"#), "signature", "a header over lines"),
+            (r#"{"alg":"ES256"}"#, "bm90IEpTT04".into(), "bm90IEpTT04.signature", "a payload that is no JSON"),
+        ] {
+            let text = format!("{}.{payload}.signature", plain(header)).replace("signature", "TestSignature");
+            let Found::Token(hit) = lenient.next(text.as_bytes(), 0, true) else { panic!("{remark}") };
+            assert_eq!(text[hit.secret], secret.replace("signature", "TestSignature"), "{remark}");
+        }
+    }
+
+    #[test]
     fn what_only_looks_like_a_token_is_left_alone() {
         let json = URL_SAFE_NO_PAD.encode(r#"{"user":"me","group":"vo"}"#);
         for (text, remark) in [
@@ -609,6 +788,12 @@ mod tests {
             URL_SAFE_NO_PAD.encode(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#),
             k = "VGVzdFRlc3Q"
         );
+        let wide = format!(
+            "{}.{k}.VGVzdFRlc3RUZXN0.{k}.TestTestTestTestTestTe",
+            URL_SAFE_NO_PAD.encode(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#),
+            k = "VGVzdFRlc3Q".repeat(20)
+        );
+        let wide = wrapped(&wide, 76, "\n  ");
         let eos = "zteos64:MDAwMDAxTestTestTestTestTestTest==";
         let envelope = "-----BEGIN SEALED CIPHER-----\nabc\n-----END SEALED CIPHER-----\n-----BEGIN SEALED ENVELOPE-----\nx\n-----END SEALED ENVELOPE-----";
         for (text, form, state, length, remark) in [
@@ -622,6 +807,7 @@ mod tests {
             ),
             (format!("{}...", &macaroon[..60]), Form::Macaroon, State::Truncated, 60, "the beginning of a macaroon"),
             (jwe.clone(), Form::Jwe, State::Whole, jwe.len(), "encrypted"),
+            (format!("  {wide}\nmore"), Form::Jwe, State::Whole, wide.len(), "encrypted and wrapped"),
             (format!("?authz={eos}&x=1"), Form::Eos, State::Whole, eos.len(), "EOS"),
             (
                 format!("?authz={}", eos.replace(':', "%3A").replace('=', "%3D")),
@@ -631,6 +817,13 @@ mod tests {
                 "EOS, encoded",
             ),
             (format!("x {envelope} y"), Form::Envelope, State::Whole, envelope.len(), "ALICE"),
+            (
+                format!("?authz={} HTTP/1.1", envelope.replace(' ', "+").replace('\n', "%0A")),
+                Form::Envelope,
+                State::Whole,
+                envelope.len() + 10,
+                "ALICE in a query",
+            ),
         ] {
             let found = all(text.as_bytes());
             assert_eq!(found.len(), 1, "{remark}: {found:?}");

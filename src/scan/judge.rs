@@ -65,13 +65,6 @@ fn region(place: &Place) -> Region {
 
 /// What a rule may know of a found token.
 fn leak(seen: &Seen, purpose: String, now: i64) -> Leak<'static> {
-    let form = match seen.form {
-        Form::Jwt => "jwt",
-        Form::Jwe => "jwe",
-        Form::Macaroon => "macaroon",
-        Form::Eos => "eos-token",
-        Form::Envelope => "alice-envelope",
-    };
     let state = match seen.state {
         State::Whole => "whole",
         State::Unsigned => "unsigned",
@@ -88,7 +81,7 @@ fn leak(seen: &Seen, purpose: String, now: i64) -> Leak<'static> {
     let scopes: Vec<&str> = scopes.into_iter().filter(|scope| !scope.is_empty()).collect();
     let writes = scopes.iter().filter_map(|scope| Capability::parse(scope)).any(Capability::permits_modifying);
     Leak {
-        form: Field::text(form, None),
+        form: Field::text(seen.form.name(), None),
         state: Field::text(state, None),
         purpose: Field::text(purpose, None),
         carrier: if seen.carrier.is_empty() { Field::default() } else { Field::text(seen.carrier, None) },

@@ -52,8 +52,24 @@ pub struct Seen {
 impl Seen {
     /// Twelve hexadecimal digits that tell tokens apart and reveal nothing.
     pub fn fingerprint(&self) -> String {
-        self.digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+        fingerprint(&self.digest)
     }
+}
+
+/// SHA-256 of a token in its plain form; `window` is the text that the hit's spans count in.
+pub fn digest(hit: &Hit, window: &[u8]) -> [u8; 32] {
+    match hit.form {
+        Form::Jwt => {
+            let parts = [&hit.header, &hit.payload, &hit.secret].map(|part| plain(&window[part.clone()]));
+            Sha256::digest(parts.join(".").as_bytes()).into()
+        }
+        Form::Jwe | Form::Macaroon | Form::Eos | Form::Envelope => Sha256::digest(&window[hit.span.clone()]).into(),
+    }
+}
+
+/// Twelve hexadecimal digits of a digest that tell tokens apart and reveal nothing.
+pub fn fingerprint(digest: &[u8; 32]) -> String {
+    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Collects tokens.
@@ -69,10 +85,7 @@ impl Tally {
     /// Takes one token; `window` holds it and what stands before it.
     pub fn add(&mut self, hit: &Hit, window: &[u8], place: Place) {
         let parts = [&hit.header, &hit.payload, &hit.secret].map(|part| plain(&window[part.clone()]));
-        let digest: [u8; 32] = match hit.form {
-            Form::Jwt => Sha256::digest(parts.join(".").as_bytes()).into(),
-            Form::Jwe | Form::Macaroon | Form::Eos | Form::Envelope => Sha256::digest(&window[hit.span.clone()]).into(),
-        };
+        let digest = digest(hit, window);
         if let Some(&index) = self.by_digest.get(&digest) {
             let seen = &mut self.seen[index];
             seen.count += 1;
