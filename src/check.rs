@@ -6,7 +6,7 @@ use crate::evaluate::{
     Fact, Home, Judgement, Keep, Kept, Plan, Planned, ProfileSet, Spot, judge, judge_fleet, judge_native, link,
 };
 use crate::model::{At, DocumentFacts, Field, Target, TargetKind};
-use crate::parse::{Cursor, Data, Document, NodeId, NoteKind, Syntax};
+use crate::parse::{Cursor, Data, Document, NodeId, NoteKind, Syntax, parse};
 use crate::report::{Deviation, DocumentRef, FileError, Finding, NotJudged, ProfileRef, Region, Related, TargetRef};
 use crate::rule::{Rule, message};
 use crate::source::{Source, Span, mask};
@@ -132,6 +132,17 @@ pub fn check_targets(plan: &Plan, document: &Document, targets: &[Target<'_>], n
     let mut run = Run::new(plan, &document.source, now);
     for target in targets {
         run.judge(&[document], target);
+    }
+    run.finish()
+}
+
+/// Judges the tokens of a source that is known to be one of compact JWTs, but not the source as a file.
+pub(crate) fn check_token(plan: &Plan, source: &Arc<Source>, now: i64) -> Outcome {
+    let mut run = Run::new(plan, source, now);
+    for document in parse(source, Syntax::Jwt).0 {
+        if let Some((adapter, kind)) = adapt::recognise(&document) {
+            adapter.adapt(&document, kind, &mut run);
+        }
     }
     run.finish()
 }

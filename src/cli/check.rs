@@ -384,6 +384,11 @@ impl<'j> Job<'j> {
         self.tally.fleet.push(finding);
     }
 
+    /// Says what the report as a whole must not keep to itself; the exit code stays as it is.
+    pub(super) fn note(&mut self, message: String) {
+        self.tally.errors.push(FileError { path: String::new(), message, region: None });
+    }
+
     /// Takes a document that was read, with the number of targets in it.
     pub(super) fn document(&mut self, path: &str, kind: &str, targets: u64) -> Result<(), Failure> {
         self.tally.documents += 1;

@@ -7,8 +7,8 @@ use super::progress::Progress;
 use crate::discover::walk::{self, Input, Unreadable};
 use crate::scan::find::Finder;
 use crate::scan::judge;
-use crate::scan::stream::tokens;
-use crate::scan::tally::{Place, Tally};
+use crate::scan::stream::Scanner;
+use crate::scan::tally::{Account, Limits, Tally};
 use clap::Args as ClapArgs;
 use std::path::Path;
 
@@ -29,29 +29,28 @@ pub(super) fn run(args: &ScanArgs) -> Result<Exit, Failure> {
 /// Judges the tokens in these files.
 pub(super) fn search(job: &mut Job<'_>, inputs: &[Input]) -> Result<(), Failure> {
     let finder = Finder::new().map_err(Failure::Usage)?;
-    let mut tally = Tally::default();
+    let mut scanner = Scanner::new(&finder);
+    let mut tally = Tally::new(Limits::of(Limits::TOKENS, job.now));
     let mut progress = Progress::new(inputs.len());
     for input in inputs {
-        match scan(&finder, input, &mut tally) {
+        match scan(&mut scanner, input, &mut tally) {
             Ok(found) => progress.pause(|| job.document(&input.name, KIND, found))?,
             Err(unreadable) => progress.pause(|| job.refuse(input, unreadable))?,
         }
         progress.advance(1);
     }
     progress.end();
-    report(job, &tally);
+    report(job, &tally.finish());
     Ok(())
 }
 
 /// Scans one input; the result is the number of tokens in it.
-fn scan(finder: &Finder, input: &Input, tally: &mut Tally) -> Result<u64, Unreadable> {
+fn scan(scanner: &mut Scanner<'_>, input: &Input, tally: &mut Tally) -> Result<u64, Unreadable> {
     let mut found = 0;
-    let read = tokens(finder, walk::stream(input)?, &mut |place| {
+    tally.begin(&input.name);
+    let read = scanner.tokens(walk::stream(input)?, &mut |place| {
         found += 1;
-        let length = place.hit.span.len() as u64;
-        let path = input.name.clone();
-        let (offset, line, column) = (place.offset, place.line, place.column);
-        tally.add(place.hit, place.window, Place { path, offset, length, line, column });
+        tally.add(&place);
     });
     match read {
         Ok(_) => Ok(found),
@@ -64,10 +63,11 @@ fn scan(finder: &Finder, input: &Input, tally: &mut Tally) -> Result<u64, Unread
 }
 
 /// Judges every distinct token once, at the place it was found first.
-fn report(job: &mut Job<'_>, tally: &Tally) {
-    for seen in tally.tokens() {
+fn report(job: &mut Job<'_>, account: &Account) {
+    account.notes().into_iter().for_each(|note| job.note(note));
+    for seen in &account.tokens {
         let Some(place) = seen.places.first() else { continue };
-        let relative = job.governance.relative(Path::new(&place.path));
+        let relative = job.governance.relative(Path::new(&*place.path));
         let plan = job.governance.plan_for(&relative);
         for finding in judge::findings(&plan, seen, job.now) {
             job.at_the_end(&relative, finding);

@@ -6,14 +6,19 @@
 //! over lines, cut off, or already without its signature. Macaroons, EOS's own tokens and ALICE's envelopes are found by
 //! what they begin with.
 //!
-//! Nothing here allocates for text without tokens.
+//! Nothing here allocates for text without tokens, nor for a token that was met before: what was made out once is kept in a
+//! [`Memo`] under the SHA-256 of its bytes.
 
-use aho_corasick::{AhoCorasick, Input};
+use aho_corasick::{AhoCorasick, Input, MatchKind};
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde::de::IgnoredAny;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// Longest stretch that one token may take, in bytes (1 MiB); what goes on beyond is cut there.
@@ -28,6 +33,14 @@ const MAX_LINES: usize = 400;
 const MAX_TRIES: u32 = 8;
 /// Bytes between two parts of a wrapped token: line break, indentation, quoting marks.
 const MAX_INDENT: usize = 64;
+/// Bytes that must follow a token before it is certain where it ends: a wrapped line, an encoded dot, an ellipsis.
+const AHEAD: usize = MAX_INDENT + 8;
+/// Longest token that is kept in a [`Memo`], in bytes; longer ones are rare and made out each time.
+const MAX_KNOWN: usize = 64 << 10;
+/// Tokens that a [`Memo`] keeps (3 MiB); it starts anew beyond.
+const MAX_MEMO: usize = 1 << 15;
+/// Headers that a [`Memo`] keeps: issuers have one per key.
+const MAX_HEADERS: usize = 256;
 
 /// What was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,6 +85,76 @@ pub struct Hit {
     pub payload: Range<usize>,
     /// What must not be shown: the signature of a JWT, the parts behind the header of a JWE, all of other forms.
     pub secret: Range<usize>,
+    /// SHA-256 of the bytes from which alone all this follows: the same bytes are the same token. Of a whole JWT with plain
+    /// dots it is the SHA-256 of the token. `None` where more than the token's own line was looked at.
+    pub spelling: Option<[u8; 32]>,
+}
+
+impl Hit {
+    /// The same, `by` bytes further on.
+    fn moved(&self, by: usize) -> Hit {
+        let moved = |range: &Range<usize>| range.start + by..range.end + by;
+        let (span, header, payload, secret) =
+            (moved(&self.span), moved(&self.header), moved(&self.payload), moved(&self.secret));
+        Hit { span, header, payload, secret, ..*self }
+    }
+
+    /// The same, counted from its own beginning.
+    fn from_its_start(&self) -> Hit {
+        let start = self.span.start;
+        let moved = |range: &Range<usize>| range.start - start..range.end - start;
+        let (span, header, payload, secret) =
+            (moved(&self.span), moved(&self.header), moved(&self.payload), moved(&self.secret));
+        Hit { span, header, payload, secret, ..*self }
+    }
+}
+
+/// What a search learned, so that a token that stands in a text a thousand times is made out once. It holds no byte of a
+/// token but of headers.
+#[derive(Debug, Default)]
+pub struct Memo {
+    /// Tokens by the digest of their bytes, counted from their own beginning.
+    hits: HashMap<[u8; 32], Hit>,
+    headers: HashMap<Vec<u8>, Option<Header>>,
+}
+
+/// What decides of a header.
+#[derive(Clone, Debug)]
+struct Header {
+    /// Empty when it is no text.
+    algorithm: Option<String>,
+    encrypted: bool,
+}
+
+impl Header {
+    /// Of an encoded header; `None` when it is none.
+    fn read(chars: &[u8]) -> Option<Header> {
+        let header = object(chars)?;
+        let algorithm = header.get("alg").map(|alg| alg.as_str().unwrap_or_default().to_string());
+        Some(Header { algorithm, encrypted: header.get("enc").is_some() })
+    }
+}
+
+impl Memo {
+    fn header(&mut self, chars: &[u8]) -> Option<Header> {
+        if let Some(known) = self.headers.get(chars) {
+            return known.clone();
+        }
+        if self.headers.len() >= MAX_HEADERS {
+            self.headers.clear();
+        }
+        let header = Header::read(chars);
+        self.headers.insert(chars.to_vec(), header.clone());
+        header
+    }
+
+    fn keep(&mut self, hit: &Hit) {
+        let Some(spelling) = hit.spelling else { return };
+        if self.hits.len() >= MAX_MEMO {
+            self.hits.clear();
+        }
+        self.hits.insert(spelling, hit.from_its_start());
+    }
 }
 
 impl Form {
@@ -137,51 +220,89 @@ impl Finder {
     }
 
     fn of(objects: &[&str], lenient: bool) -> Result<Self, String> {
-        let anchors = AhoCorasick::new(OTHERS.iter().chain(objects));
+        // Vector search is only used where matches have an order.
+        let order = MatchKind::LeftmostFirst;
+        let anchors = AhoCorasick::builder().match_kind(order).build(OTHERS.iter().chain(objects));
         anchors.map(|anchors| Finder { anchors, lenient }).map_err(|error| error.to_string())
     }
 
     /// The first token at or behind `from`. `last` says that nothing follows the text.
     pub fn next(&self, text: &[u8], from: usize, last: bool) -> Found {
+        self.next_with(&mut Memo::default(), text, from, last)
+    }
+
+    /// The same, with what earlier searches of this finder learned.
+    pub fn next_with(&self, memo: &mut Memo, text: &[u8], from: usize, last: bool) -> Found {
         let mut at = from;
         let (mut word, mut tries) = (0, 0);
         while let Some(found) = self.anchors.find(Input::new(text).range(at..)) {
             let start = found.start();
-            let looked = match found.pattern().as_usize() {
+            // The first in a word, or another try within it.
+            match start < word {
+                true => tries += 1,
+                false => (word, tries) = (run(text, start), 0),
+            }
+            let pattern = found.pattern().as_usize();
+            if pattern >= OTHERS.len() && word - start > MAX_HEADER {
+                at = word - MAX_HEADER;
+                continue;
+            }
+            let looked = match pattern {
                 0 => macaroon(text, start, last),
                 1 => eos(text, start, last),
                 2 => envelope(text, start, " ", last),
                 3 => envelope(text, start, "+", last),
                 4 => envelope(text, start, "%20", last),
-                _ => jwt(text, start, self.lenient, last),
+                _ => self.known_or_jwt(memo, text, start, last),
             };
             match looked {
                 Look::Hit(hit) => return Found::Token(hit),
                 Look::Open => return Found::Open(start),
-                Look::No(next) => {
-                    // Another try within the same word, or the first in one.
-                    match start < word {
-                        true => tries += 1,
-                        false => (word, tries) = (run(text, start), 0),
-                    }
-                    at = next.max(if tries < MAX_TRIES { start + 1 } else { word });
-                }
+                Look::No(next) => at = next.max(if tries < MAX_TRIES { start + 1 } else { word }),
             }
         }
         // The end may cut an anchor in two.
         let tail = text.len().saturating_sub(LONGEST_ANCHOR - 1).max(at.min(text.len()));
         if last || tail >= text.len() { Found::Nothing } else { Found::Open(tail) }
     }
+
+    fn known_or_jwt(&self, memo: &mut Memo, text: &[u8], start: usize, last: bool) -> Look {
+        let Some(end) = extent(text, start, last) else { return jwt(memo, text, start, self.lenient, last) };
+        let spelling: [u8; 32] = Sha256::digest(&text[start..end]).into();
+        if let Some(known) = memo.hits.get(&spelling) {
+            return Look::Hit(known.moved(start));
+        }
+        match jwt(memo, text, start, self.lenient, last) {
+            Look::Hit(hit) => {
+                let hit = Hit { spelling: Some(spelling), ..hit };
+                memo.keep(&hit);
+                Look::Hit(hit)
+            }
+            other => other,
+        }
+    }
 }
 
 /// Does something that ends here go on behind the text? Not when nothing follows, nor beyond the longest token.
 fn is_open(text: &[u8], start: usize, end: usize, last: bool) -> bool {
     // A wrapped line, an encoded dot or an ellipsis may follow within a few bytes.
-    !last && text.len() - end.min(text.len()) < MAX_INDENT + 8 && text.len() - start < MAX_TOKEN
+    !last && text.len() - end.min(text.len()) < AHEAD && text.len() - start < MAX_TOKEN
 }
 
+/// Which bytes are characters of base64url.
+const BASE64URL: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let c = byte as u8;
+        table[byte] = c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
+        byte += 1;
+    }
+    table
+};
+
 fn is_base64url(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+    BASE64URL[usize::from(byte)]
 }
 
 /// The end of the base64url characters from here.
@@ -215,15 +336,11 @@ fn dot(text: &[u8], at: usize) -> usize {
 
 /// Where a text that is wrapped here goes on in the next line.
 fn unwrapped(text: &[u8], at: usize) -> Option<usize> {
-    let start = memchr::memrchr(b'\n', &text[..at]).map_or(0, |found| found + 1);
-    if at - start < WRAPPED {
-        return None;
-    }
     let mut next = at;
     while matches!(text.get(next), Some(b'=' | b'\\' | b'"' | b'\'' | b'+' | b' ' | b'\r')) && next < at + 8 {
         next += 1;
     }
-    if text.get(next) != Some(&b'\n') {
+    if text.get(next) != Some(&b'\n') || at < WRAPPED || text[at - WRAPPED..at].contains(&b'\n') {
         return None;
     }
     next += 1;
@@ -234,31 +351,42 @@ fn unwrapped(text: &[u8], at: usize) -> Option<usize> {
 }
 
 /// One part of a token, over as many lines as `goes_on` asks for, with the characters that count.
-fn part(text: &[u8], at: usize, goes_on: impl Fn(&[u8]) -> bool) -> (usize, Vec<u8>) {
+fn part(text: &[u8], at: usize, goes_on: impl Fn(&[u8]) -> bool) -> (usize, Cow<'_, [u8]>) {
     let mut end = run(text, at);
-    let mut chars = text[at..end].to_vec();
+    let mut chars = Cow::Borrowed(&text[at..end]);
     for _ in 0..MAX_LINES {
         if dot(text, end) > 0 || !goes_on(&chars) {
             break;
         }
         let Some(next) = unwrapped(text, end) else { break };
         let more = run(text, next);
-        chars.extend_from_slice(&text[next..more]);
+        chars.to_mut().extend_from_slice(&text[next..more]);
         end = more;
     }
     (end, chars)
 }
 
-/// The JSON object that a part encodes.
-fn object(chars: &[u8]) -> Option<Value> {
+/// What a part encodes, when it ends like a JSON object.
+fn decoded(chars: &[u8]) -> Option<Vec<u8>> {
     // Most parts of a token are no object by their last characters already.
     let tail =
         URL_SAFE_NO_PAD.decode(&chars[chars.len() - chars.len() % 4 - 4.min(chars.len() - chars.len() % 4)..]).ok()?;
     if !tail.trim_ascii_end().ends_with(b"}") && !tail.trim_ascii_end().is_empty() {
         return None;
     }
-    let bytes = URL_SAFE_NO_PAD.decode(chars).ok()?;
-    serde_json::from_slice::<Value>(&bytes).ok().filter(Value::is_object)
+    URL_SAFE_NO_PAD.decode(chars).ok()
+}
+
+/// The JSON object that a part encodes.
+fn object(chars: &[u8]) -> Option<Value> {
+    serde_json::from_slice::<Value>(&decoded(chars)?).ok().filter(Value::is_object)
+}
+
+/// Does a part encode a JSON object?
+fn is_object(chars: &[u8]) -> bool {
+    let Some(bytes) = decoded(chars) else { return false };
+    let Ok(text) = std::str::from_utf8(&bytes) else { return false };
+    text.trim_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
 /// Does a part encode the beginning of a JSON object?
@@ -284,8 +412,30 @@ fn separator(text: &[u8], at: usize) -> Option<(usize, usize)> {
     Some((place, behind))
 }
 
-fn jwt(text: &[u8], start: usize, lenient: bool, last: bool) -> Look {
-    let incomplete = |chars: &[u8]| object(chars).is_none();
+/// The end of what decides alone whether a token begins here and how much of it there is: its characters and dots, when
+/// nothing follows that it might go on with.
+fn extent(text: &[u8], start: usize, last: bool) -> Option<usize> {
+    /// Dots of a token with an ellipsis behind it, and some more.
+    const MOST: usize = 8;
+    let mut end = run(text, start);
+    let mut dots = 0;
+    loop {
+        match dot(text, end) {
+            0 => break,
+            length => end = run(text, end + length),
+        }
+        dots += 1;
+        if dots > MOST {
+            return None;
+        }
+    }
+    let certain = last || text.len() - end >= AHEAD;
+    let alone = !is_ellipsis(text, end) && unwrapped(text, end).is_none();
+    (dots > 0 && certain && alone && end - start <= MAX_KNOWN).then_some(end)
+}
+
+fn jwt(memo: &mut Memo, text: &[u8], start: usize, lenient: bool, last: bool) -> Look {
+    let incomplete = |chars: &[u8]| !is_object(chars);
     let (end, chars) = part(text, start, incomplete);
     // Most of what begins like a token is none, which shows at its end.
     let Some((_, next)) = separator(text, end) else {
@@ -294,18 +444,18 @@ fn jwt(text: &[u8], start: usize, lenient: bool, last: bool) -> Look {
     if chars.len() > MAX_HEADER {
         return Look::No(end.saturating_sub(MAX_HEADER));
     }
-    let Some(header) = object(&chars).filter(|header| lenient || header.get("alg").is_some()) else {
+    let Some(header) = memo.header(&chars).filter(|header| lenient || header.algorithm.is_some()) else {
         return Look::No(start);
     };
     let header_span = start..end;
-    if header.get("enc").is_some() {
+    if header.encrypted {
         return jwe(text, header_span, next, last);
     }
     let (end, chars) = part(text, next, incomplete);
     if is_open(text, start, end, last) {
         return Look::Open;
     }
-    if object(&chars).is_none() {
+    if !is_object(&chars) {
         return unreadable(text, header_span, next, lenient, last);
     }
     let payload = next..end;
@@ -317,10 +467,11 @@ fn jwt(text: &[u8], start: usize, lenient: bool, last: bool) -> Look {
             header: header_span.clone(),
             payload: payload.clone(),
             secret,
+            spelling: None,
         })
     };
     let Some((dot_at, next)) = separator(text, end) else { return hit(State::Redacted, end, end..end) };
-    let algorithm = header.get("alg").and_then(Value::as_str).unwrap_or_default();
+    let algorithm = header.algorithm.as_deref().unwrap_or_default();
     let (end, chars) = part(text, next, |chars| !has_length_of(algorithm, chars.len()) && !is_placeholder(chars));
     if is_open(text, start, end, last) {
         return Look::Open;
@@ -347,12 +498,20 @@ fn unreadable(text: &[u8], header: Range<usize>, next: usize, lenient: bool, las
     let start = header.start;
     let hit = |state, end: usize, secret: Range<usize>| {
         let span = start..end.max(secret.end);
-        Look::Hit(Hit { form: Form::Jwt, state, span, header: header.clone(), payload: next..end, secret })
+        Look::Hit(Hit {
+            form: Form::Jwt,
+            state,
+            span,
+            header: header.clone(),
+            payload: next..end,
+            secret,
+            spelling: None,
+        })
     };
     let end = run(text, next);
     if let Some(other) = embedded(text, next, end) {
         return match () {
-            () if object(&text[next..other]).is_some() => hit(State::Redacted, other, other..other),
+            () if is_object(&text[next..other]) => hit(State::Redacted, other, other..other),
             () if other == next || begins_object(&text[next..other]) => hit(State::Truncated, other, other..other),
             () => Look::No(start),
         };
@@ -373,13 +532,19 @@ fn unreadable(text: &[u8], header: Range<usize>, next: usize, lenient: bool, las
 }
 
 /// A signature that was joined over lines is only believed when that gave it the length of its algorithm.
-fn signature(text: &[u8], start: usize, end: usize, chars: Vec<u8>, algorithm: &str) -> (usize, Vec<u8>) {
+fn signature<'t>(
+    text: &'t [u8],
+    start: usize,
+    end: usize,
+    chars: Cow<'t, [u8]>,
+    algorithm: &str,
+) -> (usize, Cow<'t, [u8]>) {
     if has_length_of(algorithm, chars.len()) {
         return (end, chars);
     }
     let first = run(text, start);
     let first = embedded(text, start, first).unwrap_or(first);
-    (first, text[start..first].to_vec())
+    (first, Cow::Borrowed(&text[start..first]))
 }
 
 /// Where in a run of characters, with a dot behind it, the header of another token begins.
@@ -428,7 +593,8 @@ fn jwe(text: &[u8], header: Range<usize>, start: usize, last: bool) -> Look {
     }
     let hit = |state, end: usize, secret: Range<usize>| {
         let span = header.start..end;
-        Look::Hit(Hit { form: Form::Jwe, state, span, payload: end..end, header: header.clone(), secret })
+        let header = header.clone();
+        Look::Hit(Hit { form: Form::Jwe, state, span, payload: end..end, header, secret, spelling: None })
     };
     match wrapped {
         Some(end) => hit(State::Whole, end, start..end),
@@ -465,7 +631,7 @@ fn wrapped_jwe(text: &[u8], start: usize) -> Option<usize> {
 
 fn opaque(form: Form, state: State, span: Range<usize>) -> Look {
     let none = span.end..span.end;
-    Look::Hit(Hit { form, state, header: none.clone(), payload: none, secret: span.clone(), span })
+    Look::Hit(Hit { form, state, header: none.clone(), payload: none, secret: span.clone(), span, spelling: None })
 }
 
 /// Macaroons of version 1 are packets: four hexadecimal digits of length, a name, a value. The first is the location or
@@ -577,7 +743,8 @@ fn envelope(text: &[u8], start: usize, blank: &str, last: bool) -> Look {
         (Some(end), Some(cipher)) if is_emptied(inside(cipher - ends[1].len())) => {
             let none = start + end..start + end;
             let (form, state, span) = (Form::Envelope, State::Redacted, start..start + end);
-            Look::Hit(Hit { form, state, span, header: none.clone(), payload: none.clone(), secret: none })
+            let header = none.clone();
+            Look::Hit(Hit { form, state, span, header, payload: none.clone(), secret: none, spelling: None })
         }
         (Some(end), _) => opaque(Form::Envelope, State::Whole, start..start + end),
         (None, _) if !last && window.len() < LONGEST => Look::Open,

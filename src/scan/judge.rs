@@ -1,13 +1,14 @@
 //! Found tokens as findings: each is judged as a leak, and its claims like those of any token.
 
-use super::find::{Form, State};
+use super::find::State;
 use super::tally::{Place, Seen};
-use crate::check::{check, check_targets};
+use crate::check::{check_targets, check_token};
 use crate::evaluate::Plan;
 use crate::model::{Field, Leak, Target, TargetKind, scope::Capability};
-use crate::parse::{Data, Document, Syntax, TreeBuilder, jwt};
+use crate::parse::{Data, Document, Syntax, TreeBuilder};
 use crate::report::{Finding, Region, Related};
 use crate::source::Source;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -17,24 +18,22 @@ const SHOWN: usize = 5;
 /// What is wrong with one found token, at the place it was found first. Nothing of it shows the token.
 pub fn findings(plan: &Plan, seen: &Seen, now: i64) -> Vec<Finding> {
     let Some(first) = seen.places.first() else { return vec![] };
-    let readable = seen.form == Form::Jwt && matches!(seen.state, State::Whole | State::Unsigned | State::Redacted);
-    let source = Arc::new(Source::from_text(first.path.as_str(), seen.readable.as_str()));
-    let outcome = match readable {
-        true => check(plan, &source, now),
-        false => Default::default(),
+    let outcome = match seen.payload.is_empty() {
+        false => check_token(plan, &Arc::new(Source::from_text(&*first.path, readable(seen))), now),
+        true => Default::default(),
     };
     let purpose = outcome.targets.keys().find(|kind| kind.as_str() != TargetKind::Document.name()).cloned();
     let record = leak(seen, purpose.unwrap_or_else(|| "token".into()), now);
     let mut builder = TreeBuilder::new();
     builder.leaf(Data::Null, Default::default());
-    let nowhere = Arc::new(Source::from_text(first.path.as_str(), ""));
+    let nowhere = Arc::new(Source::from_text(&*first.path, ""));
     let document = Document::new(nowhere, Syntax::Json, builder.finish());
     let mut target = Target::new(TargetKind::Leak, seen.fingerprint(), record);
     target.identity = seen.fingerprint();
     let leaked = check_targets(plan, &document, &[target], now).findings;
     let related = seen.places.iter().skip(1).take(SHOWN).map(|place| Related {
         message: "also here".into(),
-        path: place.path.clone(),
+        path: place.path.to_string(),
         region: region(place),
         pointer: String::new(),
     });
@@ -46,20 +45,35 @@ pub fn findings(plan: &Plan, seen: &Seen, now: i64) -> Vec<Finding> {
         |finding: &Finding| seen.state != State::Redacted && finding.target.kind != TargetKind::Document.name();
     let claims = outcome.findings.into_iter().filter(of_token);
     let all = leaked.chain(claims.map(|finding| Finding { related: vec![], ..finding }));
-    all.map(|finding| Finding { region: region(first), pointer: String::new(), path: first.path.clone(), ..finding })
-        .collect()
+    all.map(|finding| Finding {
+        region: region(first),
+        pointer: String::new(),
+        path: first.path.to_string(),
+        ..finding
+    })
+    .collect()
+}
+
+/// Header and payload of a token as its holder would send them, with as many `A` as its signature has characters.
+fn readable(seen: &Seen) -> String {
+    let mut text =
+        String::with_capacity((seen.header.len() + seen.payload.len()) / 3 * 4 + seen.signature as usize + 8);
+    URL_SAFE_NO_PAD.encode_string(&seen.header, &mut text);
+    text.push('.');
+    URL_SAFE_NO_PAD.encode_string(&seen.payload, &mut text);
+    text.push('.');
+    text.extend(std::iter::repeat_n('A', seen.signature as usize));
+    text
 }
 
 fn region(place: &Place) -> Region {
-    let line = u32::try_from(place.line).unwrap_or(u32::MAX);
-    let column = u32::try_from(place.column + 1).unwrap_or(u32::MAX);
     Region {
-        start_line: line,
-        start_column: column,
-        end_line: line,
-        end_column: column.saturating_add(u32::try_from(place.length).unwrap_or(u32::MAX)),
+        start_line: place.line,
+        start_column: place.column.saturating_add(1),
+        end_line: place.end.0,
+        end_column: place.end.1.saturating_add(1),
         byte_offset: place.offset,
-        byte_length: place.length,
+        byte_length: u64::from(place.length),
     }
 }
 
@@ -107,7 +121,5 @@ fn leak(seen: &Seen, purpose: String, now: i64) -> Leak<'static> {
 
 /// The claims; null when they cannot be read.
 fn claims(seen: &Seen) -> Value {
-    let payload = seen.readable.split('.').nth(1).filter(|_| seen.form == Form::Jwt);
-    let bytes = payload.and_then(jwt::decode_bytes);
-    bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).filter(Value::is_object).unwrap_or(Value::Null)
+    serde_json::from_slice(&seen.payload).ok().filter(Value::is_object).unwrap_or(Value::Null)
 }

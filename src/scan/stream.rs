@@ -1,14 +1,17 @@
 //! Reading a text of any length in constant memory, with the tokens in it and where they stand.
 
-use super::find::{Finder, Found, Hit, MAX_TOKEN};
+use super::find::{Finder, Found, Hit, MAX_TOKEN, Memo};
 use std::io::{self, Read};
 
-/// Bytes read at once.
+/// Bytes read at once: what is searched and counted is still in the processor's cache.
 const CHUNK: usize = 256 << 10;
 /// Bytes before a token that stay at hand: its line's beginning, and what carries it.
 const BEHIND: usize = 1024;
+/// What is kept of the text ends at a multiple of this many bytes, where reading on is fastest.
+const ALIGNED: usize = 4096;
 
 /// A token with its place in a text of any length.
+#[derive(Debug)]
 pub struct Place<'b> {
     /// The token; its spans count in `window`.
     pub hit: &'b Hit,
@@ -18,8 +21,20 @@ pub struct Place<'b> {
     pub offset: u64,
     /// Its line, from 1.
     pub line: u64,
-    /// Bytes between the line's beginning and the token.
+    /// Characters between the line's beginning and the token; bytes that are no UTF-8 count as one each, but for those that
+    /// look like the middle of a character.
     pub column: u64,
+}
+
+impl Place<'_> {
+    /// Line breaks within the token, and the characters of its last line up to its end.
+    pub fn extent(&self) -> (u64, u64) {
+        let token = &self.window[self.hit.span.clone()];
+        match memchr::memrchr(b'\n', token) {
+            None => (0, self.column + characters(token)),
+            Some(last) => (line_breaks(token), characters(&token[last + 1..])),
+        }
+    }
 }
 
 /// What of a text was read.
@@ -31,23 +46,57 @@ pub struct Extent {
     pub lines: u64,
 }
 
-/// Hands over every token of a text, in order.
-pub fn tokens(finder: &Finder, mut from: impl Read, sink: &mut dyn FnMut(Place<'_>)) -> io::Result<Extent> {
-    let mut buffer =
-        Buffer { bytes: vec![0; CHUNK + BEHIND], end: 0, at: 0, counted: 0, lines: 0, line_start: 0, base: 0 };
-    loop {
-        let last = !buffer.fill(&mut from)?;
-        buffer.search(finder, last, sink);
-        if last {
-            let lines = buffer.lines_until(buffer.end);
-            return Ok(Extent { bytes: buffer.base + buffer.end as u64, lines });
+fn line_breaks(text: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', text).count() as u64
+}
+
+/// Bytes that begin a character of UTF-8.
+fn characters(text: &[u8]) -> u64 {
+    text.iter().filter(|byte| (**byte & 0xc0) != 0x80).count() as u64
+}
+
+/// Reads texts one after the other. What it learned about tokens in one serves for the next.
+#[derive(Debug)]
+pub struct Scanner<'f> {
+    finder: &'f Finder,
+    memo: Memo,
+    bytes: Vec<u8>,
+}
+
+impl<'f> Scanner<'f> {
+    /// A scanner; it takes no memory before it reads.
+    pub fn new(finder: &'f Finder) -> Self {
+        Scanner { finder, memo: Memo::default(), bytes: Vec::new() }
+    }
+
+    /// Hands over every token of a text, in order. A text that ends early with an error has been searched up to there.
+    pub fn tokens(&mut self, mut from: impl Read, sink: &mut dyn FnMut(Place<'_>)) -> io::Result<Extent> {
+        if self.bytes.len() != CHUNK + ALIGNED {
+            self.bytes = vec![0; CHUNK + ALIGNED];
         }
-        buffer.drop_front();
+        let bytes = &mut self.bytes;
+        let mut buffer = Buffer { bytes, end: 0, at: 0, counted: 0, lines: 0, column: 0, base: 0 };
+        loop {
+            let filled = buffer.fill(&mut from);
+            let last = !matches!(filled, Ok(true));
+            buffer.search(self.finder, &mut self.memo, last, sink);
+            if last {
+                filled?;
+                let lines = buffer.lines_until(buffer.end);
+                return Ok(Extent { bytes: buffer.base + buffer.end as u64, lines });
+            }
+            buffer.drop_front();
+        }
     }
 }
 
-struct Buffer {
-    bytes: Vec<u8>,
+/// Hands over every token of one text, in order.
+pub fn tokens(finder: &Finder, from: impl Read, sink: &mut dyn FnMut(Place<'_>)) -> io::Result<Extent> {
+    Scanner::new(finder).tokens(from, sink)
+}
+
+struct Buffer<'s> {
+    bytes: &'s mut Vec<u8>,
     /// Bytes of it that are filled.
     end: usize,
     /// Where the search goes on.
@@ -56,13 +105,13 @@ struct Buffer {
     counted: usize,
     /// Line breaks before that.
     lines: u64,
-    /// Offset of the beginning of the line at `counted`, in the text.
-    line_start: u64,
+    /// Characters of the line at `counted` before that.
+    column: u64,
     /// Offset of the buffer's first byte in the text.
     base: u64,
 }
 
-impl Buffer {
+impl Buffer<'_> {
     /// Reads on; false at the end of the text.
     fn fill(&mut self, from: &mut impl Read) -> io::Result<bool> {
         if self.end == self.bytes.len() {
@@ -83,16 +132,15 @@ impl Buffer {
         }
     }
 
-    fn search(&mut self, finder: &Finder, last: bool, sink: &mut dyn FnMut(Place<'_>)) {
+    fn search(&mut self, finder: &Finder, memo: &mut Memo, last: bool, sink: &mut dyn FnMut(Place<'_>)) {
         loop {
-            match finder.next(&self.bytes[..self.end], self.at, last) {
+            match finder.next_with(memo, &self.bytes[..self.end], self.at, last) {
                 Found::Token(hit) => {
                     let start = hit.span.start;
-                    let lines = self.lines_until(start);
+                    let line = self.lines_until(start) + 1;
                     let offset = self.base + start as u64;
-                    let (line, column) = (lines + 1, offset - self.line_start);
                     self.at = hit.span.end.max(start + 1);
-                    sink(Place { hit: &hit, window: &self.bytes[..self.end], offset, line, column });
+                    sink(Place { hit: &hit, window: &self.bytes[..self.end], offset, line, column: self.column });
                 }
                 Found::Open(from) => {
                     self.at = from;
@@ -109,9 +157,12 @@ impl Buffer {
     /// Line breaks of the text before a place in the buffer.
     fn lines_until(&mut self, at: usize) -> u64 {
         let counted = &self.bytes[self.counted..at.max(self.counted)];
-        self.lines += memchr::memchr_iter(b'\n', counted).count() as u64;
-        if let Some(found) = memchr::memrchr(b'\n', counted) {
-            self.line_start = self.base + (self.counted + found) as u64 + 1;
+        match memchr::memrchr(b'\n', counted) {
+            Some(last) => {
+                self.lines += line_breaks(counted);
+                self.column = characters(&counted[last + 1..]);
+            }
+            None => self.column += characters(counted),
         }
         self.counted = self.counted.max(at);
         self.lines
@@ -125,6 +176,7 @@ impl Buffer {
             return;
         }
         self.lines_until(self.at);
+        let keep = keep - keep.min((ALIGNED - (self.end - keep) % ALIGNED) % ALIGNED);
         self.bytes.copy_within(keep..self.end, 0);
         self.base += keep as u64;
         self.end -= keep;
@@ -151,27 +203,32 @@ mod tests {
         }
     }
 
+    fn token() -> String {
+        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        format!("{}.{}.{}", part(r#"{"alg":"ES256"}"#), part(r#"{"sub":"s"}"#), "T".repeat(86))
+    }
+
     #[test]
     fn places_are_right_whatever_the_reader_gives() {
-        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
-        let jwt = format!("{}.{}.{}", part(r#"{"alg":"ES256"}"#), part(r#"{"sub":"s"}"#), "T".repeat(86));
+        let jwt = token();
         let mut text = String::new();
         let mut expected = Vec::new();
         for n in 0..3000u64 {
             if n % 7 == 3 {
                 let column = 3 + n % 40;
-                expected.push((text.len() as u64 + column, n + 1, column));
+                expected.push((text.len() as u64 + column, n + 1, column, (0, column + jwt.len() as u64)));
                 text += &format!("{:column$}{jwt} and more\n", "", column = column as usize);
             } else {
                 text += &format!("line {n} {}\n", "x".repeat((n % 400) as usize));
             }
         }
         let finder = Finder::new().expect("anchors");
+        let mut scanner = Scanner::new(&finder);
         for step in [1 << 20, CHUNK, 65_536, 1000, 33] {
             let mut found = Vec::new();
-            let read = tokens(&finder, Slow(text.as_bytes(), step), &mut |place| {
+            let read = scanner.tokens(Slow(text.as_bytes(), step), &mut |place| {
                 assert_eq!(&place.window[place.hit.span.clone()], jwt.as_bytes());
-                found.push((place.offset, place.line, place.column));
+                found.push((place.offset, place.line, place.column, place.extent()));
             });
             assert_eq!(read.expect("read"), Extent { bytes: text.len() as u64, lines: 3000 });
             assert_eq!(found, expected, "steps of {step}");
@@ -179,12 +236,63 @@ mod tests {
     }
 
     #[test]
+    fn columns_count_characters() {
+        let jwt = token();
+        let wrapped = format!("{}\n{}", &jwt[..60], &jwt[60..]);
+        let long = "ä".repeat(CHUNK);
+        let finder = Finder::new().expect("anchors");
+        for (text, line, column, extent, remark) in [
+            (format!("x\näöü {jwt}\n"), 2, 4, (0, 4 + jwt.len() as u64), "two bytes each"),
+            (
+                format!("{long}{jwt}\n"),
+                1,
+                CHUNK as u64,
+                (0, (CHUNK + jwt.len()) as u64),
+                "a line longer than the buffer",
+            ),
+            (format!("ä {wrapped}\n"), 1, 2, (1, jwt.len() as u64 - 60), "over two lines"),
+        ] {
+            let mut found = Vec::new();
+            let mut sink = |place: Place<'_>| found.push((place.line, place.column, place.extent()));
+            tokens(&finder, Slow(text.as_bytes(), 10_001), &mut sink).expect("read");
+            assert_eq!(found, [(line, column, extent)], "{remark}");
+        }
+    }
+
+    #[test]
     fn memory_stays_bounded_by_the_longest_token() {
+        let finder = Finder::new().expect("anchors");
+        let mut scanner = Scanner::new(&finder);
         // One line of 20 MB that looks like the beginning of a token all the way.
-        let start = format!("eyJ{}", "A".repeat(20 << 20));
+        for (start, remark) in [
+            (format!("eyJ{}", "A".repeat(20 << 20)), "a header without end"),
+            (format!("{}.eyJ{}", URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256"}"#), "A".repeat(20 << 20)), "a payload"),
+            ("eyJ".repeat(7 << 20), "headers only"),
+        ] {
+            let read = scanner.tokens(start.as_bytes(), &mut |_| ()).expect("read");
+            assert_eq!(read.bytes, start.len() as u64);
+            assert!(scanner.bytes.len() <= MAX_TOKEN + 2 * CHUNK, "{remark}: {}", scanner.bytes.len());
+        }
+    }
+
+    #[test]
+    fn what_was_read_before_an_error_is_told() {
+        struct Broken(bool);
+        impl Read for Broken {
+            fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+                let text = format!("x {}\n", token());
+                match std::mem::replace(&mut self.0, true) {
+                    true => Err(io::Error::other("gone")),
+                    false => {
+                        into[..text.len()].copy_from_slice(text.as_bytes());
+                        Ok(text.len())
+                    }
+                }
+            }
+        }
         let finder = Finder::new().expect("anchors");
         let mut found = 0;
-        let read = tokens(&finder, start.as_bytes(), &mut |_| found += 1).expect("read");
-        assert_eq!((found, read.bytes), (0, start.len() as u64));
+        assert!(tokens(&finder, Broken(false), &mut |_| found += 1).is_err());
+        assert_eq!(found, 1);
     }
 }

@@ -1,70 +1,147 @@
 //! What a scan found: each distinct token once, with the places it stands at.
+//!
+//! One [`Tally`] takes the tokens of one text after the other; tallies of different texts are merged. What is reported does
+//! not depend on which thread or machine read what, nor in which order they are merged: counts add up, first places are the
+//! smallest, and when there are more tokens than are told apart, the same ones are kept.
 
 use super::find::{Form, Hit, State};
-use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use super::stream;
+use crate::parse::jwt::decode_bytes;
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// Places that are kept of one token; all are counted.
-const KEPT: usize = 20;
-/// Distinct tokens that are told apart; what comes beyond is counted together.
-const MOST: usize = 100_000;
+pub const PLACES: usize = 6;
 /// Bytes before a token in which its carrier is looked for.
 const BEFORE: usize = 96;
+/// Longest header and payload that are kept together, in characters (64 KiB); of longer tokens nothing can be read.
+const READABLE: usize = 64 << 10;
+/// Bytes that a token takes besides what can be read of it.
+const OVERHEAD: usize = 256;
+
+/// SHA-256 of a token in its plain form, or of another spelling of it.
+type Digest = [u8; 32];
+
+/// What a tally keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Distinct tokens that are told apart.
+    pub tokens: usize,
+    /// Bytes that they may take together, about.
+    pub bytes: usize,
+    /// The clock of the run, in seconds since 1970: where not all can be kept, tokens that are still valid come first.
+    pub now: i64,
+}
+
+impl Limits {
+    /// Distinct tokens that are told apart unless somebody asks for more.
+    pub const TOKENS: usize = 100_000;
+
+    /// Limits for this many distinct tokens of usual size.
+    pub fn of(tokens: usize, now: i64) -> Self {
+        const USUAL: usize = 1 << 10;
+        Limits { tokens, bytes: tokens.saturating_mul(USUAL), now }
+    }
+}
 
 /// Where a token stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// The file, as users named it.
-    pub path: String,
+    /// The text, as users named it.
+    pub path: Arc<str>,
     /// Offset in bytes.
     pub offset: u64,
     /// Length in bytes, with everything that encodes or wraps it.
-    pub length: u64,
-    /// The line, from 1.
-    pub line: u64,
-    /// Bytes of the line before it.
-    pub column: u64,
+    pub length: u32,
+    /// The line, from 1; the largest number stands for all beyond.
+    pub line: u32,
+    /// Characters of the line before it.
+    pub column: u32,
+    /// The line of its end, and the characters of that line up to there.
+    pub end: (u32, u32),
 }
 
 /// One distinct token. What makes it usable is not kept.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Seen {
     /// What it is.
     pub form: Form,
-    /// The most that was seen of it.
+    /// How much of it there is.
     pub state: State,
-    /// The name before it where it was found first: `bearer`, `authz`, `access_token`, …; empty when there is none.
+    /// The name before it at its first place: `bearer`, `authz`, `access_token`, …; empty when there is none.
     pub carrier: &'static str,
-    /// The first places.
+    /// The first places, by path and offset.
     pub places: Vec<Place>,
     /// How often it was found.
     pub count: u64,
-    /// In how many files; files come one after the other.
+    /// In how many texts.
     pub files: u64,
-    last_file: String,
+    /// The last text it was found in, by number.
+    last_text: u64,
     /// SHA-256 of the token in its plain form.
-    digest: [u8; 32],
-    /// Header and payload of a JWT as its holder would send them, and as many `A` as the signature has characters. Empty
-    /// for other forms.
-    pub(super) readable: String,
+    digest: Digest,
+    /// The decoded header of a JWT; empty when it cannot be read.
+    pub(super) header: Arc<[u8]>,
+    /// Its decoded payload; empty when it cannot be read.
+    pub(super) payload: Box<[u8]>,
+    /// Characters of its signature.
+    pub(super) signature: u32,
+    standing: Standing,
 }
+
+/// What decides which tokens are kept when there are too many: the lower, the sooner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    /// It can be used, or nothing says that it cannot.
+    Usable,
+    Expired,
+    /// Cut off, or without its signature.
+    Harmless,
+}
+
+/// Which of two tokens is rather kept. It depends on nothing but the token, so that every tally keeps the same ones; among
+/// equals the digest decides, which is as good as by chance.
+type Rank = (Standing, Digest);
 
 impl Seen {
     /// Twelve hexadecimal digits that tell tokens apart and reveal nothing.
     pub fn fingerprint(&self) -> String {
         fingerprint(&self.digest)
     }
+
+    fn rank(&self) -> Rank {
+        (self.standing, self.digest)
+    }
+
+    /// What it weighs; it depends on nothing but the token.
+    fn weight(&self) -> usize {
+        OVERHEAD + self.header.len() + self.payload.len()
+    }
+
+    fn keep_place(&mut self, place: Place, carrier: &'static str) {
+        let at = self.places.partition_point(|known| *known < place);
+        if at == 0 {
+            self.carrier = carrier;
+        }
+        if at < PLACES {
+            self.places.truncate(PLACES - 1);
+            self.places.insert(at, place);
+        }
+    }
 }
 
 /// SHA-256 of a token in its plain form; `window` is the text that the hit's spans count in.
 pub fn digest(hit: &Hit, window: &[u8]) -> [u8; 32] {
     match hit.form {
-        Form::Jwt => {
-            let parts = [&hit.header, &hit.payload, &hit.secret].map(|part| plain(&window[part.clone()]));
-            Sha256::digest(parts.join(".").as_bytes()).into()
-        }
+        Form::Jwt => digest_of(&[&hit.header, &hit.payload, &hit.secret].map(|part| plain(&window[part.clone()]))),
         Form::Jwe | Form::Macaroon | Form::Eos | Form::Envelope => Sha256::digest(&window[hit.span.clone()]).into(),
     }
+}
+
+fn digest_of(parts: &[String; 3]) -> Digest {
+    Sha256::digest(parts.join(".").as_bytes()).into()
 }
 
 /// Twelve hexadecimal digits of a digest that tell tokens apart and reveal nothing.
@@ -73,54 +150,243 @@ pub fn fingerprint(digest: &[u8; 32]) -> String {
 }
 
 /// Collects tokens.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Tally {
+    limits: Limits,
     seen: Vec<Seen>,
-    by_digest: HashMap<[u8; 32], usize>,
-    /// Tokens beyond the most that are told apart.
-    pub uncounted: u64,
+    /// Tokens by their digests and by those of other spellings.
+    by_digest: HashMap<Digest, usize>,
+    headers: HashSet<Arc<[u8]>>,
+    weight: usize,
+    /// Of the tokens from this rank on some were dropped, so none is kept.
+    bound: Option<Rank>,
+    /// The text at work, and how many there were.
+    path: Arc<str>,
+    texts: u64,
+    found: u64,
 }
 
 impl Tally {
-    /// Takes one token; `window` holds it and what stands before it.
-    pub fn add(&mut self, hit: &Hit, window: &[u8], place: Place) {
-        let parts = [&hit.header, &hit.payload, &hit.secret].map(|part| plain(&window[part.clone()]));
-        let digest = digest(hit, window);
-        if let Some(&index) = self.by_digest.get(&digest) {
-            let seen = &mut self.seen[index];
-            seen.count += 1;
-            if seen.last_file != place.path {
-                seen.files += 1;
-                seen.last_file.clone_from(&place.path);
-            }
-            if seen.places.len() < KEPT {
-                seen.places.push(place);
-            }
-        } else if self.seen.len() >= MOST {
-            self.uncounted += 1;
-        } else {
-            self.by_digest.insert(digest, self.seen.len());
-            let carrier = carrier(&window[hit.span.start.saturating_sub(BEFORE)..hit.span.start]);
-            self.seen.push(Seen {
-                form: hit.form,
-                state: hit.state,
-                carrier,
-                count: 1,
-                files: 1,
-                last_file: place.path.clone(),
-                places: vec![place],
-                digest,
-                readable: match hit.form {
-                    Form::Jwt => format!("{}.{}.{}", parts[0], parts[1], "A".repeat(parts[2].len())),
-                    Form::Jwe | Form::Macaroon | Form::Eos | Form::Envelope => String::new(),
-                },
-            });
+    /// Nothing found yet.
+    pub fn new(limits: Limits) -> Self {
+        Tally {
+            limits,
+            seen: vec![],
+            by_digest: HashMap::new(),
+            headers: HashSet::new(),
+            weight: 0,
+            bound: None,
+            path: "".into(),
+            texts: 0,
+            found: 0,
         }
     }
 
-    /// The tokens in the order they were found first.
-    pub fn tokens(&self) -> &[Seen] {
-        &self.seen
+    /// Another text begins, by the name that users know it by. No two texts of a scan have the same name.
+    pub fn begin(&mut self, path: &str) {
+        self.path = path.into();
+        self.texts += 1;
+    }
+
+    /// Takes one token of the text that was begun last.
+    pub fn add(&mut self, found: &stream::Place<'_>) {
+        self.found += 1;
+        let known = found.hit.spelling.and_then(|spelling| self.by_digest.get(&spelling).copied());
+        let index = match known {
+            Some(index) => index,
+            None => match self.index_of(found) {
+                Some(index) => index,
+                None => return,
+            },
+        };
+        let seen = &mut self.seen[index];
+        seen.count += 1;
+        if seen.last_text != self.texts {
+            seen.files += 1;
+            seen.last_text = self.texts;
+        }
+        let here = (&self.path, found.offset);
+        if seen.places.len() < PLACES || seen.places.last().is_some_and(|last| here < (&last.path, last.offset)) {
+            let place = self.place(found);
+            let before = &found.window[found.hit.span.start.saturating_sub(BEFORE)..found.hit.span.start];
+            self.seen[index].keep_place(place, carrier(before));
+        }
+    }
+
+    fn place(&self, found: &stream::Place<'_>) -> Place {
+        let number = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        let (lines, column) = found.extent();
+        Place {
+            path: Arc::clone(&self.path),
+            offset: found.offset,
+            length: number(found.hit.span.len() as u64),
+            line: number(found.line),
+            column: number(found.column),
+            end: (number(found.line + lines), number(column)),
+        }
+    }
+
+    /// The number of a token whose spelling is new; `None` when it is not kept.
+    fn index_of(&mut self, found: &stream::Place<'_>) -> Option<usize> {
+        let (hit, window) = (found.hit, found.window);
+        let parts = [&hit.header, &hit.payload, &hit.secret].map(|part| plain(&window[part.clone()]));
+        let digest = match hit.form {
+            Form::Jwt => digest_of(&parts),
+            Form::Jwe | Form::Macaroon | Form::Eos | Form::Envelope => digest(hit, window),
+        };
+        let index = match self.by_digest.get(&digest) {
+            Some(&index) => index,
+            None => self.keep(self.seen_first(hit, &parts, digest))?,
+        };
+        // Whoever spells one token in ever new ways is made to wait rather than to fill the memory.
+        if let Some(spelling) = hit.spelling.filter(|_| self.by_digest.len() < 2 * self.limits.tokens) {
+            self.by_digest.entry(spelling).or_insert(index);
+        }
+        Some(index)
+    }
+
+    fn seen_first(&self, hit: &Hit, parts: &[String; 3], digest: Digest) -> Seen {
+        let readable = hit.form == Form::Jwt
+            && matches!(hit.state, State::Whole | State::Unsigned | State::Redacted)
+            && parts[0].len() + parts[1].len() <= READABLE;
+        let decoded = |part: &str| if readable { decode_bytes(part).unwrap_or_default() } else { vec![] };
+        let payload = decoded(&parts[1]);
+        Seen {
+            form: hit.form,
+            state: hit.state,
+            carrier: "",
+            places: Vec::with_capacity(1),
+            count: 0,
+            files: 0,
+            last_text: 0,
+            digest,
+            header: decoded(&parts[0]).into(),
+            standing: standing(hit, &payload, self.limits.now),
+            payload: payload.into(),
+            signature: u32::try_from(parts[2].len()).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Takes a token that is not known yet; `None` when there is no room for its like.
+    fn keep(&mut self, mut seen: Seen) -> Option<usize> {
+        if self.bound.is_some_and(|bound| seen.rank() >= bound) {
+            return None;
+        }
+        match self.headers.get(&seen.header) {
+            Some(header) => seen.header = Arc::clone(header),
+            None if self.headers.len() < self.limits.tokens => {
+                self.headers.insert(Arc::clone(&seen.header));
+            }
+            None => {}
+        }
+        let rank = seen.rank();
+        self.weight += seen.weight();
+        self.by_digest.insert(seen.digest, self.seen.len());
+        self.seen.push(seen);
+        // Some more than the limit, so that tokens are sorted out a few times and not each time.
+        if self.seen.len() > self.limits.tokens + self.limits.tokens / 4 || self.weight > self.limits.bytes / 4 * 5 {
+            self.sort_out();
+        }
+        self.by_digest.get(&rank.1).copied()
+    }
+
+    /// Drops what is over the limits.
+    fn sort_out(&mut self) {
+        let mut ranks: Vec<(Rank, usize)> = self.seen.iter().map(|seen| (seen.rank(), seen.weight())).collect();
+        ranks.sort_unstable();
+        let mut weight = 0;
+        let mut fits = |(index, (_, of_one)): (usize, &(Rank, usize))| {
+            weight += of_one;
+            index < self.limits.tokens && weight <= self.limits.bytes
+        };
+        if let Some(first) = ranks.iter().enumerate().position(|ranked| !fits(ranked)) {
+            self.drop_from(ranks[first].0);
+        }
+    }
+
+    /// Keeps no token from this rank on.
+    fn drop_from(&mut self, bound: Rank) {
+        let bound = self.bound.map_or(bound, |earlier| earlier.min(bound));
+        self.bound = Some(bound);
+        self.seen.retain(|seen| seen.rank() < bound);
+        self.weight = self.seen.iter().map(Seen::weight).sum();
+        self.by_digest = self.seen.iter().enumerate().map(|(index, seen)| (seen.digest, index)).collect();
+        self.headers = self.seen.iter().map(|seen| Arc::clone(&seen.header)).collect();
+    }
+
+    /// Adds what was found in other texts.
+    pub fn merge(&mut self, other: Tally) {
+        self.found += other.found;
+        // Numbers of texts only tell those of one tally apart.
+        self.texts += other.texts;
+        if let Some(bound) = other.bound {
+            self.drop_from(bound);
+        }
+        for mut theirs in other.seen {
+            theirs.last_text = 0;
+            match self.by_digest.get(&theirs.digest) {
+                Some(&index) => {
+                    let ours = &mut self.seen[index];
+                    ours.count += theirs.count;
+                    ours.files += theirs.files;
+                    let carrier = theirs.carrier;
+                    theirs.places.into_iter().for_each(|place| ours.keep_place(place, carrier));
+                }
+                None => {
+                    self.keep(theirs);
+                }
+            }
+        }
+    }
+
+    /// What was found, once all texts were read.
+    pub fn finish(mut self) -> Account {
+        self.sort_out();
+        let told_apart: u64 = self.seen.iter().map(|seen| seen.count).sum();
+        let mut tokens = self.seen;
+        tokens.sort_by(|one, other| (one.places.first(), one.digest).cmp(&(other.places.first(), other.digest)));
+        Account { tokens, found: self.found, beyond: self.found - told_apart }
+    }
+}
+
+/// All that a scan found.
+#[derive(Debug)]
+pub struct Account {
+    /// The tokens that are told apart, by their first places.
+    pub tokens: Vec<Seen>,
+    /// How many tokens stand in the texts, each counted as often as it does.
+    pub found: u64,
+    /// How many of those belong to tokens for which there was no room.
+    pub beyond: u64,
+}
+
+impl Account {
+    /// What a report has to say of its own gaps.
+    pub fn notes(&self) -> Vec<String> {
+        match self.beyond {
+            0 => vec![],
+            beyond => vec![format!(
+                "there are more distinct tokens than are told apart: {} are reported, those that can still be used before \
+                 others, and {beyond} of {} occurrences belong to tokens that are not; scan fewer files at a time",
+                self.tokens.len(),
+                self.found
+            )],
+        }
+    }
+}
+
+/// How much a token matters when not all can be kept.
+fn standing(hit: &Hit, payload: &[u8], now: i64) -> Standing {
+    #[derive(Deserialize)]
+    struct Claims {
+        exp: Option<f64>,
+    }
+    match hit.state {
+        State::Truncated | State::Redacted => Standing::Harmless,
+        State::Whole | State::Unsigned => match serde_json::from_slice(payload) {
+            Ok(Claims { exp: Some(exp) }) if exp < now as f64 => Standing::Expired,
+            Ok(Claims { .. }) | Err(_) => Standing::Usable,
+        },
     }
 }
 
@@ -168,6 +434,144 @@ fn carrier(before: &[u8]) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scan::find::Finder;
+    use crate::scan::stream::Scanner;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    const NOW: i64 = 1_767_225_600;
+
+    /// A token with a made-up signature: no key ever signed it. Every third can still be used.
+    fn token(n: usize) -> String {
+        let exp = NOW + if n.is_multiple_of(3) { 3600 } else { -3600 };
+        let payload = format!(r#"{{"iss":"https://vo.example.org/","jti":"{n}","exp":{exp}}}"#);
+        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        format!("{}.{}.{}", part(r#"{"alg":"ES256"}"#), part(&payload), "TestSignature-".repeat(7)[..86].to_owned())
+    }
+
+    /// Texts that share tokens, spelled in three ways.
+    fn texts(tokens: usize) -> Vec<(String, String)> {
+        let mut dice = 7usize;
+        let mut roll = |sides: usize| {
+            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (dice >> 33) % sides
+        };
+        let text = |roll: &mut dyn FnMut(usize) -> usize| {
+            let lines = (0..40).map(|_| {
+                let jwt = token(roll(tokens));
+                match roll(4) {
+                    0 => format!("authz=Bearer%20{jwt}&x\n"),
+                    1 => format!("?access_token={}\n", jwt.replace('.', "%2E")),
+                    2 => format!("ä {}...\n", &jwt[..jwt.len() - 30]),
+                    _ => format!("Authorization: Bearer {jwt}\n"),
+                }
+            });
+            lines.collect::<String>()
+        };
+        (0..12).map(|n| (format!("log.{n:02}"), text(&mut roll))).collect()
+    }
+
+    fn tally<'t>(limits: Limits, texts: impl Iterator<Item = &'t (String, String)>) -> Tally {
+        let finder = Finder::new().expect("anchors");
+        let mut scanner = Scanner::new(&finder);
+        let mut tally = Tally::new(limits);
+        for (path, text) in texts {
+            tally.begin(path);
+            scanner.tokens(text.as_bytes(), &mut |place| tally.add(&place)).expect("memory");
+        }
+        tally
+    }
+
+    /// Everything that is reported of an account.
+    fn shown(account: &Account) -> Vec<String> {
+        let token = |seen: &Seen| {
+            let fingerprint = seen.fingerprint();
+            format!("{fingerprint} {} {} {} {:?} {:?}", seen.carrier, seen.count, seen.files, seen.state, seen.places)
+        };
+        let counts = format!("{} {}", account.found, account.beyond);
+        account.tokens.iter().map(token).chain([counts]).collect()
+    }
+
+    #[test]
+    fn the_same_is_found_whoever_reads_what_in_which_order() {
+        let texts = texts(90);
+        for limits in [
+            Limits { tokens: 1000, bytes: 1 << 20, now: NOW },
+            Limits { tokens: 20, bytes: 1 << 20, now: NOW },
+            Limits { tokens: 1000, bytes: 15 * (OVERHEAD + 90), now: NOW },
+        ] {
+            let whole = tally(limits, texts.iter()).finish();
+            let expected = shown(&whole);
+            assert_eq!(whole.found, 480);
+            assert!(whole.tokens.len() <= limits.tokens && (whole.beyond > 0) == (whole.tokens.len() < 60));
+            let backwards = tally(limits, texts.iter().rev()).finish();
+            assert_eq!(shown(&backwards), expected, "{limits:?}: last text first");
+            for parts in [2, 3, 5, 12] {
+                let part = |n: usize| tally(limits, texts.iter().skip(n).step_by(parts));
+                for turn in 0..parts {
+                    let mut merged = Tally::new(limits);
+                    (0..parts).for_each(|n| merged.merge(part((n + turn) % parts)));
+                    assert_eq!(shown(&merged.finish()), expected, "{limits:?}: {parts} parts from {turn}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn those_that_can_be_used_are_kept_before_others() {
+        let limits = Limits { tokens: 30, bytes: 1 << 20, now: NOW };
+        let account = tally(limits, texts(90).iter()).finish();
+        assert_eq!(account.tokens.len(), 30);
+        let usable = account.tokens.iter().filter(|seen| seen.standing == Standing::Usable).count();
+        assert!((25..=30).contains(&usable), "{usable} of the 30 that exist");
+        let kept: u64 = account.tokens.iter().map(|seen| seen.count).sum();
+        assert_eq!(kept + account.beyond, account.found, "what is not kept is counted");
+    }
+
+    #[test]
+    fn one_token_is_one_however_it_is_spelled() {
+        let jwt = token(0);
+        let spelled = [
+            jwt.clone(),
+            jwt.replace('.', "%2E"),
+            jwt.replace('.', "%252e"),
+            format!("{}\n{}", &jwt[..100], &jwt[100..]),
+            format!("{jwt}."),
+        ];
+        let lines: String = spelled.iter().map(|token| format!("Bearer {token} and\n")).collect();
+        let limits = Limits::of(10, NOW);
+        let account = tally(limits, [("a".to_string(), lines.clone()), ("b".to_string(), lines)].iter()).finish();
+        assert_eq!(account.tokens.len(), 1);
+        let seen = &account.tokens[0];
+        assert_eq!((seen.count, seen.files, seen.places.len(), seen.carrier), (10, 2, PLACES, "bearer"));
+        assert_eq!((seen.places[0].line, &*seen.places[5].path), (1, "b"));
+        assert_eq!(seen.places[3].end, (5, (jwt.len() - 100) as u32), "the wrapped one ends in the next line");
+    }
+
+    #[test]
+    fn memory_is_bounded_whatever_is_found() {
+        let limits = Limits { tokens: 50, bytes: 64 << 10, now: NOW };
+        let mut most = 0;
+        let finder = Finder::new().expect("anchors");
+        let mut scanner = Scanner::new(&finder);
+        let mut tally = Tally::new(limits);
+        for n in 0..2000 {
+            tally.begin("log");
+            // Some with a long payload, some spelled anew each time.
+            let long = URL_SAFE_NO_PAD.encode(format!(r#"{{"jti":"{n}","x":"{}"}}"#, "y".repeat(n % 7 * 2000)));
+            let jwt = format!(
+                "{}.{long}.{}",
+                URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"ES256","kid":"{n}"}}"#)),
+                "T".repeat(86)
+            );
+            scanner.tokens(format!("Bearer {jwt}\n").as_bytes(), &mut |place| tally.add(&place)).expect("memory");
+            most = most.max(tally.weight);
+            assert!(tally.seen.len() <= 63 && tally.by_digest.len() <= 200 && tally.headers.len() <= 64);
+        }
+        assert!(most <= limits.bytes / 4 * 5 + READABLE, "{most}");
+        let account = tally.finish();
+        assert!(account.beyond > 1900 && account.found == 2000 && account.tokens.len() <= 50);
+    }
 
     #[test]
     fn carriers_are_named() {
