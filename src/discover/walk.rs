@@ -111,11 +111,36 @@ fn walk_tree(root: &Path, ignored: &dyn Fn(&Path, bool) -> bool, found: &mut Fou
     }
 }
 
+/// An input that is open to be read as bytes.
+pub struct Opened {
+    /// Its bytes.
+    pub bytes: Box<dyn Read>,
+    /// Its length in bytes when it was opened; `None` for standard input.
+    pub length: Option<u64>,
+    /// When it was last modified, in seconds since 1970; `None` for standard input.
+    pub modified: Option<i64>,
+}
+
 /// Opens an input to be read as bytes, however long it is. Only regular files are opened, and standard input.
 pub fn stream(input: &Input) -> Result<Box<dyn Read>, Unreadable> {
-    match input.path.as_os_str() == "-" {
-        true => Ok(Box::new(std::io::stdin().lock())),
-        false => Ok(Box::new(regular(input)?.0)),
+    opened(input).map(|opened| opened.bytes)
+}
+
+/// Opens an input like [`stream`], with what is known of it.
+pub fn opened(input: &Input) -> Result<Opened, Unreadable> {
+    if input.path.as_os_str() == "-" {
+        return Ok(Opened { bytes: Box::new(std::io::stdin().lock()), length: None, modified: None });
+    }
+    let (file, length) = regular(input)?;
+    let modified = file.metadata().ok().and_then(|metadata| seconds(metadata.modified().ok()?));
+    Ok(Opened { bytes: Box::new(file), length: Some(length), modified })
+}
+
+/// Seconds since 1970, negative before it.
+fn seconds(time: std::time::SystemTime) -> Option<i64> {
+    match time.duration_since(std::time::UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_secs()).ok(),
+        Err(before) => i64::try_from(before.duration().as_secs()).ok().map(|before| -before),
     }
 }
 

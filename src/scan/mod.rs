@@ -5,5 +5,6 @@
 
 pub mod find;
 pub mod judge;
+pub mod member;
 pub mod stream;
 pub mod tally;
