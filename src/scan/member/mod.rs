@@ -15,8 +15,6 @@ mod peek;
 #[cfg(feature = "archives")]
 mod tape;
 
-use crate::report::text;
-use crate::source::mask;
 use codec::Codec;
 use peek::Peek;
 use std::cell::Cell;
@@ -27,9 +25,8 @@ use std::io::{self, Read};
 pub const LEVELS: usize = 2;
 /// Notes about one input; further ones are counted.
 pub const MAX_NOTES: u64 = 100;
-/// Characters that are shown of a name inside an archive.
-const MAX_NAME: usize = 512;
 /// Expansion up to this size is never called a bomb, in bytes (1 GiB).
+#[cfg(feature = "archives")]
 const HARMLESS: u64 = 1 << 30;
 /// Bytes that show what something is.
 const HEAD: usize = 512;
@@ -175,14 +172,8 @@ fn decompress(item: &Item, codec: Codec, _level: usize, _from: Peek<'_>, _budget
     notes.give(Note { name: item.name.clone(), message, foreign: true });
 }
 
-/// The name of an archive's member in reports.
-#[cfg(feature = "archives")]
-fn member_name(archive: &str, name: &[u8]) -> String {
-    let name = String::from_utf8_lossy(name);
-    format!("{archive}!{}", text::shortened(&mask::redact(&name), MAX_NAME))
-}
-
 /// Bytes that went in and came out.
+#[cfg_attr(not(feature = "archives"), expect(dead_code, reason = "nothing expands"))]
 struct Budget {
     limits: Limits,
     read: Cell<u64>,

@@ -4,7 +4,9 @@
 //! the archive and data behind a link hide nothing. Holes of sparse files are left out; what is stored of them is one text.
 
 use super::peek::Peek;
-use super::{Budget, Ended, Item, Notes, Wrap, member_name, open};
+use super::{Budget, Ended, Item, Notes, Wrap, open};
+use crate::report::text;
+use crate::source::mask;
 use std::io::{self, Read};
 use tar::{EntryType, Header, PaxExtensions};
 
@@ -13,6 +15,9 @@ const BLOCK: usize = 512;
 const MAX_LONG_NAME: u64 = 64 << 10;
 /// Longest extended header that is read, in bytes (1 MiB).
 const MAX_EXTENDED: u64 = 1 << 20;
+
+/// Characters that are shown of a member's name.
+const MAX_NAME: usize = 512;
 
 /// Is this block the header of a member? Its sum over all bytes says so.
 pub(super) fn is_header(block: &[u8]) -> bool {
@@ -237,4 +242,10 @@ impl Read for Unnamed<'_, '_> {
         self.in_block -= read;
         Ok(read)
     }
+}
+
+/// The name of an archive's member in reports.
+fn member_name(archive: &str, name: &[u8]) -> String {
+    let name = String::from_utf8_lossy(name);
+    format!("{archive}!{}", text::shortened(&mask::redact(&name), MAX_NAME))
 }
