@@ -306,10 +306,7 @@ fn verdict(comparison: &Comparison) -> String {
 
 /// The comparison as JSON, with a final newline. Characters a terminal would obey are escaped.
 pub fn json(comparison: &Comparison) -> String {
-    let mut out = Vec::new();
-    // Writing to memory cannot fail, and every member has a JSON form.
-    let _ = crate::report::write_json(&mut out, comparison, 4);
-    String::from_utf8_lossy(&out).into_owned()
+    crate::report::json_text(comparison)
 }
 
 /// The comparison for a person at a terminal.

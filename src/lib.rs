@@ -11,6 +11,7 @@ pub mod compat;
 pub mod diff;
 pub mod discover;
 pub mod docs;
+pub mod edit;
 pub mod evaluate;
 pub mod inspect;
 pub mod model;
@@ -26,6 +27,7 @@ pub mod suppress;
 pub mod trial;
 #[cfg(feature = "verify")]
 pub mod verify;
+pub mod whatif;
 
 #[cfg(feature = "cli")]
 pub mod cli;

@@ -33,11 +33,15 @@ pub enum Kind {
     CompatModel,
     /// How a software reads tokens.
     CompatReader,
+    /// The JSON form of a change that was tried.
+    Whatif,
+    /// A file of changes to try.
+    WhatifPatch,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 14] = [
+    pub const ALL: [Kind; 16] = [
         Kind::Rule,
         Kind::Profile,
         Kind::Ledger,
@@ -52,6 +56,8 @@ impl Kind {
         Kind::CompatExpectations,
         Kind::CompatModel,
         Kind::CompatReader,
+        Kind::Whatif,
+        Kind::WhatifPatch,
     ];
 
     /// File name below `schemas/`.
@@ -71,6 +77,8 @@ impl Kind {
             Kind::CompatExpectations => "compat-expectations.schema.json",
             Kind::CompatModel => "compat-model.schema.json",
             Kind::CompatReader => "compat-reader.schema.json",
+            Kind::Whatif => "whatif.schema.json",
+            Kind::WhatifPatch => "whatif-patch.schema.json",
         }
     }
 }
@@ -91,6 +99,8 @@ pub fn schema(kind: Kind) -> Schema {
         Kind::CompatExpectations => schemars::schema_for!(crate::compat::Expectations),
         Kind::CompatModel => schemars::schema_for!(crate::compat::RawSoftware),
         Kind::CompatReader => schemars::schema_for!(crate::compat::RawReader),
+        Kind::Whatif => written::<crate::whatif::WhatIf>(),
+        Kind::WhatifPatch => schemars::schema_for!(crate::whatif::Patch),
         Kind::Report => written::<crate::report::JsonReport<'static>>(),
     }
 }

@@ -1,6 +1,6 @@
 //! The subcommands and, for those that have no file of their own for it, their arguments.
 
-use super::scan;
+use super::{scan, whatif};
 use crate::parse::jwt;
 use crate::policy::FailOn;
 use crate::report::Format;
@@ -29,6 +29,8 @@ pub(super) enum Command {
     Compare(CompareArgs),
     /// Say what services make of tokens: accepted, refused, accepted without being checked
     Compat(Box<CompatArgs>),
+    /// Try a change of a client or a limit before it is made: which findings come and go
+    Whatif(Box<whatif::WhatifArgs>),
     /// Explain a rule or a requirement
     Explain(ExplainArgs),
     /// List rules and document kinds
@@ -391,6 +393,10 @@ pub(super) enum SchemaKind {
     CompatModel,
     /// Files of the compatibility model that say how tokens are read
     CompatReader,
+    /// `whatif --format json`
+    Whatif,
+    /// Files of `whatif --apply`
+    WhatifPatch,
     /// Profiles
     Profile,
     /// Requirement ledgers

@@ -83,6 +83,8 @@ struct Task {
     plan: Arc<Plan>,
     /// Whether every user of the machine can reach its folder, see [`walk::folder_opens_to_all`].
     reachable: Option<bool>,
+    /// What is judged in place of the file's text.
+    replaced: Option<Arc<str>>,
 }
 
 impl Task {
@@ -92,7 +94,7 @@ impl Task {
         let plan = governance.plan_for(&relative);
         let folder = input.path.parent().unwrap_or(Path::new("")).to_path_buf();
         let reachable = *folders.entry(folder).or_insert_with_key(|folder| walk::folder_opens_to_all(folder));
-        Task { input, relative, plan, reachable }
+        Task { input, relative, plan, reachable, replaced: None }
     }
 }
 
@@ -184,7 +186,11 @@ impl Workers {
 type Judged = Result<(Arc<Source>, Outcome), Unreadable>;
 
 fn read(task: &Task) -> Result<Arc<Source>, Unreadable> {
-    let source = walk::read(&task.input)?.anchored(task.relative.as_str());
+    let mut source = walk::read(&task.input)?;
+    if let Some(text) = &task.replaced {
+        source = Source::from_text(task.input.name.as_str(), &**text).opened_to_all(source.open_to_all());
+    }
+    let source = source.anchored(task.relative.as_str());
     let open = source.open_to_all().and_then(|open| Some(open && task.reachable?));
     Ok(Arc::new(source.opened_to_all(open)))
 }
@@ -212,6 +218,8 @@ pub(super) struct Job<'j> {
     keeps: bool,
     /// Those files, with what they were judged by.
     kept: BTreeMap<String, (Arc<Source>, Arc<Plan>)>,
+    /// What is judged in place of files' texts, by their names in reports.
+    pub(super) replaced: BTreeMap<String, Arc<str>>,
     tally: Tally,
 }
 
@@ -248,7 +256,8 @@ impl<'j> Job<'j> {
     ) -> Result<Self, Failure> {
         let (clock, now) = (now.to_string(), now.as_second());
         let (accepted, kept, tally) = (vec![], BTreeMap::new(), Tally::default());
-        let mut job = Job { args, now, clock, governance, reporters, accepted, keeps: false, kept, tally };
+        let replaced = BTreeMap::new();
+        let mut job = Job { args, now, clock, governance, reporters, accepted, keeps: false, kept, replaced, tally };
         #[cfg(feature = "verify")]
         job.tally.facts.extend(super::trust::keys(&job.governance.plan, &args.keys, now)?);
         Ok(job)
@@ -264,7 +273,10 @@ impl<'j> Job<'j> {
     pub(super) fn check(&mut self, inputs: Vec<Input>) -> Result<(), Failure> {
         let mut folders = HashMap::new();
         let task = |input| Task::new(input, &self.governance, &mut folders);
-        let tasks: Vec<Task> = inputs.into_iter().map(task).collect();
+        let mut tasks: Vec<Task> = inputs.into_iter().map(task).collect();
+        for task in &mut tasks {
+            task.replaced = self.replaced.get(&task.input.name).cloned();
+        }
         let workers = Workers::new(self.args.threads, tasks.len());
         let mut progress = Progress::new(tasks.len());
         let groups = groups(&tasks);

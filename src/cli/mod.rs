@@ -18,6 +18,7 @@ mod scan;
 mod schema;
 mod test;
 mod trust;
+mod whatif;
 
 use args::{Args, Command};
 use clap::Parser;
@@ -44,6 +45,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Compat(args) => compat::run(&args),
+        Command::Whatif(args) => whatif::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Rules(args) => list::rules(&args),
         Command::Profile(args) => list::profiles(&args),

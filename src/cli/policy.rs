@@ -40,6 +40,8 @@ pub(super) struct Governance {
     chosen: Vec<usize>,
     only: Vec<String>,
     ignore: Vec<String>,
+    /// Bounds by limit name that outdo the policy's.
+    limits: BTreeMap<String, i64>,
     plans: RefCell<HashMap<Fitting, Arc<Plan>>>,
 }
 
@@ -116,10 +118,22 @@ impl Governance {
             chosen,
             only: args.only.clone(),
             ignore: args.ignore.clone(),
+            limits: BTreeMap::new(),
             plans: RefCell::default(),
         };
         governance.plan = governance.plan_with(Fitting::default());
         Ok(governance)
+    }
+
+    /// Puts bounds in the place of the profiles' and the policy's.
+    pub(super) fn limit(&mut self, limits: &BTreeMap<String, policy::Amount>) -> Result<(), Failure> {
+        for (name, amount) in limits {
+            let bound = policy::limit(&self.book, name, amount);
+            self.limits.insert(name.clone(), bound.map_err(|error| Failure::Usage(format!("{name}: {error}")))?);
+        }
+        self.plans.borrow_mut().clear();
+        self.plan = self.plan_with(Fitting::default());
+        Ok(())
     }
 
     /// Where a profile was chosen, for the report.
@@ -214,6 +228,7 @@ impl Governance {
                 Selection::Chosen(chosen) => Selection::Chosen(chosen.into_iter().chain(self.of_workflows()).collect()),
                 Selection::Auto => Selection::Auto,
             };
+            adjustments.limits.extend(self.limits.iter().map(|(name, bound)| (name.clone(), *bound)));
             adjustments.severities.extend(self.ignore.iter().map(|id| (id.clone(), None)));
             let mut plan = Plan::new(Arc::clone(&self.book), selection, &adjustments);
             if *fitting != Fitting::default() {

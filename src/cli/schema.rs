@@ -22,6 +22,8 @@ pub(super) fn run(args: &SchemaArgs) -> Result<Exit, Failure> {
         SchemaKind::CompatExpectations => crate::schema::Kind::CompatExpectations,
         SchemaKind::CompatModel => crate::schema::Kind::CompatModel,
         SchemaKind::CompatReader => crate::schema::Kind::CompatReader,
+        SchemaKind::Whatif => crate::schema::Kind::Whatif,
+        SchemaKind::WhatifPatch => crate::schema::Kind::WhatifPatch,
     };
     output::print(&crate::schema::text(kind))?;
     Ok(Exit::Clean)

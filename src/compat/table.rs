@@ -257,10 +257,7 @@ pub fn table(model: &Model, question: &Question<'_>) -> Table {
 
 /// The table as JSON, with a final newline. Characters a terminal would obey are escaped.
 pub fn json(table: &Table) -> String {
-    let mut out = Vec::new();
-    // Writing to memory cannot fail, and every member has a JSON form.
-    let _ = crate::report::write_json(&mut out, table, 4);
-    String::from_utf8_lossy(&out).into_owned()
+    crate::report::json_text(table)
 }
 
 /// What is under the table: reasons of a cell, one line each.

@@ -440,8 +440,5 @@ fn requirements(book: &RuleBook, from: &Profile, to: &Profile) -> Vec<Requiremen
 
 /// The difference as JSON, with a final newline. Characters a terminal would obey are escaped.
 pub fn json(diff: &ProfileDiff) -> String {
-    let mut out = Vec::new();
-    // Writing to memory cannot fail, and every member has a JSON form.
-    let _ = crate::report::write_json(&mut out, diff, 4);
-    String::from_utf8_lossy(&out).into_owned()
+    crate::report::json_text(diff)
 }

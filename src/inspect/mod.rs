@@ -16,7 +16,7 @@ mod words;
 pub use human::human;
 pub use power::{GrantView, PowerView};
 pub(crate) use view::{Bound, Facts};
-pub(crate) use words::span;
+pub(crate) use words::{scope as scope_in_words, span};
 
 use crate::adapt::{self, Sink};
 use crate::check::{Outcome, check};
@@ -599,8 +599,5 @@ fn grouped(findings: Vec<Finding>, compact: bool) -> Vec<RuleFindings> {
 
 /// The inspection as JSON, with a final newline. Characters a terminal would obey are escaped.
 pub fn json(inspection: &Inspection) -> String {
-    let mut out = Vec::new();
-    // Writing to memory cannot fail, and every member has a JSON form.
-    let _ = crate::report::write_json(&mut out, inspection, 4);
-    String::from_utf8_lossy(&out).into_owned()
+    crate::report::json_text(inspection)
 }

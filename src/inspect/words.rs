@@ -67,7 +67,7 @@ pub(super) fn time(name: &str, value: Cursor<'_>, now: i64) -> Option<(Option<St
 
 /// What a scope allows, as the end of "the token may …" or a statement of its own. `None` when no known profile
 /// defines it.
-pub(super) fn scope(text: &str) -> Option<String> {
+pub(crate) fn scope(text: &str) -> Option<String> {
     if let Some(capability) = Capability::parse(text) {
         return Some(capability_words(capability));
     }

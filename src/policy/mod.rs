@@ -231,6 +231,12 @@ fn known_limit(book: &RuleBook, name: &str) -> Result<(), String> {
     Err(format!("no profile has such a limit{}", did_you_mean(name, limits.into_iter())))
 }
 
+/// A bound for a limit of some profile, in seconds or bits.
+pub(crate) fn limit(book: &RuleBook, name: &str, amount: &Amount) -> Result<i64, String> {
+    known_limit(book, name)?;
+    bound(name, amount)
+}
+
 /// A duration in seconds.
 pub(crate) fn lifetime(amount: &Amount) -> Result<i64, String> {
     bound("lifetime", amount)

@@ -389,6 +389,16 @@ pub enum Amount {
     Text(String),
 }
 
+impl Amount {
+    /// As somebody wrote it.
+    pub fn as_written(&self) -> String {
+        match self {
+            Amount::Number(number) => number.to_string(),
+            Amount::Text(text) => text.clone(),
+        }
+    }
+}
+
 /// From which severity on a run fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]

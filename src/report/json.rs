@@ -135,6 +135,14 @@ pub(crate) fn write(out: &mut impl io::Write, value: &impl Serialize, levels: us
     out.write_all(b"\n")
 }
 
+/// The JSON of a whole answer as text.
+pub(crate) fn text_of(value: &impl Serialize) -> String {
+    let mut out = Vec::new();
+    // Writing to memory cannot fail, and every member has a JSON form.
+    let _ = write(&mut out, value, 4);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 /// JSON whose strings hold no unsafe character as it is: `\u001b` and `\u202e` instead, so that nothing is lost.
 struct SafeJson {
     depth: usize,

@@ -24,7 +24,7 @@ pub use github::Github;
 pub use gitlab::Gitlab;
 #[cfg(feature = "cli")]
 pub use human::{Human, problem};
-pub(crate) use json::write as write_json;
+pub(crate) use json::text_of as json_text;
 pub use json::{Json, JsonReport, SCHEMA_VERSION, Tool};
 pub use jsonl::Jsonl;
 pub use junit::Junit;
