@@ -131,9 +131,13 @@ fn reporters<'a>(
     Ok(reporters)
 }
 
+/// The bytes of a file, as far as the system says.
+fn size(task: &Task) -> u64 {
+    walk::length_of(&task.input)
+}
+
 /// Cuts the inputs into runs that are judged together.
 fn groups(inputs: &[Task]) -> Vec<&[Task]> {
-    let size = |task: &Task| std::fs::metadata(&task.input.path).map_or(0, |metadata| metadata.len());
     let (mut groups, mut start, mut bytes) = (Vec::new(), 0, 0);
     for (index, input) in inputs.iter().enumerate() {
         let next = size(input);
@@ -278,17 +282,18 @@ impl<'j> Job<'j> {
             task.replaced = self.replaced.get(&task.input.name).cloned();
         }
         let workers = Workers::new(self.args.threads, tasks.len());
-        let mut progress = Progress::new(tasks.len());
+        let progress = Progress::new(tasks.len(), || tasks.iter().map(size).sum());
         let groups = groups(&tasks);
         // What is in memory at one time anyway may stay there.
         self.keeps = groups.len() == 1;
         for group in groups {
             if let [task] = group {
-                self.alone(task, &mut progress)?;
+                self.alone(task, &progress)?;
             } else {
                 let judged = workers.map(group, |task| judge(task, self.now));
                 progress.pause(|| group.iter().zip(judged).try_for_each(|(task, result)| self.report(task, result)))?;
             }
+            progress.read(|| group.iter().map(size).sum());
             progress.advance(group.len());
         }
         progress.end();
@@ -303,7 +308,7 @@ impl<'j> Job<'j> {
     }
 
     /// Judges and reports a file that stands alone, perhaps because it is large: part by part.
-    fn alone(&mut self, task: &Task, progress: &mut Progress) -> Result<(), Failure> {
+    fn alone(&mut self, task: &Task, progress: &Progress) -> Result<(), Failure> {
         let source = match read(task) {
             Ok(source) => source,
             Err(unreadable) => return progress.pause(|| self.refuse(&task.input, unreadable)),

@@ -1,35 +1,53 @@
 //! `tokenvet scan`: tokens in logs, dumps and other text.
 
-use super::args::CheckArgs;
-use super::check::{Job, with_job};
+use super::args::{CheckArgs, Unrecognised};
+use super::check::{Job, Workers, with_job};
 use super::exit::{Exit, Failure};
 use super::progress::Progress;
+use crate::discover::several;
 use crate::discover::walk::{self, Input, Unreadable};
+use crate::report::text::counted;
 use crate::scan::find::Finder;
 use crate::scan::judge;
 use crate::scan::member::{Limits, Note, Text, Visit, texts};
-use crate::scan::stream::Scanner;
+use crate::scan::since::Since;
+use crate::scan::stream::{Place, Scanner};
 use crate::scan::tally::{self, Account, Tally};
+use crate::scan::when;
 use clap::Args as ClapArgs;
+use std::collections::HashSet;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What reports call a scanned file.
 const KIND: &str = "text";
+/// Files that are scanned by several threads before what they came to is reported.
+const GROUP: usize = 256;
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct ScanArgs {
     #[command(flatten)]
     pub(super) check: CheckArgs,
+    /// Also scan the rotated siblings of the named files: `x.log.1`, `x.log-20261101.gz`
+    #[arg(long, help_heading = "What is read")]
+    pub(super) rotated: bool,
+    /// Leave out what is certainly older: files by their modification time, lines by their timestamp. A time
+    /// (2026-01-31T12:00:00Z), a date (2026-01-31) or a duration (7d, 36h)
+    #[arg(long, value_name = "WHEN", help_heading = "What is read")]
+    pub(super) since: Option<String>,
     /// Stop reading an input that expands beyond this (`500GiB`) [default: 64 GiB, and 500 times its size]
     #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = "What is read")]
     pub(super) max_expanded: Option<u64>,
 }
 
 impl ScanArgs {
-    fn reading(&self) -> Reading {
+    fn reading(&self, now: i64) -> Result<Reading, Failure> {
         // Whoever names a size knows what to expect, and no ratio counts.
         let limits = self.max_expanded.map_or_else(Limits::default, |expanded| Limits { expanded, ratio: None });
-        Reading { limits }
+        let since = self.since.as_deref().map(|since| when::since(since, now));
+        let since = since.transpose().map_err(|error| Failure::Usage(format!("--since {error}")))?;
+        let skip_foreign = self.check.unrecognised == Unrecognised::Skip;
+        Ok(Reading { limits, since, skip_foreign, threads: self.check.threads })
     }
 }
 
@@ -52,7 +70,24 @@ pub(super) fn parse_size(text: &str) -> Result<u64, String> {
 
 /// Runs the command.
 pub(super) fn run(args: &ScanArgs) -> Result<Exit, Failure> {
-    with_job(&args.check, |job, inputs| search(job, &inputs, &args.reading()))
+    with_job(&args.check, |job, inputs| {
+        let reading = args.reading(job.now)?;
+        let inputs = if args.rotated { with_rotated(inputs) } else { inputs };
+        search(job, &inputs, &reading)
+    })
+}
+
+/// The inputs, and the rotated siblings of those that were named.
+fn with_rotated(mut inputs: Vec<Input>) -> Vec<Input> {
+    let known: HashSet<String> = inputs.iter().map(|input| input.name.clone()).collect();
+    let named = inputs.iter().filter(|input| input.named);
+    let siblings = named.flat_map(|input| several::rotated(&input.path));
+    let siblings = siblings.map(|path| Input { name: walk::name_of(&path), path, named: true });
+    let siblings: Vec<Input> = siblings.filter(|input| !known.contains(&input.name)).collect();
+    inputs.extend(siblings);
+    inputs.sort_by(|a, b| a.name.cmp(&b.name));
+    inputs.dedup_by(|a, b| a.name == b.name);
+    inputs
 }
 
 /// How inputs are read; the default is what `tokenvet scan` does without options.
@@ -60,55 +95,161 @@ pub(super) fn run(args: &ScanArgs) -> Result<Exit, Failure> {
 pub(super) struct Reading {
     /// How far one input may expand.
     pub(super) limits: Limits,
+    /// What is certainly older is left out; in seconds since 1970.
+    pub(super) since: Option<i64>,
+    /// Archives of a kind that is not opened are no errors.
+    pub(super) skip_foreign: bool,
+    /// Threads; 0 takes one per core.
+    pub(super) threads: usize,
 }
 
-/// Judges the tokens in these files and in what is packed in them.
+/// Judges the tokens in these files and in what is packed in them. The report is the same however many threads read.
 pub(super) fn search(job: &mut Job<'_>, inputs: &[Input], reading: &Reading) -> Result<(), Failure> {
     let finder = Finder::new().map_err(Failure::Usage)?;
-    let mut tally = Tally::new(tally::Limits::of(tally::Limits::TOKENS, job.now));
-    let mut scanner = Scanner::new(&finder);
-    let mut progress = Progress::new(inputs.len());
-    for input in inputs {
-        let scanned = scan(&mut scanner, input, reading.limits, &mut tally);
-        progress.pause(|| take(job, input, scanned))?;
-        progress.advance(1);
+    let progress = Progress::new(inputs.len(), || inputs.iter().map(walk::length_of).sum());
+    let now = job.now;
+    let search = Search { finder: &finder, reading, now, progress: &progress, idle: Mutex::default() };
+    let workers = Workers::new(reading.threads, inputs.len());
+    let mut left_out = LeftOut::default();
+    for group in inputs.chunks(GROUP) {
+        let scanned = workers.map(group, |input| search.scan(input));
+        progress.pause(|| {
+            group.iter().zip(scanned).try_for_each(|(input, scanned)| take(job, input, scanned, reading, &mut left_out))
+        })?;
     }
+    let tally = search.tally();
     progress.end();
+    if let Some(since) = reading.since {
+        left_out.note(since).into_iter().for_each(|note| job.note(note));
+    }
     report(job, inputs, &tally.finish());
     Ok(())
 }
 
+/// What `--since` left out.
+#[derive(Debug, Default)]
+struct LeftOut {
+    files: u64,
+    /// Bytes of those files as they lie there.
+    bytes_of_files: u64,
+    /// Bytes of lines in other files.
+    bytes_of_lines: u64,
+}
+
+impl LeftOut {
+    fn add(&mut self, other: &LeftOut) {
+        self.files += other.files;
+        self.bytes_of_files += other.bytes_of_files;
+        self.bytes_of_lines += other.bytes_of_lines;
+    }
+
+    fn note(&self, since: i64) -> Option<String> {
+        if self.files + self.bytes_of_lines == 0 {
+            return None;
+        }
+        let since = jiff::Timestamp::from_second(since).map_or_else(|_| since.to_string(), |since| since.to_string());
+        let LeftOut { files, bytes_of_files, bytes_of_lines } = self;
+        let files = counted(*files, "file");
+        Some(format!(
+            "older than {since} and left out: {files} of {bytes_of_files} bytes, and {bytes_of_lines} bytes of lines in \
+             other files (--since)"
+        ))
+    }
+}
+
 /// What one input came to.
+#[derive(Debug, Default)]
 struct Scanned {
     /// Tokens in it.
     found: u64,
     /// What could not be read of it.
     notes: Vec<Note>,
+    left_out: LeftOut,
+    /// The input as a whole was left out.
+    whole: bool,
 }
 
-/// Scans one input with everything in it.
-fn scan(scanner: &mut Scanner<'_>, input: &Input, limits: Limits, tally: &mut Tally) -> Result<Scanned, Unreadable> {
-    let opened = walk::opened(input)?;
-    let mut taker = Taker { scanner, tally, scanned: Scanned { found: 0, notes: vec![] } };
-    texts(&input.name, opened.modified, opened.bytes, limits, &mut taker);
-    Ok(taker.scanned)
+/// Scans inputs, by several threads if need be.
+struct Search<'s> {
+    finder: &'s Finder,
+    reading: &'s Reading,
+    now: i64,
+    progress: &'s Progress,
+    /// What no thread works with at the moment.
+    idle: Mutex<Vec<(Scanner<'s>, Tally)>>,
+}
+
+impl<'s> Search<'s> {
+    /// Scans one input with everything in it.
+    fn scan(&self, input: &Input) -> Result<Scanned, Unreadable> {
+        let is_old = |modified: i64| self.reading.since.is_some_and(|since| modified < since);
+        let mut scanned = Scanned::default();
+        if walk::modified(input).is_some_and(is_old) {
+            scanned.left_out = LeftOut { files: 1, bytes_of_files: walk::length_of(input), bytes_of_lines: 0 };
+            scanned.whole = true;
+            self.progress.advance(1);
+            return Ok(scanned);
+        }
+        let opened = walk::opened(input)?;
+        let idle = self.idle().pop();
+        let (mut scanner, mut tally) = idle.unwrap_or_else(|| (Scanner::new(self.finder), self.new_tally()));
+        let mut taker = Taker { search: self, scanner: &mut scanner, tally: &mut tally, scanned };
+        let bytes = self.progress.counted(opened.bytes);
+        texts(&input.name, opened.modified, bytes, self.reading.limits, &mut taker);
+        let mut scanned = taker.scanned;
+        let changed = opened.watch.and_then(|watch| watch.changed());
+        scanned.notes.extend(changed.map(|message| Note { name: input.name.clone(), message, foreign: false }));
+        self.idle().push((scanner, tally));
+        self.progress.advance(1);
+        Ok(scanned)
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<(Scanner<'s>, Tally)>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn new_tally(&self) -> Tally {
+        Tally::new(tally::Limits::of(tally::Limits::TOKENS, self.now))
+    }
+
+    /// All that was found.
+    fn tally(self) -> Tally {
+        let mut all = self.new_tally();
+        let idle = self.idle.into_inner().unwrap_or_else(PoisonError::into_inner);
+        idle.into_iter().for_each(|(_, tally)| all.merge(tally));
+        all
+    }
 }
 
 /// Takes the texts of one input.
-struct Taker<'s, 'f> {
-    scanner: &'s mut Scanner<'f>,
-    tally: &'s mut Tally,
+struct Taker<'t, 's, 'f> {
+    search: &'t Search<'s>,
+    scanner: &'t mut Scanner<'f>,
+    tally: &'t mut Tally,
     scanned: Scanned,
 }
 
-impl Visit for Taker<'_, '_> {
+impl Visit for Taker<'_, '_, '_> {
     fn text(&mut self, text: Text<'_>) {
-        let Taker { scanner, tally, scanned } = self;
+        let Taker { search, scanner, tally, scanned } = self;
         tally.begin(text.name);
-        let read = scanner.tokens(text.bytes, &mut |place| {
+        let mut sink = |place: Place<'_>| {
             scanned.found += 1;
             tally.add(&place);
-        });
+        };
+        let read = match search.reading.since {
+            Some(since) if text.modified.is_some_and(|modified| modified < since) => {
+                scanned.left_out.files += 1;
+                return;
+            }
+            Some(since) => {
+                let mut recent = Since::new(text.bytes, text.form, since, search.now);
+                let read = scanner.tokens(&mut recent, &mut sink);
+                scanned.left_out.bytes_of_lines += recent.left_out();
+                read
+            }
+            None => scanner.tokens(text.bytes, &mut sink),
+        };
         if let Err(error) = read {
             let message = format!("reading it ended early: {error}");
             scanned.notes.push(Note { name: text.name.to_string(), message, foreign: false });
@@ -121,14 +262,25 @@ impl Visit for Taker<'_, '_> {
 }
 
 /// Reports what one input came to.
-fn take(job: &mut Job<'_>, input: &Input, scanned: Result<Scanned, Unreadable>) -> Result<(), Failure> {
+fn take(
+    job: &mut Job<'_>,
+    input: &Input,
+    scanned: Result<Scanned, Unreadable>,
+    reading: &Reading,
+    left_out: &mut LeftOut,
+) -> Result<(), Failure> {
     let scanned = match scanned {
         Ok(scanned) => scanned,
         Err(unreadable) => return job.refuse(input, unreadable),
     };
-    job.document(&input.name, KIND, scanned.found)?;
+    left_out.add(&scanned.left_out);
+    if !scanned.whole {
+        job.document(&input.name, KIND, scanned.found)?;
+    }
     for Note { name, message, foreign } in scanned.notes {
-        job.refuse(input, Unreadable { name, message, content: foreign })?;
+        if !(foreign && reading.skip_foreign) {
+            job.refuse(input, Unreadable { name, message, content: foreign })?;
+        }
     }
     Ok(())
 }

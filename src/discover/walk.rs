@@ -1,5 +1,6 @@
 //! Walking the file system: named paths, trees, and reading files that may be anything.
 
+use super::several;
 use crate::source::{DecodeError, MAX_SOURCE_BYTES, Source, mask};
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
@@ -59,6 +60,15 @@ pub fn walk(paths: &[PathBuf], ignored: &dyn Fn(&Path, bool) -> bool) -> Found {
             Ok(metadata) if metadata.is_dir() => walk_tree(path, ignored, &mut found),
             // Anything else is opened, and refused there with the reason when it is no regular file.
             Ok(_) => found.inputs.push(Input { path: path.clone(), name: name_of(path), named: true }),
+            // A pattern in quotes, which the shell left as it is.
+            Err(_) if let Some(paths) = several::expand(path).filter(|paths| !paths.is_empty()) => {
+                for path in paths {
+                    match path.is_dir() {
+                        true => walk_tree(&path, ignored, &mut found),
+                        false => found.inputs.push(Input { name: name_of(&path), path, named: true }),
+                    }
+                }
+            }
             Err(error) => {
                 let message = match mask::redact(&path.to_string_lossy()) != path.to_string_lossy() {
                     true => "a token as an argument can be seen by every user of this machine (ps); pass it on \
@@ -119,9 +129,66 @@ pub struct Opened {
     pub length: Option<u64>,
     /// When it was last modified, in seconds since 1970; `None` for standard input.
     pub modified: Option<i64>,
+    /// Tells what happened to a file while it was read.
+    pub watch: Option<Watch>,
 }
 
-/// Opens an input to be read as bytes, however long it is. Only regular files are opened, and standard input.
+/// A file that is being read, to see what others do to it meanwhile.
+pub struct Watch {
+    file: File,
+    path: PathBuf,
+    length: u64,
+}
+
+impl Watch {
+    /// What happened to the file since it was opened that keeps the report from being whole; `None` when nothing did.
+    pub fn changed(&self) -> Option<String> {
+        let now = self.file.metadata().ok()?;
+        if now.len() < self.length {
+            return Some(format!(
+                "it was cut from {} to {} bytes while it was being read; what was gone by then is not in this report: \
+                 scan the file that its content was moved to",
+                self.length,
+                now.len()
+            ));
+        }
+        let moved = match fs::metadata(&self.path) {
+            Ok(there) => identity(&there) != identity(&now),
+            Err(_) => true,
+        };
+        moved.then(|| {
+            "it was moved away or replaced while it was being read; all of it was read, but not what has its name \
+             now: scan again"
+                .into()
+        })
+    }
+}
+
+/// What tells a file from all others, whatever its name. `None` where the system has no such thing.
+pub(crate) fn identity(metadata: &fs::Metadata) -> Option<(u64, u64)> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        Some((metadata.dev(), metadata.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        None
+    }
+}
+
+/// The length of a file in bytes, as far as the system says; 0 for anything else.
+pub fn length_of(input: &Input) -> u64 {
+    fs::metadata(&input.path).ok().filter(fs::Metadata::is_file).map_or(0, |metadata| metadata.len())
+}
+
+/// When an input was last modified, in seconds since 1970, as far as the system says.
+pub fn modified(input: &Input) -> Option<i64> {
+    seconds(fs::metadata(&input.path).ok().filter(fs::Metadata::is_file)?.modified().ok()?)
+}
+
+/// Opens an input to be read as bytes, as many as there are now. Only regular files are opened, and standard input.
 pub fn stream(input: &Input) -> Result<Box<dyn Read>, Unreadable> {
     opened(input).map(|opened| opened.bytes)
 }
@@ -129,11 +196,14 @@ pub fn stream(input: &Input) -> Result<Box<dyn Read>, Unreadable> {
 /// Opens an input like [`stream`], with what is known of it.
 pub fn opened(input: &Input) -> Result<Opened, Unreadable> {
     if input.path.as_os_str() == "-" {
-        return Ok(Opened { bytes: Box::new(std::io::stdin().lock()), length: None, modified: None });
+        return Ok(Opened { bytes: Box::new(std::io::stdin().lock()), length: None, modified: None, watch: None });
     }
     let (file, length) = regular(input)?;
     let modified = file.metadata().ok().and_then(|metadata| seconds(metadata.modified().ok()?));
-    Ok(Opened { bytes: Box::new(file), length: Some(length), modified })
+    let watch = file.try_clone().ok().map(|file| Watch { file, path: input.path.clone(), length });
+    // A log may grow faster than it is read. Files of the system (`/proc`) do not know their length.
+    let bytes = file.take(if length == 0 { u64::MAX } else { length });
+    Ok(Opened { bytes: Box::new(bytes), length: Some(length), modified, watch })
 }
 
 /// Seconds since 1970, negative before it.

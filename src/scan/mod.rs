@@ -6,5 +6,7 @@
 pub mod find;
 pub mod judge;
 pub mod member;
+pub mod since;
 pub mod stream;
 pub mod tally;
+pub mod when;
