@@ -17,6 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (mut logic, mut texts) = (Vec::new(), BTreeMap::new());
     let (mut profiles, mut ledgers, mut tables) = (Vec::new(), Vec::new(), Map::new());
     let mut compat = Compat::default();
+    let mut logs = Vec::new();
     for path in yaml_files(Path::new("rules"))? {
         println!("cargo:rerun-if-changed={}", path.display());
         let text = fs::read_to_string(&path)?;
@@ -26,6 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Some("profiles") => profiles.push(value),
             Some("requirements") => ledgers.push(value),
             Some("compat") => compat.take(&path, value)?,
+            Some("logs") => logs.push(value),
             Some("tables") => {
                 let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
                 tables.insert(stem, value);
@@ -53,6 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("ledgers.json", Value::Array(ledgers)),
         ("tables.json", Value::Object(tables)),
         ("compat.json", compat.into_value()),
+        ("logs.json", Value::Array(logs)),
     ] {
         fs::write(out.join(file), serde_json::to_vec(&value)?)?;
     }

@@ -24,6 +24,7 @@ pub mod scan;
 pub mod schema;
 pub mod source;
 pub mod suppress;
+pub mod trace;
 pub mod trial;
 #[cfg(feature = "verify")]
 pub mod verify;

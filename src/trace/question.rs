@@ -1,0 +1,345 @@
+//! What is asked of logs, and whether a record holds it.
+
+use super::raw::Field;
+use super::read::Record;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+/// What is known of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Known {
+    /// The token's identifier.
+    Jti,
+    /// The token's subject.
+    Sub,
+    /// The client that got the token.
+    Client,
+    /// The token's fingerprint, as a scan shows it.
+    Fingerprint,
+    /// A person or account: subject, local account or distinguished name.
+    User,
+    /// The other end of the connection.
+    Address,
+    /// A file, or a folder with all in it.
+    Path,
+    /// A job or transfer.
+    Job,
+    /// A VO.
+    Vo,
+}
+
+impl Known {
+    /// How people call it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Known::Jti => "jti",
+            Known::Sub => "subject",
+            Known::Client => "client",
+            Known::Fingerprint => "token fingerprint",
+            Known::User => "user",
+            Known::Address => "address",
+            Known::Path => "path",
+            Known::Job => "job",
+            Known::Vo => "VO",
+        }
+    }
+
+    /// The fields of records that can hold it; none for what only tokens in the text show.
+    pub fn fields(self) -> &'static [Field] {
+        match self {
+            Known::Jti => &[Field::Jti],
+            Known::Sub => &[Field::Sub],
+            Known::Client => &[Field::Client],
+            Known::Fingerprint => &[],
+            Known::User => &[Field::User, Field::Sub, Field::Dn],
+            Known::Address => &[Field::Address],
+            Known::Path => &[Field::Path, Field::Remote],
+            Known::Job => &[Field::Job, Field::Payload],
+            Known::Vo => &[Field::Vo, Field::Group, Field::Iss],
+        }
+    }
+}
+
+/// One value that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// What it is.
+    pub known: Known,
+    /// Its value as given.
+    pub value: String,
+}
+
+/// A question.
+#[derive(Clone, Debug, Default)]
+pub struct Question {
+    /// All of these hold.
+    pub conditions: Vec<Condition>,
+    /// When it happened.
+    pub time: Option<Timestamp>,
+    /// How far from that moment records may be, in seconds; also how far apart records may be that are joined by time.
+    pub within: i64,
+}
+
+/// How a record stands to a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// A field has the value, or a token in the record.
+    Yes,
+    /// The value stands in the text of a record whose format does not say what it is.
+    InText,
+    /// The field has another value.
+    Other,
+    /// The record says nothing of it.
+    Silent,
+}
+
+impl Condition {
+    pub(super) fn held(&self, record: &Record) -> Held {
+        if self.known == Known::Fingerprint {
+            let wanted = self.value.to_ascii_lowercase();
+            return match record.tokens.iter().any(|token| token.fingerprint == wanted) {
+                true => Held::Yes,
+                false if record.tokens.is_empty() => Held::Silent,
+                false => Held::Other,
+            };
+        }
+        let mut other = false;
+        for field in self.known.fields() {
+            for found in record.content.all(*field) {
+                if same(*field, &self.value, found) {
+                    return Held::Yes;
+                }
+                other |= *field == self.known.fields()[0];
+            }
+        }
+        match record.content.line.is_none() && in_text(&self.value, &record.text) {
+            true => Held::InText,
+            false if other => Held::Other,
+            false => Held::Silent,
+        }
+    }
+}
+
+/// Does a value of a field mean what was asked for?
+pub(super) fn same(field: Field, asked: &str, found: &str) -> bool {
+    let (asked, found) = (decoded(asked), decoded(found));
+    if asked == found {
+        return true;
+    }
+    match field {
+        Field::Address | Field::Remote | Field::Path if address(&asked).is_some() => address(&asked) == address(&found),
+        Field::Address => host(&asked) == host(&found),
+        Field::Dn => names(&asked).is_some_and(|asked| Some(asked) == names(&found)),
+        Field::User => local(&found) == asked || names(&asked).is_some_and(|asked| Some(asked) == names(&found)),
+        Field::Path | Field::Remote => below(&path(&asked), &path(&found)),
+        Field::Job | Field::Payload => job(&asked) == job(&found),
+        Field::Iss => asked.trim_end_matches('/') == found.trim_end_matches('/'),
+        Field::Group => found.split(['/', ':']).any(|part| part == asked),
+        Field::Jti
+        | Field::Sub
+        | Field::Client
+        | Field::Vo
+        | Field::Host
+        | Field::Operation
+        | Field::Result
+        | Field::Session
+        | Field::Service
+        | Field::Thread => false,
+    }
+}
+
+/// Percent-encoding undone, twice encoded values included.
+fn decoded(text: &str) -> Cow<'_, str> {
+    let mut text = Cow::Borrowed(text);
+    for _ in 0..2 {
+        if !text.contains('%') {
+            break;
+        }
+        text = Cow::Owned(undone(&text));
+    }
+    text
+}
+
+fn undone(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let code = bytes.get(at + 1..at + 3).and_then(|code| std::str::from_utf8(code).ok());
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()).filter(|_| bytes[at] == b'%') {
+            Some(byte) => {
+                out.push(byte);
+                at += 3;
+            }
+            None => {
+                out.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// The IP address in `192.0.2.1:443`, `[2001:db8::1]:443`, `<192.0.2.1:9618?addrs=…>`, `::ffff:192.0.2.1`.
+pub(super) fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim().trim_start_matches('<').trim_end_matches('>');
+    let text = text.split('?').next().unwrap_or_default();
+    let bare = match text.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None if text.matches(':').count() == 1 => text.split(':').next().unwrap_or_default(),
+        None => text,
+    };
+    let bare = bare.split('%').next().unwrap_or_default();
+    bare.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+}
+
+/// A host name without port, in small letters.
+fn host(text: &str) -> String {
+    let text = text.trim_matches(['[', ']', '<', '>']);
+    let name = if text.matches(':').count() == 1 { text.split(':').next().unwrap_or_default() } else { text };
+    name.trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// What two spellings of an address have in common.
+pub(super) fn address_key(text: &str) -> String {
+    address(text).map_or_else(|| host(text), |address| address.to_string())
+}
+
+/// A job without leading zeros (`017.000` is `17.0`).
+pub(super) fn job(text: &str) -> String {
+    let number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit()) && !part.is_empty();
+    let parts: Vec<&str> = text.split('.').collect();
+    if parts.len() < 2 || !parts.iter().all(|part| number(part)) {
+        return text.to_string();
+    }
+    let plain = |part: &&str| part.trim_start_matches('0').to_string();
+    let plain = |part: &&str| Some(plain(part)).filter(|part| !part.is_empty()).unwrap_or_else(|| "0".into());
+    parts.iter().take(2).map(plain).collect::<Vec<_>>().join(".")
+}
+
+/// The account of `name@domain`.
+fn local(text: &str) -> &str {
+    text.split('@').next().unwrap_or(text)
+}
+
+/// The parts of a distinguished name in the order of `/DC=org/CN=x`; `CN=x,DC=org` is the same name.
+fn names(text: &str) -> Option<Vec<String>> {
+    let clean = |part: &str| {
+        part.split_once('=').map(|(name, value)| format!("{}={}", name.trim().to_ascii_uppercase(), value.trim()))
+    };
+    let parts: Option<Vec<String>> = match text.strip_prefix('/') {
+        Some(rest) => {
+            // A slash in a value (`CN=host/name`) does not begin a part.
+            let mut parts: Vec<String> = Vec::new();
+            for piece in rest.split('/') {
+                match (piece.contains('='), parts.last_mut()) {
+                    (false, Some(last)) => {
+                        last.push('/');
+                        last.push_str(piece);
+                    }
+                    _ => parts.push(piece.to_string()),
+                }
+            }
+            parts.iter().map(|part| clean(part)).collect()
+        }
+        None => text.split(',').rev().map(clean).collect(),
+    };
+    parts.filter(|parts| parts.len() > 1)
+}
+
+/// The path of a URL or path, without doubled slashes.
+fn path(text: &str) -> String {
+    let text = match text.split_once("://") {
+        Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
+        None => text,
+    };
+    let parts: Vec<&str> = text.split('/').filter(|part| !part.is_empty()).collect();
+    format!("/{}", parts.join("/"))
+}
+
+fn below(asked: &str, found: &str) -> bool {
+    found.strip_prefix(asked.trim_end_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Does a value stand in a text, as a word of its own?
+fn in_text(value: &str, text: &str) -> bool {
+    let found = |text: &str| {
+        let word = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '@');
+        let mut from = 0;
+        while let Some(at) = text[from..].find(value) {
+            let (start, end) = (from + at, from + at + value.len());
+            let before = text[..start].chars().next_back().is_some_and(|c| c.is_alphanumeric() || matches!(c, '-' | '_'));
+            let mut behind = text[end..].chars();
+            let next = behind.next();
+            // A sentence may end behind it, a longer name may not.
+            let after = next.is_some_and(|c| word(c) && !(matches!(c, '.' | ':' | '@') && !behind.next().is_some_and(word)));
+            let port = next == Some(':') && address(value).is_some();
+            if !before && (!after || port) {
+                return true;
+            }
+            from = start + value.chars().next().map_or(1, char::len_utf8);
+        }
+        false
+    };
+    if value.len() < 3 {
+        return false;
+    }
+    found(text) || (text.contains('%') && found(&decoded(text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_thing_in_two_spellings_is_the_same() {
+        let cases = [
+            (Field::Address, "2001:db8::7", "[2001:0db8:0::7]:1094", true, "IPv6 with a port"),
+            (Field::Address, "192.0.2.1", "<192.0.2.1:9618?addrs=192.0.2.1-9618>", true, "HTCondor's form"),
+            (Field::Address, "192.0.2.1", "[::ffff:192.0.2.1]:443", true, "IPv4 in IPv6"),
+            (Field::Address, "192.0.2.1", "192.0.2.10", false, "only begins alike"),
+            (Field::Address, "WN7.example.org", "wn7.example.org:33", true, "a name"),
+            (Field::Address, "wn7", "wn7.example.org", false, "half a name may be another machine"),
+            (Field::Sub, "a person, or two", "a%20person%2C%20or%20two", true, "encoded"),
+            (Field::Sub, "a b", "a%2520b", true, "encoded twice"),
+            (Field::Sub, "100%", "100%", true, "no code"),
+            (Field::Sub, "x", "X", false, "subjects have a case"),
+            (Field::Dn, "/DC=org/CN=A Person", "CN=A Person, DC=org", true, "two orders"),
+            (Field::Dn, "/DC=org/CN=host/se.example.org", "CN=host/se.example.org,DC=org", true, "a slash in a value"),
+            (Field::Dn, "/DC=org/CN=A", "/DC=org/CN=A/CN=proxy", false, "another name"),
+            (Field::User, "vopilot", "vopilot@users.htcondor.org", true, "the account of a domain"),
+            (Field::User, "vo", "vopilot", false, "begins alike"),
+            (Field::Path, "/vo/data", "https://se.example.org:1094//vo/data/f%201", true, "a file in a folder"),
+            (Field::Path, "/vo/data", "/vo/database/f", false, "another folder"),
+            (Field::Job, "17.0", "017.000", true, "zeros"),
+            (Field::Job, "17.0", "17.01", false, "another process"),
+            (Field::Group, "vo", "/vo/pilots", true, "a group of the VO"),
+            (Field::Iss, "https://vo.example.org", "https://vo.example.org/", true, "the slash"),
+        ];
+        for (field, asked, found, expected, remark) in cases {
+            assert_eq!(same(field, asked, found), expected, "{remark}: {asked} {found}");
+        }
+    }
+
+    #[test]
+    fn words_in_unknown_text_are_whole_words() {
+        let cases = [
+            ("0b1c-1", "jti=0b1c-1;", true),
+            ("0b1c-1", "jti=0b1c-12", false),
+            ("0b1c-1", "x0b1c-1", false),
+            ("192.0.2.1", "from 192.0.2.1:443.", true),
+            ("192.0.2.1", "from 192.0.2.17", false),
+            ("192.0.2.1", "from 192.0.2.1.", true),
+            ("a b", "sub=a%20b&x", true),
+            ("é1x", "sub é1x", true),
+            ("ab", "ab", false),
+        ];
+        for (value, text, expected) in cases {
+            assert_eq!(in_text(value, text), expected, "{value} in {text}");
+        }
+    }
+}

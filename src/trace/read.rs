@@ -1,0 +1,304 @@
+//! From bytes to records: lines that belong together, what they say, and the tokens in them.
+
+use super::book::{Book, Content};
+use super::raw::Field;
+use super::time::Clock;
+use crate::parse::jwt;
+use crate::scan::find::{Finder, Form, Found, Hit};
+use crate::scan::tally::{Place, Tally};
+use crate::source::mask;
+use serde_json::Value;
+use std::io::{self, BufRead, BufReader, Read};
+
+/// How much of a text is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of one line; what follows in it is not looked at.
+    pub line: usize,
+    /// Lines of one record; what follows is taken for another.
+    pub lines: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { line: 256 << 10, lines: 200 }
+    }
+}
+
+/// What was cut, and how much there was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Records.
+    pub records: u64,
+    /// Lines longer than is looked at.
+    pub long_lines: u64,
+    /// Records with more lines than are taken for one.
+    pub long_records: u64,
+}
+
+/// A token in a record. Nothing of it that could be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenToken {
+    /// Twelve digits that tell it from others, as a scan shows them.
+    pub fingerprint: String,
+    /// What it is.
+    pub form: Form,
+    /// Does it name itself (`jti`)?
+    pub has_jti: bool,
+}
+
+/// A record.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The first of its lines, from 1.
+    pub line: u64,
+    /// What it says; what its tokens say is added.
+    pub content: Content,
+    /// The tokens in it.
+    pub tokens: Vec<SeenToken>,
+    /// The text, without what is secret.
+    pub text: String,
+}
+
+/// Hands over every record of a text, in order.
+pub fn records(
+    book: &Book,
+    from: impl Read,
+    clock: &Clock,
+    limits: Limits,
+    sink: &mut dyn FnMut(&Record),
+) -> io::Result<Extent> {
+    let finder = Finder::new().map_err(io::Error::other)?;
+    let mut reader = BufReader::with_capacity(64 << 10, from);
+    let mut extent = Extent::default();
+    let mut open = Open::default();
+    let mut bytes = Vec::new();
+    let mut number = 0;
+    loop {
+        bytes.clear();
+        let more = line(&mut reader, &mut bytes, limits.line, &mut extent)?;
+        if !more {
+            break;
+        }
+        number += 1;
+        let text = String::from_utf8_lossy(&bytes);
+        let candidates: Vec<usize> = book.beginning(&text).collect();
+        let goes_on = open.lines > 0
+            && candidates.iter().all(|format| open.candidates.contains(format))
+            && open.candidates.iter().any(|format| book.continues(*format, &text));
+        if goes_on && open.lines < limits.lines {
+            open.text.push('\n');
+            open.text.push_str(&text);
+            open.lines += 1;
+            continue;
+        }
+        extent.long_records += u64::from(goes_on);
+        open.close(book, &finder, clock, &mut extent, sink);
+        open = Open { text: text.into_owned(), line: number, lines: 1, candidates };
+    }
+    open.close(book, &finder, clock, &mut extent, sink);
+    Ok(extent)
+}
+
+/// Reads one line without its end; false at the end of the text.
+fn line(reader: &mut impl BufRead, into: &mut Vec<u8>, limit: usize, extent: &mut Extent) -> io::Result<bool> {
+    let mut any = false;
+    let mut cut = false;
+    loop {
+        let buffer = match reader.fill_buf() {
+            Ok(buffer) => buffer,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if buffer.is_empty() {
+            break;
+        }
+        any = true;
+        let end = memchr::memchr(b'\n', buffer);
+        let piece = &buffer[..end.unwrap_or(buffer.len())];
+        let room = limit.saturating_sub(into.len()).min(piece.len());
+        cut |= room < piece.len();
+        into.extend_from_slice(&piece[..room]);
+        let used = end.map_or(buffer.len(), |end| end + 1);
+        reader.consume(used);
+        if end.is_some() {
+            break;
+        }
+    }
+    if into.last() == Some(&b'\r') {
+        into.pop();
+    }
+    extent.long_lines += u64::from(cut);
+    Ok(any)
+}
+
+#[derive(Default)]
+struct Open {
+    text: String,
+    line: u64,
+    lines: usize,
+    candidates: Vec<usize>,
+}
+
+impl Open {
+    fn close(
+        &mut self,
+        book: &Book,
+        finder: &Finder,
+        clock: &Clock,
+        extent: &mut Extent,
+        sink: &mut dyn FnMut(&Record),
+    ) {
+        if self.text.is_empty() {
+            return;
+        }
+        extent.records += 1;
+        let text = std::mem::take(&mut self.text);
+        let mut content = book.read(&self.candidates, &text, clock);
+        let hits = hits(finder, text.as_bytes());
+        let (text, tokens) = match hits.is_empty() {
+            true => (mask::redact(&text).into_owned(), Vec::new()),
+            false => without(&text, &hits, &mut content),
+        };
+        if !tokens.is_empty() {
+            // A field that took a token for its value must not show it.
+            content.values.iter_mut().for_each(|(_, value)| *value = cleaned(finder, value));
+        }
+        sink(&Record { line: self.line, content, tokens, text });
+    }
+}
+
+fn hits(finder: &Finder, text: &[u8]) -> Vec<Hit> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Found::Token(hit) = finder.next(text, at, true) {
+        at = hit.span.end.max(at + 1);
+        found.push(hit);
+    }
+    found
+}
+
+/// A value in which a mark stands for every token.
+fn cleaned(finder: &Finder, value: &str) -> String {
+    let hits = hits(finder, value.as_bytes());
+    let mut out = String::new();
+    let mut from = 0;
+    for hit in &hits {
+        out.push_str(value.get(from..hit.span.start).unwrap_or_default());
+        out.push_str("[token]");
+        from = hit.span.end;
+    }
+    out.push_str(value.get(from..).unwrap_or_default());
+    mask::redact(&out).into_owned()
+}
+
+/// The text with a mark in place of each token, and what the tokens say.
+fn without(text: &str, hits: &[Hit], content: &mut Content) -> (String, Vec<SeenToken>) {
+    let mut out = String::new();
+    let mut tokens: Vec<SeenToken> = Vec::new();
+    let mut from = 0;
+    for hit in hits {
+        let fingerprint = fingerprint(hit, text.as_bytes());
+        let claims = claims(hit, text.as_bytes());
+        told(&claims, content);
+        out.push_str(text.get(from..hit.span.start).unwrap_or_default());
+        out.push_str(&format!("[token {fingerprint}]"));
+        from = hit.span.end;
+        if !tokens.iter().any(|token| token.fingerprint == fingerprint) {
+            let has_jti = claims.get("jti").is_some_and(Value::is_string);
+            tokens.push(SeenToken { fingerprint, form: hit.form, has_jti });
+        }
+    }
+    out.push_str(text.get(from..).unwrap_or_default());
+    (mask::redact(&out).into_owned(), tokens)
+}
+
+/// The same digits that a scan shows.
+fn fingerprint(hit: &Hit, text: &[u8]) -> String {
+    let mut tally = Tally::default();
+    tally.add(hit, text, Place { path: String::new(), offset: 0, length: 0, line: 1, column: 0 });
+    tally.tokens().first().map(crate::scan::tally::Seen::fingerprint).unwrap_or_default()
+}
+
+fn claims(hit: &Hit, text: &[u8]) -> Value {
+    if hit.form != Form::Jwt {
+        return Value::Null;
+    }
+    let payload = &text[hit.payload.clone()];
+    let plain = payload.iter().filter(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte));
+    let plain: String = plain.map(|byte| char::from(*byte)).collect();
+    let read = jwt::decode_bytes(&plain).and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    read.filter(Value::is_object).unwrap_or(Value::Null)
+}
+
+/// Adds what a token says of itself.
+fn told(claims: &Value, content: &mut Content) {
+    for (name, field) in [
+        ("jti", Field::Jti),
+        ("iss", Field::Iss),
+        ("sub", Field::Sub),
+        ("client_id", Field::Client),
+        ("azp", Field::Client),
+    ] {
+        if let Some(text) = claims.get(name).and_then(Value::as_str) {
+            content.add(field, text);
+        }
+    }
+    let groups = ["wlcg.groups", "groups", "entitlements", "eduperson_entitlement"].map(|name| claims.get(name));
+    for group in groups.into_iter().flatten().filter_map(Value::as_array).flatten().filter_map(Value::as_str).take(20) {
+        content.add(Field::Group, group);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use jiff::tz::TimeZone;
+
+    fn all(text: &str, limits: Limits) -> (Vec<Record>, Extent) {
+        let book = Book::builtin().expect("the formats compile");
+        let clock = Clock { zone: TimeZone::UTC, now: "2026-01-31T12:00:00Z".parse().expect("a time") };
+        let mut found = Vec::new();
+        let extent = records(&book, text.as_bytes(), &clock, limits, &mut |record| found.push(record.clone()));
+        (found, extent.expect("memory"))
+    }
+
+    fn token() -> String {
+        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        let claims = r#"{"sub":"s-1","iss":"https://vo.example.org/","jti":"j-1","wlcg.groups":["/vo"]}"#;
+        format!("{}.{}.{}", part(r#"{"alg":"ES256"}"#), part(claims), "T".repeat(86))
+    }
+
+    #[test]
+    fn tokens_tell_who_they_are_and_are_not_shown() {
+        let token = token();
+        for (line, remark) in [
+            (format!("anything Authorization: Bearer {token} more"), "a format that nobody knows"),
+            (format!("x?authz=Bearer%20{}", token.replace('.', "%2E")), "encoded dots"),
+            (format!("192.0.2.1 - - [10/Oct/2024:13:55:36 +0200] \"GET /f?authz={token} HTTP/1.1\" 200 1"), "in a path"),
+        ] {
+            let (found, _) = all(&line, Limits::default());
+            let [record] = found.as_slice() else { panic!("{remark}: {} records", found.len()) };
+            assert_eq!(record.content.first(Field::Jti), Some("j-1"), "{remark}");
+            assert_eq!(record.content.first(Field::Iss), Some("https://vo.example.org/"), "{remark}");
+            assert_eq!(record.content.first(Field::Group), Some("/vo"), "{remark}");
+            let shown = format!("{record:?}");
+            assert!(!shown.contains(&"T".repeat(20)) && !shown.contains("eyJ"), "{remark}: {shown}");
+            assert!(record.text.contains(&record.tokens[0].fingerprint), "{remark}: {}", record.text);
+        }
+    }
+
+    #[test]
+    fn hostile_lines_are_cut_and_counted() {
+        let limits = Limits { line: 1000, lines: 3 };
+        let (found, extent) = all(&format!("{}\nnext", "x".repeat(100_000)), limits);
+        assert_eq!((found.len(), extent.long_lines), (2, 1));
+        let lines: String = (0..9).map(|n| format!("> Header{n}: x\n")).collect();
+        let (_, extent) = all(&format!("INFO    Fri, 12 Apr 2024 10:16:33 -0400; Davix: > COPY /f HTTP/1.1\n{lines}"), limits);
+        assert_eq!(extent.long_records, 1);
+        let (found, _) = all("\u{0}\u{1}\r\n\n\r\n\u{feff}\n", limits);
+        assert_eq!(found.len(), 2, "empty lines are none");
+    }
+}
