@@ -37,11 +37,17 @@ pub enum Kind {
     Whatif,
     /// A file of changes to try.
     WhatifPatch,
+    /// The JSON form of traced tokens.
+    Trace,
+    /// The JSON form of what logs can answer.
+    TraceAnswers,
+    /// A log format.
+    LogFormat,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 16] = [
+    pub const ALL: [Kind; 19] = [
         Kind::Rule,
         Kind::Profile,
         Kind::Ledger,
@@ -58,6 +64,9 @@ impl Kind {
         Kind::CompatReader,
         Kind::Whatif,
         Kind::WhatifPatch,
+        Kind::Trace,
+        Kind::TraceAnswers,
+        Kind::LogFormat,
     ];
 
     /// File name below `schemas/`.
@@ -79,6 +88,9 @@ impl Kind {
             Kind::CompatReader => "compat-reader.schema.json",
             Kind::Whatif => "whatif.schema.json",
             Kind::WhatifPatch => "whatif-patch.schema.json",
+            Kind::Trace => "trace.schema.json",
+            Kind::TraceAnswers => "trace-answers.schema.json",
+            Kind::LogFormat => "log-format.schema.json",
         }
     }
 }
@@ -101,6 +113,9 @@ pub fn schema(kind: Kind) -> Schema {
         Kind::CompatReader => schemars::schema_for!(crate::compat::RawReader),
         Kind::Whatif => written::<crate::whatif::WhatIf>(),
         Kind::WhatifPatch => schemars::schema_for!(crate::whatif::Patch),
+        Kind::Trace => written::<crate::trace::page::Traced>(),
+        Kind::TraceAnswers => written::<crate::trace::answers::Answers>(),
+        Kind::LogFormat => schemars::schema_for!(crate::trace::raw::RawFormat),
         Kind::Report => written::<crate::report::JsonReport<'static>>(),
     }
 }

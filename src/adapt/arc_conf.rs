@@ -8,7 +8,7 @@
 //! `allowaccess` or `denyaccess` everybody who can authenticate may submit.
 
 use super::traps::Found;
-use super::{Adapter, Kind, Sample, Sink};
+use super::{Adapter, Kind, Sample, Sink, read};
 use crate::model::{At, Field, Mapping, Service, State, Target, TargetKind, Trust};
 use crate::parse::ini::IniDialect;
 use crate::parse::{Cursor, Document, Syntax};
@@ -243,6 +243,10 @@ impl<'d> Config<'d> {
                 None if self.block("arex").is_some() => Field::bool(false, None),
                 None => Field::unknown("this is a part of arc.conf", None),
             },
+            log_settings: read::log_settings(["loglevel", "joblog"].map(|name| {
+                let (value, at) = self.option("arex", name)?;
+                read::log_setting(name, &Field::text(value, at))
+            })),
             ban_hook: match bans.map(|rule| At::node(rule.at.id)).or(denied.first().map(|(_, at)| *at)) {
                 Some(at) => Field::bool(true, at),
                 None => Field::default(),

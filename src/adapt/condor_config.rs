@@ -5,7 +5,7 @@
 //! is. A list that another file may have started (`X = $(X), more`) is known in part.
 
 use super::traps::Found;
-use super::{Adapter, Kind, Sample, Sink};
+use super::{Adapter, Kind, Sample, Sink, read};
 use crate::model::{At, Field, Service, Target, TargetKind, Trust};
 use crate::parse::ini::IniDialect;
 use crate::parse::{Cursor, Document, Syntax};
@@ -306,6 +306,10 @@ impl<'d> File<'d> {
                 Some(log) => Field::bool(true, At::node(log.id)),
                 None => Field::unknown(ELSEWHERE, None),
             },
+            log_settings: read::log_settings(["SCHEDD_AUDIT_LOG", "SCHEDD_DEBUG", "EVENT_LOG"].map(|name| {
+                let value = self.get(&name.to_ascii_lowercase())?;
+                read::log_setting(name, &Field::text(value.as_str().unwrap_or_default(), At::node(value.id)))
+            })),
             ban_hook: match denied {
                 Some((_, value)) => Field::bool(true, At::node(value.id)),
                 None => Field::unknown(ELSEWHERE, None),

@@ -8,7 +8,7 @@
 use super::dcache_args::{Word, words};
 use super::dcache_provider::{self, OIDC, Provider, SCITOKEN, audiences};
 use super::traps::Found;
-use super::{Adapter, Kind, Sample, Sink, is_placeholder};
+use super::{Adapter, Kind, Sample, Sink, is_placeholder, read};
 use crate::model::{At, Field, Service, State, Target, TargetKind};
 use crate::parse::ini::IniDialect;
 use crate::parse::{Cursor, Data, Document, Syntax};
@@ -441,8 +441,15 @@ fn gplazma<'d>(scope: &Scope<'_, 'd>) -> Service<'d> {
         ca_store: text("java"),
         log_level: level,
         log_leaks_tokens: leaks,
+        log_settings: access_log(scope),
         ..Service::default()
     }
+}
+
+/// The level of the doors' access logs, where the file sets it.
+fn access_log<'d>(scope: &Scope<'_, 'd>) -> Field<'d> {
+    let key = "dcache.log.level.access";
+    read::log_settings([read::log_setting(key, &scope.text(key))])
 }
 
 /// The most talkative level of the logs that the OIDC plug-in's messages reach.
@@ -486,6 +493,7 @@ fn door<'d>(door: &'static str, whole: bool, scope: &Scope<'_, 'd>) -> Service<'
         tokens_over_plain_http: tokens,
         without_token: if whole { without } else { Field::default() },
         default_secrets: default_secrets(scope),
+        log_settings: access_log(scope),
         ..Service::default()
     }
 }

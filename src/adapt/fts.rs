@@ -10,7 +10,7 @@
 use super::client_form::{emit, product, tristate};
 use super::configparser::{boolean, is_blank, key_of, misspelt, sections, text, words};
 use super::traps::Found;
-use super::{Adapter, Kind, Reader, Sample, Sink, secret};
+use super::{Adapter, Kind, Reader, Sample, Sink, read, secret};
 use crate::model::{At, Client, Field, Service, State, Target, TargetKind, Trust};
 use crate::parse::ini::IniDialect;
 use crate::parse::{Cursor, Document, Syntax};
@@ -470,6 +470,9 @@ fn server(document: &Document, sink: &mut dyn Sink) {
     let service = Service {
         product: product(PRODUCT),
         name: Field::text("daemons", None),
+        log_settings: read::log_settings(
+            ["LogLevel", "LogTokenRequests"].map(|name| read::log_setting(name, &section.filled(name))),
+        ),
         log_level: section.filled("LogLevel").or(Field::text("INFO", None)),
         log_leaks_tokens: leaks,
         ..Service::default()

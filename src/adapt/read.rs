@@ -269,6 +269,22 @@ pub(super) fn type_name(cursor: Cursor<'_>) -> &'static str {
     }
 }
 
+/// One of [`crate::model::Service::log_settings`]: `name=value`, or `name=?` when the value is not known.
+pub(super) fn log_setting<'d>(name: &str, value: &Field<'_>) -> Option<Field<'d>> {
+    match value.as_text() {
+        Some(text) => Some(Field::text(format!("{name}={text}"), value.at)),
+        // Nothing in the file sets it.
+        None if value.at.is_none() => None,
+        None => Some(Field::text(format!("{name}=?"), value.at)),
+    }
+}
+
+/// The settings that a file shows.
+pub(super) fn log_settings<'d>(found: impl IntoIterator<Item = Option<Field<'d>>>) -> Field<'d> {
+    let items: Vec<Field<'d>> = found.into_iter().flatten().collect();
+    if items.is_empty() { Field::default() } else { Field::list(items, None) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::epoch_seconds;

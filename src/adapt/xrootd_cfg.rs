@@ -7,7 +7,7 @@
 //! open what its lines say. What other files may add (`continue`) leaves open what this one does not say.
 
 use super::traps::Found;
-use super::{Adapter, Kind, Sample, Sink, scitokens_env};
+use super::{Adapter, Kind, Sample, Sink, read, scitokens_env};
 use crate::model::{At, Field, Service, Target, TargetKind};
 use crate::parse::words::WordsDialect;
 use crate::parse::{Cursor, Document, Syntax};
@@ -372,11 +372,25 @@ impl<'d> Config<'d> {
             key_cache: cache.key_cache,
             key_refresh: cache.key_refresh,
             log_traces_tokens: self.traces(),
+            log_settings: self.log_settings(),
             log_level,
             max_token_bytes: self.max_token_bytes(),
             files: self.files(libraries),
             ..Service::default()
         }
+    }
+
+    fn log_settings(&self) -> Field<'d> {
+        let names = ["scitokens.trace", "acc.audit", "http.trace", "xrootd.log"];
+        read::log_settings(names.map(|name| {
+            let (line, certain) = self.last(name)?;
+            let words: Vec<&str> = line.arguments().map(|(_, word)| word).collect();
+            let value = match certain {
+                true => Field::text(words.join(" "), line.place()),
+                false => Field::unknown(CONDITIONAL, line.place()),
+            };
+            read::log_setting(name, &value)
+        }))
     }
 
     fn files(&self, libraries: &Libraries<'d>) -> Field<'d> {

@@ -1,6 +1,6 @@
 //! The subcommands and, for those that have no file of their own for it, their arguments.
 
-use super::{scan, whatif};
+use super::{scan, trace, whatif};
 use crate::parse::jwt;
 use crate::policy::FailOn;
 use crate::report::Format;
@@ -23,6 +23,8 @@ pub(super) enum Command {
     Check(Box<CheckArgs>),
     /// Find tokens in logs, dumps and other text
     Scan(Box<scan::ScanArgs>),
+    /// Say who used which token where, from the logs of several services
+    Trace(Box<trace::TraceArgs>),
     /// Decode and explain one token, with every profile's verdict
     Inspect(InspectArgs),
     /// Compare two tokens: which is more powerful, and in what
@@ -397,6 +399,12 @@ pub(super) enum SchemaKind {
     Whatif,
     /// Files of `whatif --apply`
     WhatifPatch,
+    /// `trace --format json`
+    Trace,
+    /// `trace --can-answer --format json`
+    TraceAnswers,
+    /// Log formats (`rules/logs/`)
+    LogFormat,
     /// Profiles
     Profile,
     /// Requirement ledgers

@@ -17,6 +17,7 @@ mod rules;
 mod scan;
 mod schema;
 mod test;
+mod trace;
 mod trust;
 mod whatif;
 
@@ -42,6 +43,7 @@ pub fn main() -> ExitCode {
     let result = match args.command {
         Command::Check(args) => check::run(&args),
         Command::Scan(args) => scan::run(&args),
+        Command::Trace(args) => trace::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Compat(args) => compat::run(&args),

@@ -49,6 +49,9 @@ super::record! {
         log_leaks_tokens "log_leaks_tokens": Bool,
         /// True where a request's token can be told from the log (`jti`, or issuer and subject), false where it cannot.
         log_traces_tokens "log_traces_tokens": Bool,
+        /// Settings that decide what the logs hold, as `name=value` (`scitokens.trace=info debug`); `name=?` where the file does
+        /// not show the value.
+        log_settings "log_settings": Texts,
         /// True where something can refuse single users or tokens of a trusted issuer (ban list, ban plug-in, revocation).
         ban_hook "ban_hook": Bool,
         /// Longest time a fetched key is used without asking the issuer again, in seconds.

@@ -4,6 +4,7 @@ use super::raw::{Field, RawFormat, RawLine};
 use super::time::{Clock, When};
 use regex::{Captures, Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 /// Largest compiled expression, in bytes.
@@ -67,7 +68,10 @@ impl Content {
             value = value.split('?').next().unwrap_or_default();
         }
         let nothing = matches!(value, "" | "-" | "null" | "(null)" | "<unknown>" | "unknown" | "None" | "(anonymous)");
-        if !nothing && self.values.len() < MAX_VALUES && !self.values.iter().any(|(of, one)| *of == field && one == value) {
+        if !nothing
+            && self.values.len() < MAX_VALUES
+            && !self.values.iter().any(|(of, one)| *of == field && one == value)
+        {
             self.values.push((field, value.to_string()));
         }
     }
@@ -85,7 +89,8 @@ impl Book {
     }
 
     fn new(raw: Vec<RawFormat>) -> Result<Book, String> {
-        let begins = RegexSetBuilder::new(raw.iter().map(|format| format.begins.as_str())).size_limit(MAX_REGEX).build();
+        let begins =
+            RegexSetBuilder::new(raw.iter().map(|format| format.begins.as_str())).size_limit(MAX_REGEX).build();
         let begins = begins.map_err(|error| format!("log formats: {error}"))?;
         let formats = raw.into_iter().map(Format::new).collect::<Result<_, _>>()?;
         Ok(Book { formats, begins })
@@ -156,6 +161,11 @@ impl Book {
     }
 }
 
+/// An expression may give a field in several places: `sub`, `sub_2`.
+fn plain_name(name: &str) -> &str {
+    name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_')
+}
+
 /// Takes what groups of an expression captured.
 fn take(
     content: &mut Content,
@@ -166,8 +176,7 @@ fn take(
 ) {
     for name in regex.capture_names().flatten() {
         let Some(found) = captures.name(name) else { continue };
-        // An expression may give a field in several places: `sub`, `sub_2`.
-        let plain = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_');
+        let plain = plain_name(name);
         match (plain, Field::parse(plain)) {
             (_, Some(field)) => content.add(field, found.as_str()),
             ("time", None) => *time = Some(found.as_str().to_string()),
@@ -191,12 +200,27 @@ impl Format {
             let also = line.also.iter().map(|text| compile(text)).collect::<Result<_, _>>()?;
             lines.push(Line { matches: compile(&line.matches)?, also });
             for need in &line.needs {
-                raw.settings.iter().find(|setting| setting.name == need.setting).ok_or_else(|| {
-                    format!("log format {name}: {} is not among its settings", need.setting)
-                })?;
+                raw.settings
+                    .iter()
+                    .find(|setting| setting.name == need.setting)
+                    .ok_or_else(|| format!("log format {name}: {} is not among its settings", need.setting))?;
             }
         }
         Ok(Format { raw, begins, continues, lines })
+    }
+
+    /// The fields that every record of a kind has, and those that only some have.
+    pub fn gives(&self, line: usize) -> (BTreeSet<Field>, BTreeSet<Field>) {
+        let (compiled, raw) = (&self.lines[line], &self.raw.lines[line]);
+        let regexes = [&self.begins, &compiled.matches].into_iter().chain(&compiled.also);
+        let names = regexes.flat_map(|regex| regex.capture_names().flatten());
+        let named = names.filter_map(|name| Field::parse(plain_name(name)));
+        let mut all: BTreeSet<Field> =
+            named.chain(raw.json.values().copied()).chain(raw.pairs.values().copied()).collect();
+        all.extend(raw.result.as_ref().map(|_| Field::Result));
+        let lacking: BTreeSet<Field> = raw.may_lack.iter().copied().collect();
+        let sure = all.difference(&lacking).copied().collect();
+        (sure, all.intersection(&lacking).copied().collect())
     }
 
     /// The first kind of record that a text is.
@@ -238,13 +262,7 @@ impl Format {
 }
 
 /// Members of a JSON object that may be followed by other text.
-fn members(
-    content: &mut Content,
-    raw: &RawLine,
-    json: &str,
-    time: &mut Option<String>,
-    inner: &mut Option<String>,
-) {
+fn members(content: &mut Content, raw: &RawLine, json: &str, time: &mut Option<String>, inner: &mut Option<String>) {
     let mut objects = serde_json::Deserializer::from_str(json).into_iter::<Value>();
     let Some(Ok(object)) = objects.next() else { return };
     for (pointer, field) in &raw.json {
@@ -337,7 +355,11 @@ mod tests {
                 if time != example.time {
                     wrong.push(format!("{place}: time {time:?}"));
                 }
-                let expected: Vec<(Field, String)> = example.fields.iter().flat_map(|(field, values)| values.items().iter().map(|value| (*field, value.clone()))).collect();
+                let expected: Vec<(Field, String)> = example
+                    .fields
+                    .iter()
+                    .flat_map(|(field, values)| values.items().iter().map(|value| (*field, value.clone())))
+                    .collect();
                 let mut got = content.values.clone();
                 got.sort();
                 let mut expected = expected;
@@ -372,8 +394,8 @@ mod tests {
     #[test]
     fn lists_of_names_and_values_are_read_with_their_quotes() {
         let read = pairs(r#"a=1 b="two \"words\"" c= d=e=f path="/x y""#);
-        let expected =
-            [("a", "1"), ("b", "two \"words\""), ("c", ""), ("d", "e=f"), ("path", "/x y")].map(|(n, v)| (n, v.to_string()));
+        let expected = [("a", "1"), ("b", "two \"words\""), ("c", ""), ("d", "e=f"), ("path", "/x y")]
+            .map(|(n, v)| (n, v.to_string()));
         assert_eq!(read, expected);
         assert_eq!(pairs("\"never closed=\"x"), [("closed", "x".to_string())]);
     }

@@ -4,10 +4,12 @@
 //! them; [`time`] makes their times UTC. [`question`] says which records are asked for, [`search`] finds them and what they
 //! lead to, and [`page`] shows the result.
 
+pub mod answers;
 pub mod book;
 pub mod page;
 pub mod question;
 pub mod raw;
 pub mod read;
 pub mod search;
+pub mod site;
 pub mod time;

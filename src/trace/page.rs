@@ -64,7 +64,7 @@ pub struct KnownValue {
 /// Something that the records say.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Answer {
-    /// What it is: `vo`, `job`, `payload`, `sub`, `iss`, `jti`, `client`, `user`, `dn`, `address`.
+    /// What it is: `vo`, `job`, `payload`, `sub`, `iss`, `jti`, `client`, `user`, `dn`, `group`, `address`, `node`.
     pub what: String,
     /// The value.
     pub value: String,
@@ -79,7 +79,7 @@ pub struct Answer {
 }
 
 /// A record's place.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TracePlace {
     /// The file.
     pub path: String,
@@ -170,10 +170,10 @@ pub struct Context<'c> {
 
 /// Makes the answer of what was found.
 pub fn traced(context: &Context<'_>, question: &Question, found: &Found, findings: Vec<Finding>) -> Traced {
-    let known = question.conditions.iter().map(|condition| KnownValue {
-        what: condition.known.words().into(),
-        value: condition.value.clone(),
-    });
+    let known = question
+        .conditions
+        .iter()
+        .map(|condition| KnownValue { what: condition.known.words().into(), value: condition.value.clone() });
     let answers = answers(context.registry, found);
     Traced {
         schema_version: "1".into(),
@@ -202,7 +202,7 @@ fn services(book: &Book, found: &Found) -> Vec<ServicePart> {
         let mut addresses: Vec<String> = Vec::new();
         let mut results: BTreeMap<String, u64> = BTreeMap::new();
         for hit in &hits {
-            for address in hit.record.content.all(Field::Address) {
+            for address in hit.record.content.all(Field::Address).chain(hit.record.content.all(Field::Node)) {
                 let address = super::question::address_key(address);
                 if !addresses.contains(&address) && addresses.len() < 100 {
                     addresses.push(address);
@@ -279,7 +279,7 @@ fn vo(registry: &Registry, hit: &Hit) -> Option<(String, String)> {
 }
 
 fn answers(registry: &Registry, found: &Found) -> Vec<Answer> {
-    const WHAT: [Field; 10] = [
+    const WHAT: [Field; 11] = [
         Field::Job,
         Field::Payload,
         Field::Sub,
@@ -290,6 +290,7 @@ fn answers(registry: &Registry, found: &Found) -> Vec<Answer> {
         Field::Dn,
         Field::Group,
         Field::Address,
+        Field::Node,
     ];
     let mut all: BTreeMap<(usize, String), Answer> = BTreeMap::new();
     for hit in &found.hits {
@@ -311,7 +312,7 @@ fn answers(registry: &Registry, found: &Found) -> Vec<Answer> {
             for value in hit.record.content.all(field) {
                 let value = match field {
                     Field::Job => super::question::job(value),
-                    Field::Address => super::question::address_key(value),
+                    Field::Address | Field::Node => super::question::address_key(value),
                     _ => value.to_string(),
                 };
                 say(rank + 1, field.name(), &value, None);
@@ -433,7 +434,10 @@ pub fn human(traced: &Traced, options: Options) -> String {
     });
     section(&mut out, "cannot be joined to the issuer's log", &unjoined.collect::<Vec<_>>(), options, &bold);
     let findings = traced.findings.iter().map(|finding| {
-        format!("{}[{}]: {} ({}:{})", finding.severity, finding.rule, finding.message, finding.path, finding.region.start_line)
+        format!(
+            "{}[{}]: {} ({}:{})",
+            finding.severity, finding.rule, finding.message, finding.path, finding.region.start_line
+        )
     });
     section(&mut out, "findings", &findings.collect::<Vec<_>>(), options, &bold);
     section(&mut out, "notes", &traced.notes, options, &bold);
@@ -453,7 +457,8 @@ fn section(out: &mut String, title: &str, lines: &[String], options: Options, bo
 }
 
 fn service_lines(out: &mut String, service: &ServicePart, options: Options, bold: &dyn Fn(&str) -> String) {
-    let from = if service.addresses.is_empty() { String::new() } else { format!(", from {}", service.addresses.join(" ")) };
+    let from =
+        if service.addresses.is_empty() { String::new() } else { format!(", from {}", service.addresses.join(" ")) };
     let records = text::counted(service.records, "record");
     let _ = writeln!(out, "\n{}", bold(&text::shown(&format!("{}: {records}{from}", service.service))));
     let shown = if options.all { usize::MAX } else { LINES };

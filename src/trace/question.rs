@@ -56,7 +56,7 @@ impl Known {
             Known::Client => &[Field::Client],
             Known::Fingerprint => &[],
             Known::User => &[Field::User, Field::Sub, Field::Dn],
-            Known::Address => &[Field::Address],
+            Known::Address => &[Field::Address, Field::Node],
             Known::Path => &[Field::Path, Field::Remote],
             Known::Job => &[Field::Job, Field::Payload],
             Known::Vo => &[Field::Vo, Field::Group, Field::Iss],
@@ -131,8 +131,10 @@ pub(super) fn same(field: Field, asked: &str, found: &str) -> bool {
         return true;
     }
     match field {
-        Field::Address | Field::Remote | Field::Path if address(&asked).is_some() => address(&asked) == address(&found),
-        Field::Address => host(&asked) == host(&found),
+        Field::Address | Field::Node | Field::Remote | Field::Path if address(&asked).is_some() => {
+            address(&asked) == address(&found)
+        }
+        Field::Address | Field::Node => host(&asked) == host(&found),
         Field::Dn => names(&asked).is_some_and(|asked| Some(asked) == names(&found)),
         Field::User => local(&found) == asked || names(&asked).is_some_and(|asked| Some(asked) == names(&found)),
         Field::Path | Field::Remote => below(&path(&asked), &path(&found)),
@@ -272,11 +274,13 @@ fn in_text(value: &str, text: &str) -> bool {
         let mut from = 0;
         while let Some(at) = text[from..].find(value) {
             let (start, end) = (from + at, from + at + value.len());
-            let before = text[..start].chars().next_back().is_some_and(|c| c.is_alphanumeric() || matches!(c, '-' | '_'));
+            let before =
+                text[..start].chars().next_back().is_some_and(|c| c.is_alphanumeric() || matches!(c, '-' | '_'));
             let mut behind = text[end..].chars();
             let next = behind.next();
             // A sentence may end behind it, a longer name may not.
-            let after = next.is_some_and(|c| word(c) && !(matches!(c, '.' | ':' | '@') && !behind.next().is_some_and(word)));
+            let after =
+                next.is_some_and(|c| word(c) && !(matches!(c, '.' | ':' | '@') && !behind.next().is_some_and(word)));
             let port = next == Some(':') && address(value).is_some();
             if !before && (!after || port) {
                 return true;

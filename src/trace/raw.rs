@@ -111,6 +111,9 @@ pub struct RawSetting {
     pub shipped: Vec<String>,
     /// The one line that switches it on, as one writes it there.
     pub change: String,
+    /// What is shipped is not known: when the configuration does not set it, nothing is said.
+    #[serde(default)]
+    pub unsure: bool,
     /// What comes with it that one must know (tokens in the log, load).
     #[serde(default)]
     pub caution: Option<String>,
@@ -154,9 +157,7 @@ impl OneOrMore {
 }
 
 /// What a record can say of a request.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Field {
     /// Identifier of the token.
@@ -181,6 +182,8 @@ pub enum Field {
     Payload,
     /// The other end of the connection: an IP address, or a name.
     Address,
+    /// The machine that a job runs on.
+    Node,
     /// The machine that wrote the record.
     Host,
     /// Path of a file.
@@ -202,7 +205,7 @@ pub enum Field {
 
 impl Field {
     /// Every field.
-    pub const ALL: [Field; 19] = [
+    pub const ALL: [Field; 20] = [
         Field::Jti,
         Field::Iss,
         Field::Sub,
@@ -214,6 +217,7 @@ impl Field {
         Field::Job,
         Field::Payload,
         Field::Address,
+        Field::Node,
         Field::Host,
         Field::Path,
         Field::Operation,
@@ -238,6 +242,7 @@ impl Field {
             Field::Job => "job",
             Field::Payload => "payload",
             Field::Address => "address",
+            Field::Node => "node",
             Field::Host => "host",
             Field::Path => "path",
             Field::Operation => "operation",

@@ -277,7 +277,10 @@ mod tests {
         for (line, remark) in [
             (format!("anything Authorization: Bearer {token} more"), "a format that nobody knows"),
             (format!("x?authz=Bearer%20{}", token.replace('.', "%2E")), "encoded dots"),
-            (format!("192.0.2.1 - - [10/Oct/2024:13:55:36 +0200] \"GET /f?authz={token} HTTP/1.1\" 200 1"), "in a path"),
+            (
+                format!("192.0.2.1 - - [10/Oct/2024:13:55:36 +0200] \"GET /f?authz={token} HTTP/1.1\" 200 1"),
+                "in a path",
+            ),
         ] {
             let (found, _) = all(&line, Limits::default());
             let [record] = found.as_slice() else { panic!("{remark}: {} records", found.len()) };
@@ -296,7 +299,8 @@ mod tests {
         let (found, extent) = all(&format!("{}\nnext", "x".repeat(100_000)), limits);
         assert_eq!((found.len(), extent.long_lines), (2, 1));
         let lines: String = (0..9).map(|n| format!("> Header{n}: x\n")).collect();
-        let (_, extent) = all(&format!("INFO    Fri, 12 Apr 2024 10:16:33 -0400; Davix: > COPY /f HTTP/1.1\n{lines}"), limits);
+        let (_, extent) =
+            all(&format!("INFO    Fri, 12 Apr 2024 10:16:33 -0400; Davix: > COPY /f HTTP/1.1\n{lines}"), limits);
         assert_eq!(extent.long_records, 1);
         let (found, _) = all("\u{0}\u{1}\r\n\n\r\n\u{feff}\n", limits);
         assert_eq!(found.len(), 2, "empty lines are none");

@@ -81,11 +81,9 @@ impl Because {
     /// Does it rest on an exact name?
     pub fn is_certain(self) -> bool {
         match self {
-            Because::Asked
-            | Because::SameToken
-            | Because::SameSubject
-            | Because::SameJob
-            | Because::SameSession => true,
+            Because::Asked | Because::SameToken | Because::SameSubject | Because::SameJob | Because::SameSession => {
+                true
+            }
             Because::AskedInText
             | Because::SameSubjectName
             | Because::SameThread
@@ -386,12 +384,15 @@ impl<'q> Search<'q> {
             content.all(Field::Session).for_each(|one| moment(names.sessions.entry(own(one)).or_default()));
             content.all(Field::Thread).for_each(|one| moment(names.threads.entry(own(one)).or_default()));
             content.all(Field::User).for_each(|one| moment(names.users.entry(own(one)).or_default()));
-            for address in content.all(Field::Address) {
+            for address in content.all(Field::Address).chain(content.all(Field::Node)) {
                 moment(names.addresses.entry(question::address_key(address)).or_default());
             }
         }
         let lists = names.subjects.values_mut().chain(names.sessions.values_mut()).chain(names.threads.values_mut());
-        lists.chain(names.users.values_mut()).chain(names.addresses.values_mut()).for_each(|times| times.sort_unstable());
+        lists
+            .chain(names.users.values_mut())
+            .chain(names.addresses.values_mut())
+            .for_each(|times| times.sort_unstable());
         names
     }
 
@@ -490,23 +491,23 @@ impl Names {
                 return Some((Because::SameSubjectName, sub.to_string()));
             }
         }
-        let thread = content.all(Field::Thread).find(|thread| {
-            self.threads.get(&own(thread)).is_some_and(|times| is_near(times, at, THREAD.min(within)))
-        });
+        let thread = content
+            .all(Field::Thread)
+            .find(|thread| self.threads.get(&own(thread)).is_some_and(|times| is_near(times, at, THREAD.min(within))));
         let says = [Field::Sub, Field::Iss, Field::Address, Field::Path, Field::Job, Field::Result];
         if let Some(thread) = thread.filter(|_| says.iter().any(|field| content.first(*field).is_some())) {
             return Some((Because::SameThread, thread.to_string()));
         }
-        let address = content.all(Field::Address).find(|address| {
+        let address = content.all(Field::Address).chain(content.all(Field::Node)).find(|address| {
             let times = self.addresses.get(&question::address_key(address));
             times.is_some_and(|times| is_near(times, at, within))
         });
         if let Some(address) = address {
             return Some((Because::SameAddress, address.to_string()));
         }
-        let user = content.all(Field::User).find(|user| {
-            self.users.get(&own(user)).is_some_and(|times| is_near(times, at, within))
-        })?;
+        let user = content
+            .all(Field::User)
+            .find(|user| self.users.get(&own(user)).is_some_and(|times| is_near(times, at, within)))?;
         Some((Because::SameUser, user.to_string()))
     }
 }

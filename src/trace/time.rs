@@ -1,10 +1,10 @@
 //! Times as logs write them, made UTC.
 
 use super::raw::{RawTime, RawZone};
+use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
-use jiff::Timestamp;
 
 /// When something happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,9 +65,8 @@ impl Clock {
             true => BrokenDownTime::parse(&how.pattern, text).ok()?,
             false => {
                 let year = self.zone.to_datetime(self.now).year();
-                let parse = |year: i16| {
-                    BrokenDownTime::parse(format!("%Y {}", how.pattern), format!("{year} {text}")).ok()
-                };
+                let parse =
+                    |year: i16| BrokenDownTime::parse(format!("%Y {}", how.pattern), format!("{year} {text}")).ok();
                 let this = parse(year)?;
                 // Clocks differ, by less than a day.
                 let latest = self.now.as_second() + 86_400;

@@ -1,0 +1,397 @@
+//! `tokenvet trace`: who used which token where, from the logs of several services.
+
+use super::exit::{Exit, Failure};
+use super::{output, problem};
+use crate::discover::walk::{self, Input};
+use crate::policy::{PolicyFile, RawService, glob};
+use crate::profile::Registry;
+use crate::rule::RuleBook;
+use crate::source::Source;
+use crate::trace::answers::{self, SiteService};
+use crate::trace::book::Book;
+use crate::trace::page::{self, Context};
+use crate::trace::question::{Condition, Known, Question};
+use crate::trace::read::{self, Extent, Limits, Record};
+use crate::trace::search::{self, Logs, Origin, Reading};
+use crate::trace::site;
+use crate::trace::time::Clock;
+use clap::{Args as ClapArgs, ValueEnum};
+use globset::GlobSet;
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Bytes of standard input that are kept to be read several times.
+const MAX_STDIN: u64 = 256 << 20;
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Several values are asked for together: each must hold for a record, or for its token or connection."
+)]
+pub(super) struct TraceArgs {
+    /// Logs: files and folders; `-` is standard input. Default: the `logs` of the policy's `services`
+    #[arg(value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+
+    /// The identifier of a token
+    #[arg(long, value_name = "JTI", help_heading = "What is known")]
+    pub(super) jti: Option<String>,
+    /// The subject of a token
+    #[arg(long, value_name = "SUB", help_heading = "What is known")]
+    pub(super) sub: Option<String>,
+    /// The client that got the token
+    #[arg(long, value_name = "CLIENT_ID", help_heading = "What is known")]
+    pub(super) client: Option<String>,
+    /// The fingerprint of a token, as `tokenvet scan` shows it
+    #[arg(long, value_name = "HEX", help_heading = "What is known")]
+    pub(super) fingerprint: Option<String>,
+    /// A person or account: subject, local account or distinguished name
+    #[arg(long, value_name = "USER", help_heading = "What is known")]
+    pub(super) user: Option<String>,
+    /// An IP address or host name
+    #[arg(long, value_name = "ADDRESS", help_heading = "What is known")]
+    pub(super) address: Option<String>,
+    /// A file, or a folder with everything in it
+    #[arg(long, value_name = "PATH", help_heading = "What is known")]
+    pub(super) path: Option<String>,
+    /// A job or transfer
+    #[arg(long, value_name = "ID", help_heading = "What is known")]
+    pub(super) job: Option<String>,
+    /// A VO: its name in groups and records, or its issuer
+    #[arg(long, value_name = "VO", help_heading = "What is known")]
+    pub(super) vo: Option<String>,
+    /// When it happened (RFC 3339)
+    #[arg(long, value_name = "RFC3339", help_heading = "What is known")]
+    pub(super) time: Option<String>,
+    /// How far from that moment records may be, and from each other when they are joined by time
+    #[arg(long, value_name = "DURATION", default_value = "10m", help_heading = "What is known")]
+    pub(super) within: String,
+    /// The zone of logs that name none: UTC, +02:00, or a POSIX rule (CET-1CEST,M3.5.0,M10.5.0/3)
+    #[arg(
+        long,
+        value_name = "ZONE",
+        default_value = "UTC",
+        allow_hyphen_values = true,
+        help_heading = "What is known"
+    )]
+    pub(super) timezone: String,
+    /// The latest moment of times that name no year (RFC 3339)
+    #[arg(long, value_name = "RFC3339", help_heading = "What is known")]
+    pub(super) now: Option<String>,
+
+    /// The policy file, whose `services` name their logs. Default: `tokenvet.yaml` here
+    #[arg(long, value_name = "FILE", help_heading = "Services")]
+    pub(super) config: Option<PathBuf>,
+    /// Read no logs: say which questions the logs of the policy's services can answer, by their configuration
+    #[arg(long, help_heading = "Services", conflicts_with_all = [
+        "paths", "jti", "sub", "client", "fingerprint", "user", "address", "path", "job", "vo", "time",
+    ])]
+    pub(super) can_answer: bool,
+
+    /// Output format
+    #[arg(long, short, value_enum, default_value_t = TraceFormat::Human, help_heading = "Output")]
+    pub(super) format: TraceFormat,
+    /// Show every record
+    #[arg(long, help_heading = "Output")]
+    pub(super) all: bool,
+    /// Colours
+    #[arg(long, value_enum, default_value_t = super::args::Color::Auto, help_heading = "Output")]
+    pub(super) color: super::args::Color,
+}
+
+/// Output formats of `trace`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum TraceFormat {
+    /// A timeline by service
+    Human,
+    /// One JSON object (`tokenvet schema trace`)
+    Json,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &TraceArgs) -> Result<Exit, Failure> {
+    let now = super::clock(args.now.as_deref())?;
+    let site = Site::load(args.config.as_deref())?;
+    if args.can_answer {
+        return can_answer(args, &site);
+    }
+    let question = question(args)?;
+    if question.conditions.is_empty() && question.time.is_none() {
+        return Err(Failure::Usage(
+            "what is known? Give at least one of --jti, --sub, --client, --fingerprint, --user, \
+             --address, --path, --job, --vo and --time"
+                .into(),
+        ));
+    }
+    let clock = Clock { zone: Clock::zone(&args.timezone)?, now };
+    let mut files = Files::find(&args.paths, &site)?;
+    if files.inputs.is_empty() && files.problems.is_empty() {
+        return Err(Failure::Usage(
+            "no logs: give their paths, or a policy (--config) whose services name their `logs`".into(),
+        ));
+    }
+    let book = Book::builtin()?;
+    let reading = Reading { book: &book, clock: &clock, limits: Limits::default() };
+    let found = search::search(&mut files, &reading, &question);
+    let rules = RuleBook::builtin()?;
+    let context = Context { book: &book, registry: registry(&rules), clock: &clock, timezone: args.timezone.as_str() };
+    let mut traced = page::traced(&context, &question, &found, Vec::new());
+    traced.notes.extend(files.problems.iter().map(|(name, message)| format!("{name}: {message}")));
+    let exit = match (files.problems.is_empty(), found.hits.is_empty()) {
+        (false, _) => Exit::Usage,
+        (true, true) => Exit::Nothing,
+        (true, false) => Exit::Clean,
+    };
+    let text = match args.format {
+        TraceFormat::Human => page::human(&traced, super::look(args.color, args.all)),
+        TraceFormat::Json => page::json(&traced),
+    };
+    output::print(&text).map_err(|failure| match failure {
+        Failure::BrokenPipe(_) => Failure::BrokenPipe(exit),
+        other => other,
+    })?;
+    Ok(exit)
+}
+
+/// Which questions the configured logs can answer.
+fn can_answer(args: &TraceArgs, site: &Site) -> Result<Exit, Failure> {
+    if site.services.is_empty() {
+        return Err(Failure::Usage("no services: give a policy (--config) whose `services` name their files".into()));
+    }
+    let book = Book::builtin()?;
+    let services = site.configured()?;
+    let answers = answers::answers(&book, &services);
+    let text = match args.format {
+        TraceFormat::Human => answers::human(&answers, super::look(args.color, args.all)),
+        TraceFormat::Json => answers::json(&answers),
+    };
+    output::print(&text)?;
+    Ok(Exit::Clean)
+}
+
+fn registry(rules: &RuleBook) -> &Registry {
+    &rules.registry
+}
+
+fn question(args: &TraceArgs) -> Result<Question, Failure> {
+    let given = [
+        (Known::Jti, &args.jti),
+        (Known::Sub, &args.sub),
+        (Known::Client, &args.client),
+        (Known::Fingerprint, &args.fingerprint),
+        (Known::User, &args.user),
+        (Known::Address, &args.address),
+        (Known::Path, &args.path),
+        (Known::Job, &args.job),
+        (Known::Vo, &args.vo),
+    ];
+    let conditions = given.into_iter().filter_map(|(known, value)| Some(Condition { known, value: value.clone()? }));
+    let conditions: Vec<Condition> = conditions.collect();
+    if let Some(empty) = conditions.iter().find(|condition| condition.value.trim().is_empty()) {
+        return Err(Failure::Usage(format!("the {} is empty", empty.known.words())));
+    }
+    if conditions.iter().any(|condition| crate::parse::jwt::looks_like_jwt(&condition.value)) {
+        return Err(Failure::Usage(
+            "a token as an argument can be seen by every user of this machine (ps); ask by its \
+             fingerprint (tokenvet scan) or its jti"
+                .into(),
+        ));
+    }
+    let time = args.time.as_deref().map(|text| {
+        text.parse::<jiff::Timestamp>().map_err(|_| {
+            Failure::Usage(format!("--time {text}: write RFC 3339 with a zone, for example 2026-01-31T12:00:00Z"))
+        })
+    });
+    let amount = crate::policy::Amount::Text(minutes(&args.within));
+    let within = crate::policy::lifetime(&amount)
+        .map_err(|_| Failure::Usage(format!("--within {}: write a duration, for example 10m or 2h", args.within)))?;
+    Ok(Question { conditions, time: time.transpose()?, within })
+}
+
+/// Minutes may be written `10m`, as `sleep` and others have it.
+fn minutes(text: &str) -> String {
+    match text.strip_suffix('m').filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit())) {
+        Some(digits) => format!("{digits} min"),
+        None => text.to_string(),
+    }
+}
+
+/// What the policy says of services.
+pub(super) struct Site {
+    services: Vec<RawService>,
+    folder: PathBuf,
+}
+
+impl Site {
+    /// Reads the policy that is named, or the one of this folder; without any there are no services.
+    pub(super) fn load(config: Option<&Path>) -> Result<Site, Failure> {
+        let own = Path::new("tokenvet.yaml");
+        let path = match config {
+            Some(path) => path,
+            None if own.is_file() => own,
+            None => return Ok(Site { services: Vec::new(), folder: PathBuf::new() }),
+        };
+        let source: Arc<Source> =
+            Arc::new(problem::read_small(path, crate::policy::MAX_FILE).map_err(Failure::Reported)?);
+        let file = PolicyFile::read(&source).map_err(|error| Failure::Reported(problem::render(&source, &error)))?;
+        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        Ok(Site { services: file.raw.services, folder })
+    }
+
+    /// The services with what their configuration says of logs.
+    fn configured(&self) -> Result<Vec<SiteService>, Failure> {
+        let folder = if self.folder.as_os_str().is_empty() { PathBuf::from(".") } else { self.folder.clone() };
+        let found = walk::walk(std::slice::from_ref(&folder), &|_, _| false);
+        let mut services = Vec::new();
+        let mut globs = Vec::new();
+        for service in &self.services {
+            let set = glob::paths(&service.files);
+            globs.push(set.map_err(|(_, message)| Failure::Usage(format!("files of {}: {message}", service.product)))?);
+        }
+        let mut files: Vec<Vec<Arc<Source>>> = vec![Vec::new(); globs.len()];
+        for input in &found.inputs {
+            let relative = input.path.strip_prefix(&folder).unwrap_or(&input.path);
+            let Some(index) = globs.iter().position(|set| set.is_match(relative)) else { continue };
+            if let Ok(source) = walk::read(input) {
+                files[index].push(Arc::new(source));
+            }
+        }
+        for (index, (service, files)) in self.services.iter().zip(&files).enumerate() {
+            let retention = service.log_retention.as_ref().map(crate::policy::lifetime).transpose();
+            let retention = retention
+                .map_err(|message| Failure::Usage(format!("log-retention of {}: {message}", service.product)))?;
+            services.push(site::service(&self.name(index), &service.product, files, retention));
+        }
+        Ok(services)
+    }
+
+    /// How a service is called.
+    pub(super) fn name(&self, index: usize) -> String {
+        let service = &self.services[index];
+        service.name.clone().unwrap_or_else(|| format!("{} {}", service.product, index + 1))
+    }
+}
+
+/// The files to read, with the service each belongs to.
+struct Files {
+    inputs: Vec<(Input, Option<String>)>,
+    /// Standard input, kept to be read again.
+    stdin: Option<Vec<u8>>,
+    /// What could not be read, by name.
+    problems: BTreeMap<String, String>,
+}
+
+impl Files {
+    fn find(paths: &[PathBuf], site: &Site) -> Result<Files, Failure> {
+        let mut files = Files { inputs: Vec::new(), stdin: None, problems: BTreeMap::new() };
+        let sets = site.services.iter().map(|service| logs_of(service, site)).collect::<Result<Vec<_>, _>>()?;
+        let found = match paths.is_empty() {
+            false => walk::walk(paths, &|_, _| false),
+            true => {
+                let mut roots: Vec<PathBuf> = site.services.iter().flat_map(|service| roots(service, site)).collect();
+                roots.sort();
+                roots.dedup();
+                walk::walk(&roots, &|_, _| false)
+            }
+        };
+        files.problems.extend(found.unreadable.into_iter().map(|one| (one.name, one.message)));
+        for input in found.inputs {
+            let absolute = std::path::absolute(&input.path).unwrap_or_else(|_| input.path.clone());
+            let service = sets.iter().position(|set| set.is_match(&absolute));
+            if !paths.is_empty() || service.is_some() {
+                files.inputs.push((input, service.map(|index| site.name(index))));
+            }
+        }
+        if files.inputs.iter().any(|(input, _)| input.path.as_os_str() == "-") {
+            files.read_stdin();
+        }
+        Ok(files)
+    }
+
+    fn read_stdin(&mut self) {
+        let mut bytes = Vec::new();
+        match std::io::stdin().lock().take(MAX_STDIN + 1).read_to_end(&mut bytes) {
+            Ok(_) => {}
+            Err(error) => {
+                self.problems.insert("<stdin>".into(), format!("reading it ended early: {error}"));
+            }
+        }
+        if bytes.len() as u64 > MAX_STDIN {
+            bytes.truncate(MAX_STDIN as usize);
+            let message = format!("only its first {} MiB were read; write it to a file", MAX_STDIN >> 20);
+            self.problems.insert("<stdin>".into(), message);
+        }
+        self.stdin = Some(bytes);
+    }
+}
+
+impl Logs for Files {
+    fn each(&mut self, reading: &Reading<'_>, sink: &mut dyn FnMut(&Origin<'_>, &Record)) -> Extent {
+        let mut all = Extent::default();
+        for (index, (input, service)) in self.inputs.iter().enumerate() {
+            let origin = Origin {
+                file: u32::try_from(index).unwrap_or(u32::MAX),
+                path: &input.name,
+                service: service.as_deref(),
+            };
+            let mut hand = |record: &Record| sink(&origin, record);
+            let read = match (&self.stdin, input.path.as_os_str() == "-") {
+                (Some(bytes), true) => {
+                    read::records(reading.book, bytes.as_slice(), reading.clock, reading.limits, &mut hand)
+                }
+                _ => match walk::stream(input) {
+                    Ok(from) => read::records(reading.book, from, reading.clock, reading.limits, &mut hand),
+                    Err(unreadable) => {
+                        self.problems.insert(unreadable.name, unreadable.message);
+                        continue;
+                    }
+                },
+            };
+            match read {
+                Ok(extent) => {
+                    all.records += extent.records;
+                    all.long_lines += extent.long_lines;
+                    all.long_records += extent.long_records;
+                }
+                Err(error) => {
+                    self.problems.insert(input.name.clone(), format!("reading it ended early: {error}"));
+                }
+            }
+        }
+        all
+    }
+}
+
+/// A log's glob as an absolute one.
+fn absolute(glob: &str, site: &Site) -> PathBuf {
+    let path = site.folder.join(glob);
+    std::path::absolute(&path).unwrap_or(path)
+}
+
+/// The logs of a service, as globs over absolute paths.
+fn logs_of(service: &RawService, site: &Site) -> Result<GlobSet, Failure> {
+    let globs: Vec<String> =
+        service.logs.iter().map(|glob| absolute(glob, site).to_string_lossy().into_owned()).collect();
+    let mut set = globset::GlobSetBuilder::new();
+    for text in &globs {
+        let bad = |message| Failure::Usage(format!("logs of {}: {message}", service.product));
+        glob::matcher(text, true).map_err(bad)?;
+        for pattern in [text.clone(), format!("{text}/**")] {
+            let built = globset::GlobBuilder::new(&pattern).literal_separator(true).backslash_escape(true).build();
+            set.add(built.map_err(|error| Failure::Usage(format!("{text}: {error}")))?);
+        }
+    }
+    set.build().map_err(|error| Failure::Usage(error.to_string()))
+}
+
+/// The folders (and files) under which a service's logs can lie.
+fn roots(service: &RawService, site: &Site) -> Vec<PathBuf> {
+    let root = |glob: &String| {
+        let path = absolute(glob, site);
+        let plain =
+            path.components().take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{']));
+        plain.collect::<PathBuf>()
+    };
+    service.logs.iter().map(root).collect()
+}

@@ -1,0 +1,212 @@
+//! Tracing over the logs of several services: incidents with what must be found, and what must be said not to be known.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use tokenvet::profile::Registry;
+use tokenvet::trace::book::Book;
+use tokenvet::trace::page::{self, Context, Traced};
+use tokenvet::trace::question::{Condition, Known, Question};
+use tokenvet::trace::read::{self, Extent, Limits, Record};
+use tokenvet::trace::search::{self, Because, Logs, Origin, Reading};
+use tokenvet::trace::time::Clock;
+
+/// Logs in memory: name, service, text.
+struct Memory(Vec<(&'static str, Option<&'static str>, String)>);
+
+impl Logs for Memory {
+    fn each(&mut self, reading: &Reading<'_>, sink: &mut dyn FnMut(&Origin<'_>, &Record)) -> Extent {
+        let mut all = Extent::default();
+        for (file, (path, service, text)) in (0..).zip(&self.0) {
+            let origin = Origin { file, path, service: *service };
+            let read = read::records(reading.book, text.as_bytes(), reading.clock, reading.limits, &mut |record| {
+                sink(&origin, record)
+            });
+            all.records += read.expect("memory").records;
+        }
+        all
+    }
+}
+
+fn ask(logs: Vec<(&'static str, Option<&'static str>, String)>, known: &[(Known, &str)], time: Option<&str>) -> Traced {
+    let book = Book::builtin().expect("the formats compile");
+    let zone = Clock::zone("+01:00").expect("an offset");
+    let clock = Clock { zone, now: "2025-11-30T00:00:00Z".parse().expect("a time") };
+    let reading = Reading { book: &book, clock: &clock, limits: Limits::default() };
+    let question = Question {
+        conditions: known.iter().map(|(known, value)| Condition { known: *known, value: (*value).into() }).collect(),
+        time: time.map(|time| time.parse().expect("a time")),
+        within: 600,
+    };
+    let found = search::search(&mut Memory(logs), &reading, &question);
+    let registry = Registry::default();
+    let context = Context { book: &book, registry: &registry, clock: &clock, timezone: "+01:00" };
+    let traced = page::traced(&context, &question, &found, Vec::new());
+    let shown = page::json(&traced);
+    assert!(!shown.contains("eyJ") && !shown.contains(&"T".repeat(20)), "no token is shown:\n{shown}");
+    traced
+}
+
+fn token(claims: &str) -> String {
+    let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    format!("{}.{}.{}", part(r#"{"alg":"ES256","kid":"k"}"#), part(claims), "T".repeat(86))
+}
+
+fn values<'t>(traced: &'t Traced, what: &str, certain: bool) -> Vec<&'t str> {
+    let answers = traced.answers.iter().filter(|answer| answer.what == what && answer.certain == certain);
+    answers.map(|answer| answer.value.as_str()).collect()
+}
+
+fn whys(traced: &Traced, service: &str) -> Vec<Because> {
+    let part = traced.services.iter().find(|part| part.service == service);
+    part.into_iter().flat_map(|part| &part.entries).map(|entry| entry.because).collect()
+}
+
+fn says(traced: &Traced, words: &str) -> bool {
+    traced.cannot_answer.iter().any(|line| line.contains(words))
+}
+
+const NOISE: &str = "251103 10:14:00 99 XrootdXeq: other.1:2@192.0.2.200 pub IPv4 login as somebody\n\
+                     251103 10:14:01 98 scitokens_Access: New valid token mapped_username=other, subject=zz-9, issuer=https://other.example.org/\n";
+
+/// One token, seen by its issuer, a storage and a computing element.
+#[test]
+fn incident_1_a_jti_is_followed_from_the_issuer_to_every_service() {
+    let iam = r#"2025-11-03 10:00:00.123  INFO 1 --- [x] AUDIT : {"timestamp":1762160400123,"@type":"AccessTokenIssuedEvent","principal":"pilot-factory","message":"Issue access token","subject":"pilot-factory","payload":{"sub":"4f1c-aa","iss":"https://vo.example.org/","jti":"0b1c-1","client_id":"pilot-factory"}}"#;
+    let condor = "11/03/25 10:14:16 (cid:28) Command=QMGMT_WRITE_CMD, peer=<192.0.2.2:9360>\n\
+        11/03/25 10:14:16 (cid:28) Examining SciToken with payload {\"iss\":\"https://vo.example.org/\",\"jti\":\"0b1c-1\",\"sub\":\"4f1c-aa\"}.\n\
+        11/03/25 10:14:17 (cid:28) Submitting new job 17.0\n\
+        11/03/25 10:14:17 (cid:30) Submitting new job 18.0\n";
+    let events = "001 (017.000.000) 2025-11-03 10:16:00 Job executing on host: <192.0.2.77:9618?addrs=x>\n\tSlotName: slot1\n...\n\
+        001 (018.000.000) 2025-11-03 10:16:00 Job executing on host: <192.0.2.78:9618>\n...\n";
+    let dcache = "level=INFO ts=2025-11-03T10:20:01.337+0100 event=org.dcache.webdav.request request.method=GET request.url=https://se.example.org/vo/f response.code=200 socket.remote=192.0.2.77:39720 user.sub=4f1c-aa@vo user.jti=0b1c-1 user.mapped=1000:1000\n\
+        level=INFO ts=2025-11-03T10:21:01.337+0100 event=org.dcache.webdav.request request.method=GET request.url=https://se.example.org/vo/g response.code=200 socket.remote=192.0.2.9:39720 user.sub=other@vo user.jti=0b1c-9 user.mapped=1000:1000\n";
+    let logs = vec![
+        ("iam.log", None, iam.into()),
+        ("AuditLog", Some("ce01"), condor.into()),
+        ("EventLog", Some("ce01"), events.into()),
+        ("webdav.access", Some("se01"), dcache.into()),
+    ];
+    let traced = ask(logs, &[(Known::Jti, "0b1c-1")], None);
+    assert_eq!(values(&traced, "job", true), ["17.0"], "the job of the connection, not its neighbour");
+    assert_eq!(values(&traced, "client", true), ["pilot-factory"]);
+    assert_eq!(values(&traced, "sub", true), ["4f1c-aa"]);
+    assert_eq!(values(&traced, "node", true), ["192.0.2.77"], "where the job ran");
+    assert!(values(&traced, "address", true).contains(&"192.0.2.2"), "who submitted it");
+    assert_eq!(
+        whys(&traced, "ce01"),
+        [Because::SameSession, Because::Asked, Because::SameSession, Because::SameJob],
+        "{:#?}",
+        traced.services
+    );
+    assert_eq!(
+        whys(&traced, "se01"),
+        [Because::Asked],
+        "the neighbour at the same account is more than ten minutes of guessing"
+    );
+    assert!(says(&traced, "payload"), "{:?}", traced.cannot_answer);
+}
+
+/// An abuse report names the address of a worker node and a time.
+#[test]
+fn incident_2_time_and_address_lead_to_vo_and_job() {
+    let condor = "11/03/25 10:14:16 (cid:28) Examining SciToken with payload {\"iss\":\"https://vo.example.org/\",\"jti\":\"0b1c-1\",\"sub\":\"4f1c-aa\"}.\n\
+        11/03/25 10:14:17 (cid:28) Submitting new job 17.0\n\
+        11/03/25 10:14:20 (cid:31) Examining SciToken with payload {\"iss\":\"https://other.example.org/\",\"jti\":\"0b1c-5\",\"sub\":\"zz\"}.\n";
+    let events = "001 (017.000.000) 2025-11-03 10:16:00 Job executing on host: <192.0.2.77:9618?addrs=x>\n...\n\
+        001 (019.000.000) 2025-11-03 11:16:00 Job executing on host: <192.0.2.77:9618?addrs=x>\n...\n";
+    let logs = vec![("AuditLog", Some("ce01"), condor.to_string()), ("EventLog", Some("ce01"), events.to_string())];
+    let traced = ask(logs.clone(), &[(Known::Address, "192.0.2.77")], Some("2025-11-03T09:20:00Z"));
+    assert_eq!(values(&traced, "job", true), ["17.0"], "the one that ran then");
+    assert_eq!(values(&traced, "vo", true), ["https://vo.example.org/"]);
+    assert!(traced.notes.iter().any(|note| note.contains("no time zone")), "{:?}", traced.notes);
+    let later = ask(logs, &[(Known::Address, "192.0.2.77")], Some("2025-11-03T12:20:00Z"));
+    assert!(later.services.is_empty() && says(&later, "nothing that was read"), "{:?}", later.cannot_answer);
+}
+
+/// XRootD says whose token it was, and from where somebody came, but not that these belong together.
+#[test]
+fn incident_3_what_is_only_near_in_time_is_said_to_be_uncertain() {
+    let xrootd = format!(
+        "{NOISE}251103 10:20:00 2207 XrootdXeq: pool.12:88@[2001:db8::7] pvt IPv6 login\n\
+         251103 10:20:01 2207 scitokens_Access: New valid token mapped_username=vouser, subject=4f1c-aa, issuer=https://vo.example.org/\n\
+         251103 10:20:09 2207 scitokens_Access: New valid token mapped_username=vouser, subject=later, issuer=https://vo.example.org/\n"
+    );
+    let logs = vec![("xrootd.log", Some("se02"), xrootd)];
+    let traced = ask(logs.clone(), &[(Known::Address, "2001:0db8::0007")], Some("2025-11-03T09:20:00Z"));
+    assert_eq!(whys(&traced, "se02"), [Because::Asked, Because::SameThread]);
+    assert_eq!(values(&traced, "sub", false), ["4f1c-aa"]);
+    assert!(values(&traced, "sub", true).is_empty());
+    assert!(says(&traced, "whose token (subject): not for certain"), "{:?}", traced.cannot_answer);
+    assert!(says(&traced, "which job: no record"), "{:?}", traced.cannot_answer);
+    // The other way round: the subject is certain, the address is not.
+    let traced = ask(logs, &[(Known::Sub, "4f1c-aa")], None);
+    assert_eq!(values(&traced, "address", false), ["2001:db8::7"]);
+    assert_eq!(values(&traced, "vo", true), ["https://vo.example.org/"]);
+    let unjoined: u64 = traced.read.iter().map(|read| read.without_jti).sum();
+    assert_eq!(unjoined, 3, "no line of the token plug-in has a jti");
+}
+
+/// A transfer is asked for by its path; two services know it by the transfer's identifier.
+#[test]
+fn incident_4_a_transfer_joins_fts_and_the_token_in_its_dump() {
+    let token = token(r#"{"sub":"robot","iss":"https://vo.example.org/","jti":"0b1c-4","wlcg.groups":["/vo/prod"]}"#);
+    let fts = format!(
+        "INFO    Mon, 03 Nov 2025 10:16:30 +0100; VO: vo\n\
+         INFO    Mon, 03 Nov 2025 10:16:30 +0100; Job id: d9b8ce3e-0000-11ee-9956-000000000000\n\
+         INFO    Mon, 03 Nov 2025 10:16:33 +0100; Davix: > COPY /vo/data/f.root HTTP/1.1\n\
+         > Host: se1.example.org\n\
+         > ClientInfo: job-id=d9b8ce3e-0000-11ee-9956-000000000000;file-id=1;retry=0\n\
+         > TransferHeaderAuthorization: Bearer {token}\n\
+         INFO    Mon, 03 Nov 2025 10:18:30 +0100; Transfer finished successfully\n"
+    );
+    let apache = format!(
+        "192.0.2.30 - - [03/Nov/2025:10:16:34 +0100] \"GET /vo/data/f.root?authz=Bearer%20{token} HTTP/1.1\" 200 10\n\
+         192.0.2.31 - - [03/Nov/2025:10:16:34 +0100] \"GET /vo/data/g.root HTTP/1.1\" 200 10\n"
+    );
+    let logs = vec![("fts.log", Some("fts"), fts), ("access.log", Some("proxy"), apache)];
+    let traced = ask(logs, &[(Known::Path, "/vo/data/f.root")], Some("2025-11-03T09:17:00Z"));
+    assert_eq!(values(&traced, "job", true), ["d9b8ce3e-0000-11ee-9956-000000000000"]);
+    assert_eq!(values(&traced, "jti", true), ["0b1c-4"]);
+    assert!(values(&traced, "address", true).contains(&"192.0.2.30"));
+    assert!(!values(&traced, "address", true).contains(&"192.0.2.31"));
+    assert_eq!(whys(&traced, "fts"), [Because::SameJob, Because::Asked], "the transfer's own lines share its job");
+}
+
+/// Several values at once, each in another line of the same connection.
+#[test]
+fn incident_5_values_that_stand_in_different_records_of_a_connection_are_asked_together() {
+    let condor = "11/03/25 10:14:16 (cid:28) Command=QMGMT_WRITE_CMD, peer=<192.0.2.2:9360>\n\
+        11/03/25 10:14:16 (cid:28) Examining SciToken with payload {\"iss\":\"https://vo.example.org/\",\"jti\":\"0b1c-1\",\"sub\":\"a person, or two\"}.\n\
+        11/03/25 10:14:17 (cid:28) Submitting new job 17.0\n\
+        11/03/25 10:15:16 (cid:29) Command=QMGMT_WRITE_CMD, peer=<192.0.2.3:9360>\n\
+        11/03/25 10:15:16 (cid:29) Examining SciToken with payload {\"iss\":\"https://vo.example.org/\",\"jti\":\"0b1c-2\",\"sub\":\"a person, or two\"}.\n\
+        11/03/25 10:15:17 (cid:29) Submitting new job 18.0\n";
+    let logs = vec![("AuditLog", Some("ce01"), condor.to_string())];
+    let known = [(Known::Sub, "a%20person%2C%20or%20two"), (Known::Address, "192.0.2.3")];
+    let traced = ask(logs, &known, None);
+    let jobs = values(&traced, "job", true);
+    assert!(jobs.contains(&"18.0"), "{jobs:?}");
+    let asked: Vec<&str> = traced.services[0]
+        .entries
+        .iter()
+        .filter(|entry| entry.because == Because::Asked)
+        .map(|entry| entry.fields["session"][0].as_str())
+        .collect();
+    assert_eq!(asked, ["cid:29", "cid:29"], "the other connection contradicts the address");
+}
+
+/// A log that holds no identity at all, and one of a format that nobody knows.
+#[test]
+fn incident_6_what_cannot_be_answered_is_said() {
+    let rucio = "2025-11-03 10:00:00,123\troot\t12\tINFO\tconveyor-submitter started\n".repeat(3);
+    let other = "something 0b1c-6 happened\nsomething 0b1c-66 happened\n".to_string();
+    let logs = vec![("rucio.log", Some("rucio"), rucio), ("other.log", None, other)];
+    let traced = ask(logs.clone(), &[(Known::Address, "192.0.2.1")], Some("2025-11-03T09:00:00Z"));
+    assert!(traced.services.is_empty());
+    assert!(says(&traced, "rucio cannot be asked by address: none of its 3 records"), "{:?}", traced.cannot_answer);
+    let traced = ask(logs, &[(Known::Jti, "0b1c-6")], None);
+    let part = &traced.services[0];
+    assert_eq!((part.service.as_str(), part.entries.len()), ("unknown format", 1));
+    assert_eq!((part.entries[0].line, part.entries[0].certain), (1, false), "a plain match is no certainty");
+    assert_eq!(part.entries[0].because, Because::AskedInText);
+}
