@@ -6,6 +6,7 @@ use crate::discover::walk::{self, Input};
 use crate::policy::{PolicyFile, RawService, glob};
 use crate::profile::Registry;
 use crate::rule::RuleBook;
+use crate::scan::member::{self, Note, Text, Visit};
 use crate::source::Source;
 use crate::trace::answers::{self, SiteService};
 use crate::trace::book::Book;
@@ -328,38 +329,56 @@ impl Files {
 
 impl Logs for Files {
     fn each(&mut self, reading: &Reading<'_>, sink: &mut dyn FnMut(&Origin<'_>, &Record)) -> Extent {
-        let mut all = Extent::default();
-        for (index, (input, service)) in self.inputs.iter().enumerate() {
-            let origin = Origin {
-                file: u32::try_from(index).unwrap_or(u32::MAX),
-                path: &input.name,
-                service: service.as_deref(),
-            };
-            let mut hand = |record: &Record| sink(&origin, record);
-            let read = match (&self.stdin, input.path.as_os_str() == "-") {
-                (Some(bytes), true) => {
-                    read::records(reading.book, bytes.as_slice(), reading.clock, reading.limits, &mut hand)
-                }
-                _ => match walk::stream(input) {
-                    Ok(from) => read::records(reading.book, from, reading.clock, reading.limits, &mut hand),
+        let mut taker =
+            Taker { reading, sink, service: None, texts: 0, extent: Extent::default(), problems: BTreeMap::new() };
+        for (input, service) in &self.inputs {
+            taker.service = service.as_deref();
+            let limits = member::Limits::default();
+            match (&self.stdin, input.path.as_os_str() == "-") {
+                (Some(bytes), true) => member::texts(&input.name, None, bytes.as_slice(), limits, &mut taker),
+                _ => match walk::opened(input) {
+                    Ok(opened) => member::texts(&input.name, opened.modified, opened.bytes, limits, &mut taker),
                     Err(unreadable) => {
-                        self.problems.insert(unreadable.name, unreadable.message);
-                        continue;
+                        taker.problems.insert(unreadable.name, unreadable.message);
                     }
                 },
-            };
-            match read {
-                Ok(extent) => {
-                    all.records += extent.records;
-                    all.long_lines += extent.long_lines;
-                    all.long_records += extent.long_records;
-                }
-                Err(error) => {
-                    self.problems.insert(input.name.clone(), format!("reading it ended early: {error}"));
-                }
             }
         }
-        all
+        let Taker { extent, problems, .. } = taker;
+        self.problems.extend(problems);
+        extent
+    }
+}
+
+/// Takes the texts of all inputs, in an order that does not change.
+struct Taker<'t> {
+    reading: &'t Reading<'t>,
+    sink: &'t mut dyn FnMut(&Origin<'_>, &Record),
+    service: Option<&'t str>,
+    texts: u32,
+    extent: Extent,
+    problems: BTreeMap<String, String>,
+}
+
+impl Visit for Taker<'_> {
+    fn text(&mut self, text: Text<'_>) {
+        let origin = Origin { file: self.texts, path: text.name, service: self.service };
+        self.texts = self.texts.saturating_add(1);
+        let Reading { book, clock, limits } = *self.reading;
+        match read::records(book, text.bytes, clock, limits, &mut |record| (self.sink)(&origin, record)) {
+            Ok(extent) => {
+                self.extent.records += extent.records;
+                self.extent.long_lines += extent.long_lines;
+                self.extent.long_records += extent.long_records;
+            }
+            Err(error) => {
+                self.problems.insert(text.name.to_string(), format!("reading it ended early: {error}"));
+            }
+        }
+    }
+
+    fn note(&mut self, note: Note) {
+        self.problems.insert(note.name, note.message);
     }
 }
 

@@ -5,7 +5,7 @@ use super::raw::Field;
 use super::time::Clock;
 use crate::parse::jwt;
 use crate::scan::find::{Finder, Form, Found, Hit};
-use crate::scan::tally::{Place, Tally};
+use crate::scan::tally;
 use crate::source::mask;
 use serde_json::Value;
 use std::io::{self, BufRead, BufReader, Read};
@@ -198,7 +198,7 @@ fn without(text: &str, hits: &[Hit], content: &mut Content) -> (String, Vec<Seen
     let mut tokens: Vec<SeenToken> = Vec::new();
     let mut from = 0;
     for hit in hits {
-        let fingerprint = fingerprint(hit, text.as_bytes());
+        let fingerprint = tally::fingerprint(&tally::digest(hit, text.as_bytes()));
         let claims = claims(hit, text.as_bytes());
         told(&claims, content);
         out.push_str(text.get(from..hit.span.start).unwrap_or_default());
@@ -211,13 +211,6 @@ fn without(text: &str, hits: &[Hit], content: &mut Content) -> (String, Vec<Seen
     }
     out.push_str(text.get(from..).unwrap_or_default());
     (mask::redact(&out).into_owned(), tokens)
-}
-
-/// The same digits that a scan shows.
-fn fingerprint(hit: &Hit, text: &[u8]) -> String {
-    let mut tally = Tally::default();
-    tally.add(hit, text, Place { path: String::new(), offset: 0, length: 0, line: 1, column: 0 });
-    tally.tokens().first().map(crate::scan::tally::Seen::fingerprint).unwrap_or_default()
 }
 
 fn claims(hit: &Hit, text: &[u8]) -> Value {
