@@ -13,6 +13,8 @@ pub mod discover;
 pub mod docs;
 pub mod edit;
 pub mod evaluate;
+#[cfg(feature = "fetch")]
+pub mod fetch;
 pub mod inspect;
 pub mod model;
 pub mod parse;

@@ -91,7 +91,7 @@ fn issuer<'d>(reader: Reader<'d>) -> Issuer<'d> {
 }
 
 /// The product, the evidence, and the member that shows it.
-fn product<'d>(root: Cursor<'d>) -> Option<(&'static str, String, Cursor<'d>)> {
+pub(crate) fn product<'d>(root: Cursor<'d>) -> Option<(&'static str, String, Cursor<'d>)> {
     // Endings and parts of one endpoint that no other product has.
     let unique = [
         ("indigo-iam", "registration_endpoint", "/iam/api/client-registration"),

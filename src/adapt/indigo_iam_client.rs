@@ -10,6 +10,7 @@ use super::client_form::{
     tristate,
 };
 use super::list::{any_element, for_each_element, has_any, has_text};
+use super::withheld::WITHHELD_DEFAULT;
 use super::{Adapter, Kind, Reader, Sink, secret};
 use crate::model::{Client, Field, TargetKind};
 use crate::parse::{Cursor, Document};
@@ -390,15 +391,20 @@ fn adapt_row(at: Cursor<'_>, sink: &mut dyn Sink) {
     emit(sink, at, client, View::Rows.evidence());
 }
 
+/// The production seed of INDIGO IAM creates this client with this secret.
+pub(crate) fn has_seeded_secret(client: Cursor<'_>) -> bool {
+    let is = |name: &str, value: &str| client.get(name).and_then(Cursor::as_str) == Some(value);
+    is("client_id", "client") && is("client_secret", "secret")
+}
+
 fn secrets<'d>(reader: Reader<'d>, view: View, client: &mut Client<'d>, sink: &mut dyn Sink) {
     client.has_secret = secret::look(&reader, "client_secret", &[], sink).present;
     secret::look(&reader, "registration_access_token", &[], sink);
     if client.has_secret.as_bool() != Some(true) {
         return;
     }
-    // The production seed of INDIGO IAM creates this client with this secret.
-    let seeded = client.client_id.as_text() == Some("client")
-        && reader.cursor().get("client_secret").and_then(Cursor::as_str) == Some("secret");
+    let withheld = reader.cursor().get("client_secret").and_then(Cursor::as_str) == Some(WITHHELD_DEFAULT);
+    let seeded = withheld || has_seeded_secret(reader.cursor());
     client.secret_is_default = Field::bool(seeded, client.has_secret.at);
     match view {
         View::Management | View::Rows => sink.secrets_expected(),

@@ -2,6 +2,7 @@
 //! them inline.
 
 use super::read::{Reader, is_placeholder};
+use super::withheld::is_withheld;
 use super::{Adapter, Kind, Sink};
 use crate::model::{Field, Key, KeySet, Target, TargetKind};
 use crate::parse::{Cursor, Document, NodeId};
@@ -80,7 +81,10 @@ fn one_key(document: &Document, at: Cursor<'_>, number: usize, sink: &mut dyn Si
         return;
     }
     for (_, member) in private_members(at) {
-        sink.secret(document, member.id);
+        // A snapshot says that the issuer shows it and does not repeat it.
+        if !member.as_str().is_some_and(is_withheld) {
+            sink.secret(document, member.id);
+        }
     }
     let record = key(at);
     let text = |field: &Field<'_>| field.as_text().unwrap_or("").to_string();
@@ -149,7 +153,8 @@ fn key<'d>(at: Cursor<'d>) -> Key<'d> {
     }
 }
 
-/// Members that hold private or symmetric key material in clear: not null, not cut out, no placeholder.
+/// Members that hold private or symmetric key material in clear, or held it where a snapshot was taken: not null, not cut
+/// out, no placeholder.
 fn private_members<'d>(key: Cursor<'d>) -> Vec<(&'d str, Cursor<'d>)> {
     key.entries()
         .filter(|(name, value)| {
@@ -239,6 +244,9 @@ fn bits<'d>(reader: Reader<'d>) -> Field<'d> {
     };
     match (text("kty"), text("crv")) {
         ("RSA", _) => from("n", bit_length),
+        ("oct", _) if is_withheld(text("k")) => {
+            Field::unknown("the key was withheld from the snapshot", reader.at("k"))
+        }
         ("oct", _) => from("k", |bytes| bytes.len() as i64 * 8),
         ("EC" | "OKP", crv) => match curve_bits(crv) {
             Some(size) => Field::int(size, reader.at("crv")),
@@ -407,6 +415,17 @@ mod tests {
         assert_eq!(got.targets[2].get("private_members"), "", "cut out already");
         assert_eq!(got.targets[2].get("thumbprint"), "", "the hash of a symmetric key would tell about it");
         assert!(!format!("{got:?}").contains("dGVzdC1vbmx5"));
+    }
+
+    #[test]
+    fn what_a_snapshot_withheld_is_named_and_no_secret() {
+        let got = read(
+            r#"{"keys":[{"kty":"EC","kid":"a","d":"withheld by tokenvet"},{"kty":"oct","k":"withheld by tokenvet"}]}"#,
+        );
+        assert!(got.secrets.is_empty(), "{:?}", got.secrets);
+        assert_eq!(got.targets[1].get("private_members"), "d");
+        assert_eq!(got.targets[2].get("private_members"), "k");
+        assert_eq!(got.targets[2].get("bits"), "unknown: the key was withheld from the snapshot");
     }
 
     #[test]

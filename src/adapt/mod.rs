@@ -55,6 +55,7 @@ mod scitokens_cfg;
 mod scitokens_env;
 mod secret;
 mod service_helm;
+pub(crate) mod snapshot;
 mod storm;
 mod storm_application;
 mod storm_env;
@@ -64,11 +65,16 @@ mod suppressions;
 pub(crate) mod testing;
 mod traps;
 mod voms;
+pub(crate) mod withheld;
 mod workflows;
 mod workload;
 mod xrootd_cfg;
 mod xrootd_maps;
 
+#[cfg(feature = "fetch")]
+pub(crate) use discovery::product as issuer_product;
+#[cfg(feature = "fetch")]
+pub(crate) use indigo_iam_client::has_seeded_secret;
 #[cfg(feature = "verify")]
 pub(crate) use jwks::decode as decode_member;
 pub use read::{Reader, is_placeholder};
@@ -169,6 +175,7 @@ pub trait Sink {
 /// Every format, most specific first.
 pub static ADAPTERS: &[&dyn Adapter] = &[
     &suppressions::Suppressions,
+    &snapshot::Snapshot,
     &leaks::Leaks,
     &workflows::Workflows,
     &scitokens_cfg::ScitokensCfg,

@@ -1,5 +1,7 @@
 //! The subcommands and, for those that have no file of their own for it, their arguments.
 
+#[cfg(feature = "fetch")]
+use super::fetch;
 use super::{scan, trace, whatif};
 use crate::parse::jwt;
 use crate::policy::FailOn;
@@ -33,6 +35,9 @@ pub(super) enum Command {
     Compat(Box<CompatArgs>),
     /// Try a change of a client or a limit before it is made: which findings come and go
     Whatif(Box<whatif::WhatifArgs>),
+    /// Take a snapshot of an issuer over the network, for `check`
+    #[cfg(feature = "fetch")]
+    Fetch(Box<fetch::FetchArgs>),
     /// Explain a rule or a requirement
     Explain(ExplainArgs),
     /// List rules and document kinds

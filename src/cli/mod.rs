@@ -7,6 +7,8 @@ mod compat;
 mod diff;
 mod exit;
 mod explain;
+#[cfg(feature = "fetch")]
+mod fetch;
 mod inspect;
 mod list;
 mod output;
@@ -48,6 +50,8 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => compare::run(&args),
         Command::Compat(args) => compat::run(&args),
         Command::Whatif(args) => whatif::run(&args),
+        #[cfg(feature = "fetch")]
+        Command::Fetch(args) => fetch::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Rules(args) => list::rules(&args),
         Command::Profile(args) => list::profiles(&args),

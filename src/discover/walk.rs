@@ -314,7 +314,7 @@ pub(super) fn folder_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 }
 
 /// Why a path could not be opened, and what to do about it.
-pub(super) fn describe(error: &std::io::Error, path: &Path) -> String {
+pub(crate) fn describe(error: &std::io::Error, path: &Path) -> String {
     use std::io::ErrorKind;
     match error.kind() {
         ErrorKind::NotFound if fs::symlink_metadata(path).is_ok() => "a link that leads nowhere".into(),

@@ -68,7 +68,7 @@ super::record! {
         last_used "last_used": Time,
         /// When the client secret expires; absent or 0 in the file means never.
         secret_expires "secret_expires": Time,
-        /// True when the file holds the client's secret in clear.
+        /// True when the client has a secret: the file holds it in clear, or a snapshot says that it was withheld.
         has_secret "has_secret": Bool,
         /// True when the secret is one that a product ships or documents (`secret`, `example-app-secret`).
         secret_is_default "secret_is_default": Bool,

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the verifiers of the oracle tests: Debian packages into the system (as root), PyPI and npm packages below target/oracles.
+# Installs the verifiers of the oracle tests, and the OpenID provider of tests/fetch: Debian packages into the system (as root), PyPI and npm packages below target/oracles.
 # Only the package clients fetch anything. A second run finds everything there and changes nothing.
 # Each group stands alone: what cannot be had is named, the others are installed, and the tests skip what is missing.
 # Exit 0: something can be tested; 1: nothing could be installed.
