@@ -627,6 +627,18 @@ mod tests {
     }
 
     #[test]
+    fn a_snapshot_says_of_a_secret_what_rules_ask() {
+        for (marker, default) in
+            [("withheld by tokenvet", "false"), ("withheld by tokenvet: known to everybody", "true")]
+        {
+            let got = read(&managed(&format!(r#", "client_secret": "{marker}""#)));
+            assert_eq!(got.targets[0].get("has_secret"), "true");
+            assert_eq!(got.targets[0].get("secret_is_default"), default, "{marker}");
+            assert!(got.secrets.is_empty(), "the file holds none");
+        }
+    }
+
+    #[test]
     fn the_jwk_string_is_read_as_keys() {
         let got = read(&managed(r#", "jwk": "{\"keys\": [{\"kty\": \"EC\", \"kid\": \"k1\", \"crv\": \"P-256\"}]}""#));
         let kinds: Vec<_> = got.targets.iter().map(|target| target.kind).collect();

@@ -7,7 +7,6 @@
 pub(crate) const WITHHELD: &str = "withheld by tokenvet";
 
 /// In place of a secret that a product ships or documents.
-#[cfg_attr(not(feature = "fetch"), allow(dead_code))]
 pub(crate) const WITHHELD_DEFAULT: &str = "withheld by tokenvet: known to everybody";
 
 /// True for the texts that stand in place of a secret.

@@ -93,16 +93,16 @@ impl Guard {
         if vouched && kind != "reserved" {
             return None;
         }
+        let host = match origin.host.parse::<IpAddr>() {
+            Ok(_) => format!("{address} is a {kind} address"),
+            Err(_) => format!("{} has the {kind} address {address}", origin.host),
+        };
         Some(match (&self.private_host, kind) {
-            (_, "reserved") => format!("{} has the reserved address {address}, where no issuer is", origin.host),
-            (None, _) => {
-                format!("{} has the {kind} address {address}; if that is meant, say --allow-private", origin.host)
+            (_, "reserved") => format!("{host}, where no issuer is"),
+            (None, _) => format!("{host}; if that is meant, say --allow-private"),
+            (Some(_), _) => {
+                format!("{host}; --allow-private covers the issuer's own host, not others that its metadata names")
             }
-            (Some(_), _) => format!(
-                "{} has the {kind} address {address}; --allow-private covers the issuer's own host, not others that its \
-                 metadata names",
-                origin.host
-            ),
         })
     }
 }

@@ -282,17 +282,19 @@ fn foreign(target: &Path) -> Result<(), Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(Error::new(&place, describe(&error, target))),
     };
-    for entry in entries {
-        let name = entry.map_err(|error| Error::new(&place, describe(&error, target)))?.file_name();
-        let name = name.to_string_lossy();
-        if !FILES.contains(&name.as_ref()) {
-            let message = format!(
+    let names = entries.map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()));
+    let mut names =
+        names.collect::<io::Result<Vec<_>>>().map_err(|error| Error::new(&place, describe(&error, target)))?;
+    names.sort();
+    match names.into_iter().find(|name| !FILES.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(name) => Err(Error::new(
+            &place,
+            format!(
                 "holds {name}, which is no part of a snapshot and would be lost: move it away, or choose another folder"
-            );
-            return Err(Error::new(&place, message));
-        }
+            ),
+        )),
     }
-    Ok(())
 }
 
 fn private_folder(folder: &Path) -> io::Result<()> {

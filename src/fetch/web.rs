@@ -212,6 +212,9 @@ pub(super) fn address(url: &str) -> Result<(Uri, Origin), String> {
     if parsed.userinfo.is_some() {
         return Err("names a user in its host part; leave that out".into());
     }
+    if parsed.port.is_some_and(|port| port.parse::<u16>().is_err()) {
+        return Err("has a port that is no number; write one, or leave the colon out".into());
+    }
     if parsed.fragment.is_some() {
         return Err("has a fragment (#…); leave that out".into());
     }

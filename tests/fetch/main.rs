@@ -282,6 +282,42 @@ fn interrupted_paging_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn a_run_that_is_killed_leaves_what_the_next_one_needs() {
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    let folder = workplace();
+    let server = Server::start(None, |base| {
+        let issuer = base.to_string();
+        Box::new(move |seen| {
+            let clients = seen.path.starts_with("/iam/api/clients");
+            if clients && ASKED.fetch_add(1, Ordering::SeqCst) == 1 {
+                std::thread::sleep(Duration::from_secs(30));
+            }
+            iam(&issuer, seen, 150)
+        })
+    });
+    let arguments = ["--allow-private", "--token-file", "token"];
+    let mut command = tokenvet();
+    command.current_dir(folder.path()).args(["fetch", &server.base, "--into", "iam"]).args(arguments);
+    let mut child = command.spawn().expect("spawns");
+    let start = Instant::now();
+    while ASKED.load(Ordering::SeqCst) < 2 {
+        assert!(start.elapsed() < Duration::from_secs(60), "the second page is asked for");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let other = fetch(folder.path(), &server.base, &arguments);
+    other.exits(2, "one at a time");
+    assert!(other.err().contains("under way"), "{}", other.err());
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    assert!(!folder.path().join("iam").exists());
+    let asked = server.seen().len();
+    fetch(folder.path(), &server.base, &[&arguments[..], &["--resume"]].concat()).exits(0, "resumed");
+    let pages = server.seen()[asked..].iter().filter(|seen| seen.path.contains("startIndex=")).count();
+    assert_eq!(pages, 1, "the first page was there");
+    assert_eq!(list(&json(&files(folder.path())["clients.json"]), "Resources").len(), 150);
+}
+
+#[test]
 fn a_list_that_changes_meanwhile_is_read_again() {
     static ASKED: AtomicUsize = AtomicUsize::new(0);
     let folder = workplace();
@@ -378,7 +414,7 @@ const PUBLIC: &[Case] = &[
             (path == METADATA).then(|| metadata_with(base, |m| m["jwks_uri"] = "https://169.254.169.254/latest".into()))
         },
         &[],
-        &["link-local address 169.254.169.254", "not others that its metadata names"],
+        &["169.254.169.254 is a link-local address", "not others that its metadata names"],
     ),
     (
         "keys on another loopback address",
