@@ -84,7 +84,8 @@ impl Guard {
     /// Why this address is not connected to; `None` when it is.
     fn refuses(&self, origin: &Origin, address: IpAddr) -> Option<String> {
         let vouched = self.private_host.as_deref() == Some(origin.host.as_str());
-        if !origin.tls && !(vouched && embedded(address).is_loopback()) {
+        let here = vouched && embedded(address).is_loopback();
+        if !origin.tls && !here {
             return Some(
                 "plain http is spoken to this machine only, and with --allow-private; anywhere else use https".into(),
             );
