@@ -20,6 +20,7 @@ pub mod model;
 pub mod parse;
 pub mod policy;
 pub mod profile;
+pub mod redact;
 pub mod report;
 pub mod rule;
 pub mod scan;

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "fetch")]
 use super::fetch;
-use super::{scan, trace, whatif};
+use super::{redact, scan, trace, whatif};
 use crate::parse::jwt;
 use crate::policy::FailOn;
 use crate::report::Format;
@@ -27,6 +27,8 @@ pub(super) enum Command {
     Scan(Box<scan::ScanArgs>),
     /// Say who used which token where, from the logs of several services
     Trace(Box<trace::TraceArgs>),
+    /// Copy logs without what makes the tokens in them usable
+    Redact(redact::RedactArgs),
     /// Decode and explain one token, with every profile's verdict
     Inspect(InspectArgs),
     /// Compare two tokens: which is more powerful, and in what

@@ -15,9 +15,11 @@ mod output;
 mod policy;
 mod problem;
 mod progress;
+mod redact;
 mod rules;
 mod scan;
 mod schema;
+mod staged;
 mod test;
 mod trace;
 mod trust;
@@ -46,6 +48,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Scan(args) => scan::run(&args),
         Command::Trace(args) => trace::run(&args),
+        Command::Redact(args) => redact::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Compat(args) => compat::run(&args),

@@ -215,7 +215,7 @@ fn seconds(time: std::time::SystemTime) -> Option<i64> {
 }
 
 /// An open regular file and its length.
-fn regular(input: &Input) -> Result<(File, u64), Unreadable> {
+pub(crate) fn regular(input: &Input) -> Result<(File, u64), Unreadable> {
     let fail = |message: String| Unreadable { name: input.name.clone(), message, content: false };
     let file = open(&input.path).map_err(|error| fail(describe(&error, &input.path)))?;
     let metadata = file.metadata().map_err(|error| fail(describe(&error, &input.path)))?;

@@ -472,11 +472,14 @@ fn jwt(memo: &mut Memo, text: &[u8], start: usize, lenient: bool, last: bool) ->
     };
     let Some((dot_at, next)) = separator(text, end) else { return hit(State::Redacted, end, end..end) };
     let algorithm = header.algorithm.as_deref().unwrap_or_default();
-    let (end, chars) = part(text, next, |chars| !has_length_of(algorithm, chars.len()) && !is_placeholder(chars));
-    if is_open(text, start, end, last) {
+    let (far, end, chars) = signature(text, next, algorithm);
+    if is_open(text, start, far, last) {
         return Look::Open;
     }
-    let (end, chars) = signature(text, next, end, chars, algorithm);
+    // A word in the line behind one that ends with a dot is only believed when it has the length of a signature.
+    let elsewhere =
+        next > dot_at + dot(text, dot_at) && !is_placeholder(&chars) && !has_length_of(algorithm, chars.len());
+    let chars = if elsewhere { Cow::default() } else { chars };
     let cut = is_ellipsis(text, end) || is_ellipsis(text, dot_at);
     match (chars.is_empty(), cut) {
         (true, _) if algorithm.eq_ignore_ascii_case("none") && !cut => {
@@ -531,20 +534,32 @@ fn unreadable(text: &[u8], header: Range<usize>, next: usize, lenient: bool, las
     }
 }
 
-/// A signature that was joined over lines is only believed when that gave it the length of its algorithm.
-fn signature<'t>(
-    text: &'t [u8],
-    start: usize,
-    end: usize,
-    chars: Cow<'t, [u8]>,
-    algorithm: &str,
-) -> (usize, Cow<'t, [u8]>) {
-    if has_length_of(algorithm, chars.len()) {
-        return (end, chars);
-    }
+/// How far a signature was looked for, where it ends, and its characters. What is joined over lines is only believed when
+/// that gives it the length of its algorithm; of several lengths the longest.
+fn signature<'t>(text: &'t [u8], start: usize, algorithm: &str) -> (usize, usize, Cow<'t, [u8]>) {
+    /// Of a key of 4096 bits.
+    const LONGEST: usize = 683;
     let first = run(text, start);
-    let first = embedded(text, start, first).unwrap_or(first);
-    (first, Cow::Borrowed(&text[start..first]))
+    let one = Cow::Borrowed(&text[start..first]);
+    if has_length_of(algorithm, one.len()) || is_placeholder(&one) {
+        return (first, first, one);
+    }
+    let (mut end, mut chars, mut whole) = (first, one.to_vec(), None);
+    while chars.len() < LONGEST && dot(text, end) == 0 {
+        let Some(next) = unwrapped(text, end) else { break };
+        end = run(text, next);
+        chars.extend_from_slice(&text[next..end]);
+        if has_length_of(algorithm, chars.len()) {
+            whole = Some((end, chars.clone()));
+        }
+    }
+    match whole {
+        Some((whole, chars)) => (end, whole, Cow::Owned(chars)),
+        None => {
+            let one = embedded(text, start, first).unwrap_or(first);
+            (end, one, Cow::Borrowed(&text[start..one]))
+        }
+    }
 }
 
 /// Where in a run of characters, with a dot behind it, the header of another token begins.
@@ -800,6 +815,7 @@ mod tests {
     #[test]
     fn tokens_are_found_however_they_stand() {
         let jwt = es256();
+        let rs4096 = token(r#"{"alg":"RS256","kid":"k"}"#, r#"{"sub":"s"}"#, 683);
         let rs256 =
             token(r#"{"alg":"RS256"}"#, r#"{"sub":"s","iss":"i","jti":"0b1c8a4e-9d57-4a2b-9a39-6f1c3f7e2d10"}"#, 342);
         let dots = |dot: &str| jwt.replace('.', dot);
@@ -817,6 +833,7 @@ mod tests {
             ("a\n", wrapped(&jwt, 64, "\n"), "\nnext line", "wrapped"),
             ("a\n    ", wrapped(&rs256, 79, "\n    "), "\n\nmore", "wrapped and indented"),
             ("> ", wrapped(&rs256, 70, "\n> "), "\n> Regards", "wrapped in a quoted mail"),
+            ("", wrapped(&rs4096, 57, "\n"), "\nnext", "a line of it ends where a shorter signature does"),
             ("", wrapped(&rs256, 70, "=\r\n"), "\r\n", "quoted-printable"),
             ("", jwt.clone(), "", "nothing else"),
             ("", jwt.clone(), ".\n", "the end of a sentence"),
@@ -833,9 +850,11 @@ mod tests {
         let (body, _) = jwt.rsplit_once('.').expect("three parts");
         let none = token(r#"{"alg":"none"}"#, r#"{"jti":"0b1c8a4e"}"#, 0);
         let payload_cut = &jwt[..body.len() - 20];
-        let cases: [(&str, State, usize, &str); 12] = [
+        let cases: [(&str, State, usize, &str); 14] = [
             (&format!("{none} "), State::Unsigned, none.len(), "alg none"),
             (&format!("{none}\""), State::Unsigned, none.len(), "alg none in JSON"),
+            (&format!("{none}\nINFO next"), State::Unsigned, none.len(), "a word in the next line"),
+            (&format!("{body}.\nINFO next"), State::Redacted, body.len(), "the same without a signature"),
             (&format!("{body}.REDACTED "), State::Redacted, body.len() + 9, "a word for the signature"),
             (&format!("{body}.xxxxx "), State::Redacted, body.len() + 6, "crosses"),
             (&format!("{body}. "), State::Redacted, body.len(), "no signature, but an algorithm"),

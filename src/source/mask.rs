@@ -5,8 +5,9 @@
 //! the line breaks, so that columns under a snippet stay true.
 
 use super::{Source, Span};
-use base64::Engine as _;
+use crate::scan::find::{Finder, Found, State};
 use std::ops::Range;
+use std::sync::LazyLock;
 
 /// The character that stands for a hidden one.
 pub const MASK: char = '*';
@@ -103,11 +104,11 @@ pub fn is_private_jwk_member(name: &str) -> bool {
     JWK_PRIVATE.contains(&name)
 }
 
-/// Byte ranges of `text` that look like secrets: everything of a JWT behind its second dot, the body of a PEM
-/// private key, the password of a URL, what is assigned with `=` to a secret's name. Takes time linear in the text.
+/// Byte ranges of `text` that look like secrets: what makes a token usable, the body of a PEM private key, the password of
+/// a URL, what is assigned with `=` to a secret's name. Takes time linear in the text.
 fn secret_shapes(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    jwt_signatures(text, &mut found);
+    tokens(text, &mut found);
     private_keys(text, &mut found);
     url_passwords(text, &mut found);
     assignments(text, b'=', &mut found);
@@ -118,69 +119,27 @@ fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
-/// True when this segment may be base64url of a JSON object, judged by its first and last bytes.
-fn is_json_segment(segment: &[u8]) -> bool {
-    let opens = match segment {
-        [b'e', b'y', third, ..] => matches!(third, b'A'..=b'D' | b'I'..=b'L'), // a space or a quote behind the brace
-        [b'e', b'w', third, ..] => matches!(third, b'k'..=b'n' | b'o'..=b'r' | b'0'..=b'3'), // tab, line feed, return
-        _ => false,
-    };
-    let tail = match segment.len() % 4 {
-        0 => 4,
-        1 => return false,
-        rest => rest,
-    };
-    // The unused bits of the last character may be anything.
-    let engine = base64::engine::GeneralPurpose::new(
-        &base64::alphabet::URL_SAFE,
-        base64::engine::GeneralPurposeConfig::new()
-            .with_decode_allow_trailing_bits(true)
-            .with_decode_padding_mode(base64::engine::DecodePaddingMode::RequireNone),
-    );
-    opens
-        && engine
-            .decode(&segment[segment.len() - tail..])
-            .is_ok_and(|end| end.last().is_some_and(|byte| *byte == b'}' || byte.is_ascii_whitespace()))
-}
-
-/// What follows the header and payload of compact tokens. Of an encrypted token everything behind the header.
-fn jwt_signatures(text: &str, found: &mut Vec<Range<usize>>) {
+/// What of tokens must not be shown: signatures, what is encrypted, and whole those of other kinds; of a token that never
+/// had a signature the payload.
+fn tokens(text: &str, found: &mut Vec<Range<usize>>) {
+    static FINDER: LazyLock<Result<Finder, String>> = LazyLock::new(Finder::lenient);
     let bytes = text.as_bytes();
-    let mut from = 0;
-    for dot in memchr::memchr_iter(b'.', bytes) {
-        if dot < from {
-            continue;
+    let Ok(finder) = &*FINDER else {
+        found.push(0..bytes.len());
+        return;
+    };
+    let mut at = 0;
+    while let Found::Token(hit) = finder.next(bytes, at, true) {
+        at = hit.span.end.max(hit.span.start + 1);
+        let secret = if hit.state == State::Unsigned { hit.payload } else { hit.secret };
+        if !secret.is_empty() {
+            // What goes on with the characters of a signature may be one.
+            let goes_on = |byte: &&u8| is_token_byte(**byte) || matches!(byte, b'.' | b'=' | b'+');
+            let rest = bytes[secret.end..].iter().take_while(goes_on).count();
+            at = at.max(secret.end + rest);
+            found.push(secret.start..secret.end + rest);
         }
-        let run = bytes[from..dot].iter().rev().take_while(|byte| is_token_byte(**byte)).count();
-        let segment = &bytes[dot - run..dot];
-        let starts_header = memchr::memchr_iter(b'e', segment).any(|at| is_json_segment(&segment[at..]));
-        if !starts_header {
-            continue;
-        }
-        let next = token_run(bytes, dot + 1);
-        let payload = &bytes[dot + 1..next];
-        let secret = if is_json_segment(payload) || payload.is_empty() {
-            if bytes.get(next) != Some(&b'.') {
-                from = dot + 1;
-                continue;
-            }
-            next + 1
-        } else {
-            dot + 1
-        };
-        let rest =
-            bytes[secret..].iter().take_while(|byte| is_token_byte(**byte) || matches!(byte, b'.' | b'=' | b'+'));
-        let end = secret + rest.count();
-        if end > secret {
-            found.push(secret..end);
-        }
-        from = end;
     }
-}
-
-/// Where the token characters that begin here end.
-fn token_run(bytes: &[u8], from: usize) -> usize {
-    from + bytes[from..].iter().take_while(|byte| is_token_byte(**byte)).count()
 }
 
 fn private_keys(text: &str, found: &mut Vec<Range<usize>>) {

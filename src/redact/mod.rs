@@ -1,0 +1,527 @@
+//! Copying a text of any length with its tokens and other secrets replaced, in constant memory.
+//!
+//! Everything between two replaced stretches stays byte for byte, whatever its encoding, and every line keeps its number:
+//! line breaks within a replaced stretch stay as well. A text that was redacted is not changed by redacting it again.
+
+mod marker;
+pub mod secret;
+
+pub use marker::MARK;
+
+use crate::scan::find::{Finder, Form, Found, Hit, MAX_TOKEN, Memo, State};
+use crate::scan::tally;
+use secret::{MAX_VALUE, Secret, Secrets};
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::ops::Range;
+
+/// Bytes read at once.
+const CHUNK: usize = 256 << 10;
+/// Bytes before the next one to write that stay at hand: what a token or a name may begin with.
+const BEHIND: usize = 1024;
+/// A stretch of so many bytes was cut for its length.
+const CUT: usize = MAX_TOKEN - CHUNK;
+
+/// What is left of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Header and payload; tokens that can be used without a signature are treated as by `Token`.
+    Signature,
+    /// Its form and fingerprint.
+    Token,
+    /// Its form and fingerprint, `jti`, `sub` and `exp`.
+    Claims,
+}
+
+/// What was done to a text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Tokens that were replaced, or their signature.
+    pub tokens: BTreeMap<Form, u64>,
+    /// Other secrets that were replaced.
+    pub secrets: BTreeMap<secret::Kind, u64>,
+    /// Tokens that had no signature any more and were left as they are.
+    pub redacted: u64,
+    /// Tokens whose end is missing from the payload on, and were left as they are.
+    pub cut: u64,
+    /// Bytes read.
+    pub read: u64,
+    /// Bytes written.
+    pub written: u64,
+}
+
+impl Summary {
+    /// True when the copy differs from the text.
+    pub fn changed(&self) -> bool {
+        !self.tokens.is_empty() || !self.secrets.is_empty()
+    }
+
+    /// Adds what was done to another text.
+    pub fn add(&mut self, other: &Summary) {
+        other.tokens.iter().for_each(|(form, count)| *self.tokens.entry(*form).or_default() += count);
+        other.secrets.iter().for_each(|(kind, count)| *self.secrets.entry(*kind).or_default() += count);
+        self.redacted += other.redacted;
+        self.cut += other.cut;
+        self.read += other.read;
+        self.written += other.written;
+    }
+}
+
+/// Why copying ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// The text could not be read to its end.
+    #[error("reading it ended early: {0}")]
+    Read(io::Error),
+    /// The copy could not be written.
+    #[error("{0}")]
+    Write(io::Error),
+}
+
+/// Redacts texts.
+#[derive(Debug)]
+pub struct Redactor {
+    finder: Finder,
+    secrets: Option<Secrets>,
+    mode: Mode,
+}
+
+impl Redactor {
+    /// A redactor; `secrets` says whether secrets that are no tokens are replaced, too. An error is a defect of the search
+    /// library's and never seen.
+    pub fn new(mode: Mode, secrets: bool) -> Result<Self, String> {
+        let secrets = if secrets { Some(Secrets::new()?) } else { None };
+        Ok(Redactor { finder: Finder::lenient()?, secrets, mode })
+    }
+
+    /// Copies a text. What was written before an error is redacted and ends somewhere.
+    pub fn copy(&self, mut from: impl Read, mut to: impl Write) -> Result<Summary, CopyError> {
+        let mut copy = Copy::new(self);
+        loop {
+            let last = !copy.fill(&mut from).map_err(CopyError::Read)?;
+            copy.search(last);
+            copy.write(last, &mut to).map_err(CopyError::Write)?;
+            if last {
+                to.flush().map_err(CopyError::Write)?;
+                return Ok(copy.summary);
+            }
+        }
+    }
+
+    /// What takes the place of a token's bytes.
+    fn edit(&self, hit: &Hit, window: &[u8], unsigned: bool) -> Option<(Range<usize>, String)> {
+        let fingerprint = || tally::fingerprint(&tally::digest(hit, window));
+        let whole = |text| Some((hit.span.clone(), text));
+        match (self.mode, hit.form) {
+            (_, Form::Envelope) if hit.state == State::Redacted => None,
+            // A token that nobody signed can be made again by whoever knows what it says. The signature of one that was cut for its length lies somewhere beyond.
+            _ if unsigned || (hit.state == State::Truncated && hit.span.len() >= CUT) => {
+                whole(marker::token(hit.form, &fingerprint()))
+            }
+            (Mode::Signature, Form::Jwt | Form::Jwe) if hit.secret.is_empty() => None,
+            (Mode::Signature, Form::Jwt | Form::Jwe) => Some((hit.secret.clone(), MARK.to_string())),
+            (Mode::Claims, Form::Jwt) => whole(marker::with_claims(hit, window, &fingerprint())),
+            (Mode::Signature, Form::Macaroon | Form::Eos | Form::Envelope)
+            | (Mode::Token, _)
+            | (Mode::Claims, Form::Jwe | Form::Macaroon | Form::Eos | Form::Envelope) => {
+                whole(marker::token(hit.form, &fingerprint()))
+            }
+        }
+    }
+}
+
+/// Does a header say that there is no signature?
+fn is_unsigned(header: &[u8]) -> bool {
+    let chars: Vec<u8> =
+        header.iter().copied().filter(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte)).collect();
+    let bytes = std::str::from_utf8(&chars).ok().and_then(crate::parse::jwt::decode_bytes);
+    let header = bytes.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+    let algorithm = header.as_ref().and_then(|header| header.get("alg")?.as_str());
+    algorithm.is_some_and(|algorithm| algorithm.eq_ignore_ascii_case("none"))
+}
+
+/// What goes on where a token or a value was cut for its length.
+#[derive(Clone, Copy)]
+enum Tail {
+    Token,
+    Value,
+}
+
+impl Tail {
+    fn has(self, byte: u8) -> bool {
+        match self {
+            Tail::Token => byte.is_ascii_alphanumeric() || b"-_.%+/=".contains(&byte),
+            Tail::Value => !byte.is_ascii_whitespace() && !b"&\"'<>`".contains(&byte),
+        }
+    }
+}
+
+/// A stretch with what takes its place.
+struct Edit {
+    span: Range<usize>,
+    text: String,
+}
+
+/// A copy in the making.
+struct Copy<'r> {
+    by: &'r Redactor,
+    bytes: Vec<u8>,
+    /// Bytes of it that are filled.
+    end: usize,
+    /// What stands before is written.
+    done: usize,
+    /// Where the search for tokens goes on, and that for other secrets.
+    token_at: usize,
+    secret_at: usize,
+    /// Tokens that are found and not written, whether anything takes their place or not.
+    tokens: Vec<Hit>,
+    secrets: Vec<Secret>,
+    memo: Memo,
+    /// The header that was looked at last, and whether it says that there is no signature.
+    header: (Vec<u8>, bool),
+    /// What is cut for its length goes on.
+    tail: Option<Tail>,
+    summary: Summary,
+}
+
+impl<'r> Copy<'r> {
+    fn new(by: &'r Redactor) -> Self {
+        let (tokens, secrets) = (Vec::new(), Vec::new());
+        let (bytes, tail, summary) = (vec![0; CHUNK + BEHIND], None, Summary::default());
+        let (memo, header) = (Memo::default(), (Vec::new(), false));
+        Copy { by, bytes, end: 0, done: 0, token_at: 0, secret_at: 0, tokens, secrets, memo, header, tail, summary }
+    }
+
+    /// Reads on; false at the end of the text.
+    fn fill(&mut self, from: &mut impl Read) -> io::Result<bool> {
+        let behind = self.done.saturating_sub(BEHIND);
+        // Moving bytes for every short read of a pipe would cost more than the memory.
+        if behind >= CHUNK / 2 || (self.end == self.bytes.len() && behind > 0) {
+            self.bytes.copy_within(behind..self.end, 0);
+            let back = |at: &mut usize| *at -= behind;
+            [&mut self.end, &mut self.done, &mut self.token_at, &mut self.secret_at].into_iter().for_each(back);
+            for hit in &mut self.tokens {
+                for range in [&mut hit.span, &mut hit.header, &mut hit.payload, &mut hit.secret] {
+                    *range = range.start - behind..range.end - behind;
+                }
+            }
+            self.secrets
+                .iter_mut()
+                .for_each(|secret| secret.span = secret.span.start - behind..secret.span.end - behind);
+        }
+        if self.end == self.bytes.len() {
+            self.bytes.resize((self.bytes.len() * 2).min(self.bytes.len() + MAX_TOKEN), 0);
+        }
+        loop {
+            match from.read(&mut self.bytes[self.end..]) {
+                Ok(0) => return Ok(false),
+                Ok(read) => {
+                    self.end += read;
+                    self.summary.read += read as u64;
+                    return Ok(true);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn search(&mut self, last: bool) {
+        let text = &self.bytes[..self.end];
+        loop {
+            match self.by.finder.next_with(&mut self.memo, text, self.token_at, last) {
+                Found::Token(hit) => {
+                    self.token_at = hit.span.end.max(hit.span.start + 1);
+                    self.tokens.push(hit);
+                }
+                Found::Open(from) => {
+                    self.token_at = from;
+                    break;
+                }
+                Found::Nothing => {
+                    self.token_at = self.end;
+                    break;
+                }
+            }
+        }
+        let Some(secrets) = &self.by.secrets else {
+            self.secret_at = self.end;
+            return;
+        };
+        loop {
+            match secrets.next(text, self.secret_at, last) {
+                secret::Found::Secret(secret) => {
+                    self.secret_at = secret.span.end;
+                    self.secrets.push(secret);
+                }
+                secret::Found::Open(from) => {
+                    self.secret_at = from;
+                    break;
+                }
+                secret::Found::Nothing => {
+                    self.secret_at = self.end;
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Writes what is certain.
+    fn write(&mut self, last: bool, to: &mut impl Write) -> io::Result<()> {
+        let certain = if last { self.end } else { self.token_at.min(self.secret_at) };
+        let tokens = self.tokens.iter().take_while(|hit| hit.span.end <= certain).count();
+        let secrets = self.secrets.iter().take_while(|secret| secret.span.end <= certain).count();
+        let tokens: Vec<Hit> = self.tokens.drain(..tokens).collect();
+        let secrets: Vec<Secret> = self.secrets.drain(..secrets).collect();
+        // A token that reaches beyond what is certain of other secrets is written with them.
+        let certain = self.tokens.first().map_or(certain, |hit| certain.min(hit.span.start));
+        let certain = self.secrets.first().map_or(certain, |secret| certain.min(secret.span.start));
+        for edit in self.edits(tokens, secrets) {
+            self.keep(edit.span.start, to)?;
+            self.replace(edit, to)?;
+        }
+        self.keep(certain, to)
+    }
+
+    /// What takes the place of these, in order. A secret that is a token is treated as one, unless it is a private key.
+    fn edits(&mut self, tokens: Vec<Hit>, secrets: Vec<Secret>) -> Vec<Edit> {
+        let overlap = |a: &Range<usize>, b: &Range<usize>| a.start < b.end && b.start < a.end;
+        let mut edits = Vec::new();
+        let keys: Vec<Range<usize>> = secrets
+            .iter()
+            .filter(|secret| secret.kind == secret::Kind::PrivateKey)
+            .map(|key| key.span.clone())
+            .collect();
+        let mut next = 0;
+        for secret in secrets {
+            while tokens.get(next).is_some_and(|hit| hit.span.end <= secret.span.start) {
+                next += 1;
+            }
+            let is_token = tokens.get(next).is_some_and(|hit| overlap(&hit.span, &secret.span));
+            if secret.kind == secret::Kind::PrivateKey || !is_token {
+                *self.summary.secrets.entry(secret.kind).or_default() += 1;
+                edits.push(Edit { span: secret.span, text: MARK.to_string() });
+            }
+        }
+        for hit in tokens.iter().filter(|hit| !keys.iter().any(|key| overlap(key, &hit.span))) {
+            let window = &self.bytes[..self.end];
+            let header = &window[hit.header.clone()];
+            if self.header.0 != header {
+                self.header = (header.to_vec(), is_unsigned(header));
+            }
+            match self.by.edit(hit, window, hit.form == Form::Jwt && self.header.1) {
+                Some((span, text)) => {
+                    *self.summary.tokens.entry(hit.form).or_default() += 1;
+                    edits.push(Edit { span, text });
+                }
+                None if hit.state == State::Redacted => self.summary.redacted += 1,
+                None => self.summary.cut += 1,
+            }
+        }
+        edits.sort_unstable_by_key(|edit| edit.span.start);
+        edits
+    }
+
+    /// Writes the text up to here as it is, without what goes on from something that was cut.
+    fn keep(&mut self, until: usize, to: &mut impl Write) -> io::Result<()> {
+        if until <= self.done {
+            return Ok(());
+        }
+        if let Some(tail) = self.tail {
+            let length = self.bytes[self.done..until].iter().take_while(|byte| tail.has(**byte)).count();
+            let breaks: Vec<u8> = self.bytes[self.done..self.done + length].iter().copied().filter(is_break).collect();
+            to.write_all(&breaks)?;
+            self.summary.written += breaks.len() as u64;
+            self.done += length;
+            if self.done < until {
+                self.tail = None;
+            }
+        }
+        to.write_all(&self.bytes[self.done..until])?;
+        self.summary.written += (until - self.done) as u64;
+        self.done = until;
+        Ok(())
+    }
+
+    /// Writes what takes the place of a stretch, with the line breaks of that.
+    fn replace(&mut self, edit: Edit, to: &mut impl Write) -> io::Result<()> {
+        let span = edit.span.start.max(self.done)..edit.span.end;
+        let old = &self.bytes[span.clone()];
+        let lead = old.iter().take_while(|byte| is_break(byte)).count();
+        let mut new = old[..lead].to_vec();
+        new.extend_from_slice(edit.text.as_bytes());
+        new.extend(old[lead..].iter().copied().filter(is_break));
+        to.write_all(&new)?;
+        self.summary.written += new.len() as u64;
+        self.done = span.end;
+        // What is that long was cut, and what follows belongs to it.
+        self.tail = match span.len() {
+            length if length >= CUT => Some(Tail::Token),
+            length if length >= MAX_VALUE => Some(Tail::Value),
+            _ => None,
+        };
+        Ok(())
+    }
+}
+
+fn is_break(byte: &u8) -> bool {
+    matches!(byte, b'\n' | b'\r')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    fn redacted(text: &str, mode: Mode) -> String {
+        let redactor = Redactor::new(mode, true).expect("built-in words");
+        let mut copy = Vec::new();
+        redactor.copy(text.as_bytes(), &mut copy).expect("memory");
+        String::from_utf8(copy).expect("what was text stays text")
+    }
+
+    fn token(header: &str, payload: &str, signature: &str) -> String {
+        format!("{}.{}.{signature}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload))
+    }
+
+    fn es256() -> String {
+        let payload = r#"{"jti":"j-1","sub":"alice@x","exp":1767225600}"#;
+        token(r#"{"alg":"ES256"}"#, payload, &"TestSignature-".repeat(7)[..86])
+    }
+
+    #[test]
+    fn a_mode_says_what_is_left_of_a_token() {
+        let jwt = es256();
+        let (body, _) = jwt.rsplit_once('.').expect("three parts");
+        let refresh = token(r#"{"alg":"none"}"#, r#"{"jti":"r"}"#, "");
+        let jwe = token(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#, "k", "VGVzdA.VGVzdA.VGVzdA");
+        let (jwe_header, _) = jwe.split_once('.').expect("five parts");
+        let eos = "zteos64:MDAwMDAxTestTestTestTestTestTest==";
+        for (mode, text, expected, remark) in [
+            (Mode::Signature, format!("a={jwt} b"), format!("a={body}.REDACTED b"), "a signed token"),
+            (Mode::Signature, format!("a={refresh}&b"), "a=REDACTED-jwt-#&b".into(), "an unsigned one"),
+            (
+                Mode::Signature,
+                format!("a={}&b", &refresh[..refresh.len() - 1]),
+                "a=REDACTED-jwt-#&b".into(),
+                "without its dot",
+            ),
+            (Mode::Signature, format!("a {jwe} b"), format!("a {jwe_header}.REDACTED b"), "an encrypted one"),
+            (Mode::Signature, format!("a {eos} b"), "a REDACTED-eos-token-# b".into(), "nothing to read in it"),
+            (Mode::Signature, format!("a {body}. b"), format!("a {body}. b"), "no signature any more"),
+            (Mode::Token, format!("a {body}. b"), "a REDACTED-jwt-#. b".into(), "the same without claims"),
+            (Mode::Token, format!("a={jwt} b"), "a=REDACTED-jwt-# b".into(), "a signed token"),
+            (
+                Mode::Claims,
+                format!("a={jwt} b"),
+                "a=REDACTED-jwt-#(jti=j-1,sub=alice@x,exp=20260101T000000Z) b".into(),
+                "a signed token",
+            ),
+            (
+                Mode::Claims,
+                format!("a={refresh}&b"),
+                "a=REDACTED-jwt-#&b".into(),
+                "knowing the jti is enough to make it",
+            ),
+        ] {
+            let copy = redacted(&text, mode);
+            let fingerprint = regex::Regex::new("(REDACTED-[a-z-]+-)[0-9a-f]{12}").expect("a pattern");
+            assert_eq!(fingerprint.replace_all(&copy, "$1#"), expected, "{remark}");
+            assert_eq!(redacted(&copy, mode), copy, "{remark}, twice");
+        }
+    }
+
+    #[test]
+    fn lines_keep_their_number_within_what_is_replaced() {
+        let jwt = es256();
+        let lines: Vec<&str> = (0..jwt.len()).step_by(64).map(|at| &jwt[at..jwt.len().min(at + 64)]).collect();
+        for (break_, remark) in [("\n", "plain"), ("\r\n", "CRLF"), ("=\r\n", "quoted-printable"), ("\n  ", "indented")]
+        {
+            for mode in [Mode::Signature, Mode::Token, Mode::Claims] {
+                let text = format!("first\n{}\nlast\n", lines.join(break_));
+                let copy = redacted(&text, mode);
+                assert_eq!(copy.matches('\n').count(), text.matches('\n').count(), "{remark}");
+                assert!(copy.starts_with("first\n") && copy.ends_with("\nlast\n"), "{remark}: {copy}");
+                assert!(!copy.contains("Signature"), "{remark}");
+            }
+        }
+    }
+
+    #[test]
+    fn secrets_that_are_no_tokens_are_replaced_too() {
+        for (text, expected) in [
+            ("grant_type=x&client_secret=s3cr&y=1", "grant_type=x&client_secret=REDACTED&y=1"),
+            ("{\"client_secret\" : \"a\\\"b\", \"x\": 1}", "{\"client_secret\" : \"REDACTED\", \"x\": 1}"),
+            ("{\"m\":\"{\\\"password\\\":\\\"abc\\\"}\"}", "{\"m\":\"{\\\"password\\\":\\\"REDACTED\\\"}\"}"),
+            ("{'refresh_token': 'abc', 'a': 1}", "{'refresh_token': 'REDACTED', 'a': 1}"),
+            ("client_secret%3Dabc%26", "client_secret%3DREDACTED"),
+            ("Authorization: Basic dGVzdDp0ZXN0\r\n", "Authorization: Basic REDACTED\r\n"),
+            ("authorization : bearer h480djs93hd8, x", "authorization : bearer REDACTED, x"),
+            ("'Authorization': 'Bearer h480djs93hd8'", "'Authorization': 'Bearer REDACTED'"),
+            ("f?authz=Bearer%20abcdef0123456789&x", "f?authz=Bearer%20REDACTED&x"),
+            ("authz=Bearer abcdef0123456789, flags", "authz=Bearer REDACTED, flags"),
+            ("https://user:pass@h/x", "https://user:REDACTED@h/x"),
+            ("<password>abc</password>", "<password>REDACTED</password>"),
+            ("cmd --client-secret abc --x", "cmd --client-secret REDACTED --x"),
+            ("  db_password: abc\n", "  db_password: REDACTED\n"),
+            (
+                "-----BEGIN RSA PRIVATE KEY-----\nVGVzdFRlc3Q\nVGVzdFRlc3Q\n-----END RSA PRIVATE KEY-----\n",
+                "-----BEGIN RSA PRIVATE KEY-----\nREDACTED\n\n-----END RSA PRIVATE KEY-----\n",
+            ),
+            ("-----BEGIN PRIVATE KEY-----\nVGVzdFRlc3RUZXN0\nVGVz", "-----BEGIN PRIVATE KEY-----\nREDACTED\n"),
+        ] {
+            let copy = redacted(text, Mode::Signature);
+            assert_eq!(copy, expected);
+            assert_eq!(redacted(&copy, Mode::Signature), copy, "twice");
+            let only = Redactor::new(Mode::Signature, false).expect("built-in words");
+            let mut same = Vec::new();
+            only.copy(text.as_bytes(), &mut same).expect("memory");
+            assert_eq!(same, text.as_bytes(), "tokens only");
+        }
+    }
+
+    #[test]
+    fn what_sounds_like_a_secret_and_is_none_stays() {
+        for text in [
+            "access_token=3600s id_token: 1h",
+            "client_secret=$SECRET client_secret=${SECRET} password=%s password=<hidden> token=***",
+            "Authorization: Bearer $TOKEN",
+            "Authorization: Bearer token is missing",
+            "authorization: denied for user1234",
+            "invalid password: user bob not found",
+            "token=expired token_type=bearer token_endpoint=https://h/t",
+            "https://h:8443/a?mail=x@y https://h:80&mail=a@b root://h:1094//p@x",
+            "BearerTokenCredential[MDAx+{Hash=gAUJ1o24s3s}+maWV]",
+            "if password == other",
+            "{\"client_secret\":null,\"token\":true}",
+            "BEARER_TOKEN_FILE=/run/user/1/bt SECRET=/run/secrets/x.key",
+            "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----",
+            "-----BEGIN CERTIFICATE-----\nVGVzdFRlc3RUZXN0VGVzdFRlc3Q\n-----END CERTIFICATE-----",
+        ] {
+            assert_eq!(redacted(text, Mode::Signature), text);
+        }
+    }
+
+    #[test]
+    fn a_value_without_end_is_replaced_without_memory() {
+        for (text, length) in [
+            (format!("password={} x", "a1".repeat(4 << 20)), "password=REDACTED x".len()),
+            (
+                format!(
+                    "{} x",
+                    token(
+                        r#"{"alg":"ES256"}"#,
+                        &format!(r#"{{"a":"{}"}}"#, "b".repeat(4 << 20)),
+                        "TestSignature-TestSignature"
+                    )
+                ),
+                0,
+            ),
+        ] {
+            let copy = redacted(&text, Mode::Signature);
+            assert!(copy.len() < 100 && copy.ends_with(" x"), "{} bytes", copy.len());
+            assert!(length == 0 || copy.len() == length, "{copy}");
+        }
+    }
+}
