@@ -196,7 +196,9 @@ impl Staging {
         let text = serde_json::to_string_pretty(&manifest).unwrap_or_default() + "\n";
         self.write(MANIFEST, text.as_bytes())?;
         self.forget_pages()?;
-        for name in [STATE, "page.tmp", LOCK] {
+        // An earlier run may have left files that this one did not write.
+        let written = |name: &str| name == MANIFEST || self.entries.iter().any(|entry| entry.file == name);
+        for name in FILES.into_iter().filter(|name| !written(name)).chain([STATE, "page.tmp", LOCK]) {
             let _ = fs::remove_file(self.folder.join(name));
         }
         foreign(&self.target)?;
@@ -321,7 +323,8 @@ fn exchange(new: &Path, old: &Path) -> io::Result<()> {
     match renameat_with(CWD, new, CWD, old, RenameFlags::EXCHANGE) {
         Ok(()) => Ok(()),
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP) => {
-            let aside = old.with_extension("old");
+            let name = old.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let aside = old.with_file_name(format!("{name}.old"));
             fs::rename(old, &aside)?;
             fs::rename(new, old)?;
             fs::rename(&aside, new)
@@ -385,6 +388,22 @@ mod tests {
         let unfinished = Staging::open(&into, false).expect("a third");
         unfinished.discard();
         assert_eq!(names(&into), [KEYS, MANIFEST], "a failure leaves the old one");
+    }
+
+    #[test]
+    fn what_an_earlier_run_left_does_not_become_part_of_a_snapshot() {
+        let root = tempfile::tempdir().expect("a folder");
+        let into = root.path().join("iam.example.org");
+        let partial = root.path().join("iam.example.org.partial");
+        private_folder(&partial).expect("made");
+        fs::write(partial.join(CLIENTS), "old").expect("written");
+        fs::write(partial.join("page-000000000.json"), "old").expect("written");
+        let mut staging = Staging::open(&into, true).expect("resumed");
+        assert_eq!(staging.pages().expect("read").len(), 1);
+        staging.add("{}", entry(KEYS)).expect("added");
+        staging.publish("https://iam.example.org/", None, String::new()).expect("published");
+        assert_eq!(names(&into), [KEYS, MANIFEST]);
+        assert_eq!(names(root.path()), ["iam.example.org"]);
     }
 
     #[test]
