@@ -40,6 +40,7 @@ mod keycloak;
 mod kubernetes;
 mod leaks;
 mod list;
+mod logging;
 mod mitreid;
 mod mytoken;
 mod oa4mp;
@@ -177,6 +178,7 @@ pub static ADAPTERS: &[&dyn Adapter] = &[
     &suppressions::Suppressions,
     &snapshot::Snapshot,
     &leaks::Leaks,
+    &logging::Loggings,
     &workflows::Workflows,
     &scitokens_cfg::ScitokensCfg,
     &eos_vid::EosVid,

@@ -3,13 +3,15 @@
 use super::exit::{Exit, Failure};
 use super::{output, problem};
 use crate::discover::walk::{self, Input};
-use crate::policy::{PolicyFile, RawService, glob};
+use crate::evaluate::{Adjustments, Plan, Selection};
+use crate::policy::{Fitting, PolicyFile, RawService, glob};
 use crate::profile::Registry;
 use crate::rule::RuleBook;
 use crate::scan::member::{self, Note, Text, Visit};
 use crate::source::Source;
 use crate::trace::answers::{self, SiteService};
 use crate::trace::book::Book;
+use crate::trace::judge;
 use crate::trace::page::{self, Context};
 use crate::trace::question::{Condition, Known, Question};
 use crate::trace::read::{self, Extent, Limits, Record};
@@ -115,7 +117,7 @@ pub(super) fn run(args: &TraceArgs) -> Result<Exit, Failure> {
     let now = super::clock(args.now.as_deref())?;
     let site = Site::load(args.config.as_deref())?;
     if args.can_answer {
-        return can_answer(args, &site);
+        return can_answer(args, &site, now.as_second());
     }
     let question = question(args)?;
     if question.conditions.is_empty() && question.time.is_none() {
@@ -135,9 +137,11 @@ pub(super) fn run(args: &TraceArgs) -> Result<Exit, Failure> {
     let book = Book::builtin()?;
     let reading = Reading { book: &book, clock: &clock, limits: Limits::default() };
     let found = search::search(&mut files, &reading, &question);
-    let rules = RuleBook::builtin()?;
+    let rules = Arc::new(RuleBook::builtin()?);
     let context = Context { book: &book, registry: registry(&rules), clock: &clock, timezone: args.timezone.as_str() };
-    let mut traced = page::traced(&context, &question, &found, Vec::new());
+    let plan = site.plan(&rules)?;
+    let findings = judge::of_logs(&plan, &book, &found.services, now.as_second());
+    let mut traced = page::traced(&context, &question, &found, findings);
     traced.notes.extend(files.problems.iter().map(|(name, message)| format!("{name}: {message}")));
     let exit = match (files.problems.is_empty(), found.hits.is_empty()) {
         (false, _) => Exit::Usage,
@@ -156,13 +160,15 @@ pub(super) fn run(args: &TraceArgs) -> Result<Exit, Failure> {
 }
 
 /// Which questions the configured logs can answer.
-fn can_answer(args: &TraceArgs, site: &Site) -> Result<Exit, Failure> {
+fn can_answer(args: &TraceArgs, site: &Site, now: i64) -> Result<Exit, Failure> {
     if site.services.is_empty() {
         return Err(Failure::Usage("no services: give a policy (--config) whose `services` name their files".into()));
     }
     let book = Book::builtin()?;
     let services = site.configured()?;
-    let answers = answers::answers(&book, &services);
+    let mut answers = answers::answers(&book, &services);
+    let plan = site.plan(&Arc::new(RuleBook::builtin()?))?;
+    answers.findings = judge::of_answers(&plan, &answers, &services, &site.name_of_file(), now);
     let text = match args.format {
         TraceFormat::Human => answers::human(&answers, super::look(args.color, args.all)),
         TraceFormat::Json => answers::json(&answers),
@@ -219,25 +225,44 @@ fn minutes(text: &str) -> String {
 }
 
 /// What the policy says of services.
-pub(super) struct Site {
+struct Site {
     services: Vec<RawService>,
     folder: PathBuf,
+    /// The policy file, as read.
+    file: Option<(Arc<Source>, PolicyFile)>,
 }
 
 impl Site {
     /// Reads the policy that is named, or the one of this folder; without any there are no services.
-    pub(super) fn load(config: Option<&Path>) -> Result<Site, Failure> {
+    fn load(config: Option<&Path>) -> Result<Site, Failure> {
         let own = Path::new("tokenvet.yaml");
         let path = match config {
             Some(path) => path,
             None if own.is_file() => own,
-            None => return Ok(Site { services: Vec::new(), folder: PathBuf::new() }),
+            None => return Ok(Site { services: Vec::new(), folder: PathBuf::new(), file: None }),
         };
         let source: Arc<Source> =
             Arc::new(problem::read_small(path, crate::policy::MAX_FILE).map_err(Failure::Reported)?);
         let file = PolicyFile::read(&source).map_err(|error| Failure::Reported(problem::render(&source, &error)))?;
         let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
-        Ok(Site { services: file.raw.services, folder })
+        Ok(Site { services: file.raw.services.clone(), folder, file: Some((source, file)) })
+    }
+
+    /// By what logs are judged: the built-in rules, as the policy adjusts them.
+    fn plan(&self, rules: &Arc<RuleBook>) -> Result<Plan, Failure> {
+        let (selection, adjustments) = match &self.file {
+            None => (Selection::Auto, Adjustments::default()),
+            Some((source, file)) => {
+                let failure = |error| Failure::Reported(problem::render(source, &error));
+                file.compile(rules).map_err(failure)?.adjustments(&Fitting::default())
+            }
+        };
+        Ok(Plan::new(Arc::clone(rules), selection, &adjustments))
+    }
+
+    /// The policy file, as users named it.
+    fn name_of_file(&self) -> String {
+        self.file.as_ref().map(|(source, _)| source.name().to_string()).unwrap_or_default()
     }
 
     /// The services with what their configuration says of logs.
@@ -268,7 +293,7 @@ impl Site {
     }
 
     /// How a service is called.
-    pub(super) fn name(&self, index: usize) -> String {
+    fn name(&self, index: usize) -> String {
         let service = &self.services[index];
         service.name.clone().unwrap_or_else(|| format!("{} {}", service.product, index + 1))
     }
@@ -407,7 +432,7 @@ fn logs_of(service: &RawService, site: &Site) -> Result<GlobSet, Failure> {
 /// The folders (and files) under which a service's logs can lie.
 fn roots(service: &RawService, site: &Site) -> Vec<PathBuf> {
     let root = |glob: &String| {
-        let path = absolute(glob, site);
+        let path = site.folder.join(glob);
         let plain =
             path.components().take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{']));
         plain.collect::<PathBuf>()

@@ -243,7 +243,11 @@ mod tests {
         let changes: [(Change, Value, &str); 7] = [
             (|d| Ok(vec![add(d.root().get("scope").expect("it"), "c:/")?]), json!({"scope": "a b c:/"}), "a word more"),
             (|d| remove(d.root().get("scope").expect("it"), "a"), json!({"scope": "b"}), "a word less"),
-            (|d| Ok(vec![add(d.root().get("list").expect("it"), "z")?]), json!({"list": ["x", "y", "z"]}), "an item more"),
+            (
+                |d| Ok(vec![add(d.root().get("list").expect("it"), "z")?]),
+                json!({"list": ["x", "y", "z"]}),
+                "an item more",
+            ),
             (|d| remove(d.root().get("list").expect("it"), "x"), json!({"list": ["y"]}), "the first item less"),
             (|d| remove(d.root().get("list").expect("it"), "y"), json!({"list": ["x"]}), "the last item less"),
             (|d| Ok(vec![set(d.root().get("n").expect("it"), &json!(2))?]), json!({"n": 2}), "another number"),
@@ -269,8 +273,7 @@ mod tests {
             (BLOCK, Syntax::Yaml, "  - y\n  - z\nn"),
             (FLOW, Syntax::Yaml, "[x, y, z]"),
         ] {
-            let (written, _) =
-                after(text, syntax, |d| Ok(vec![add(d.root().get("list").expect("it"), "z")?]));
+            let (written, _) = after(text, syntax, |d| Ok(vec![add(d.root().get("list").expect("it"), "z")?]));
             assert!(written.contains(expected), "{written}");
         }
     }

@@ -12,6 +12,7 @@ pub mod group;
 mod issuer;
 mod key;
 mod leak;
+mod logging;
 mod mapping;
 mod policy;
 pub mod power;
@@ -32,6 +33,7 @@ pub use field::{At, Field, FieldSpec, FieldType, Record, State, Value};
 pub use issuer::Issuer;
 pub use key::{Key, KeySet};
 pub use leak::Leak;
+pub use logging::Logging;
 pub use mapping::Mapping;
 pub use policy::{ExchangePolicy, ScopePolicy};
 pub use service::{PRODUCTS, Service};
@@ -88,11 +90,13 @@ pub enum TargetKind {
     Trap,
     /// A token that stands where it should not.
     Leak,
+    /// What logs tell of tokens.
+    Logging,
 }
 
 impl TargetKind {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [TargetKind; 20] = [
+    pub const ALL: [TargetKind; 21] = [
         TargetKind::Document,
         TargetKind::Client,
         TargetKind::AccessToken,
@@ -113,6 +117,7 @@ impl TargetKind {
         TargetKind::Mapping,
         TargetKind::Trap,
         TargetKind::Leak,
+        TargetKind::Logging,
     ];
 
     /// The name in rules, reports and documentation.
@@ -138,6 +143,7 @@ impl TargetKind {
             TargetKind::Mapping => "mapping",
             TargetKind::Trap => "trap",
             TargetKind::Leak => "leak",
+            TargetKind::Logging => "logging",
         }
     }
 
@@ -164,6 +170,7 @@ impl TargetKind {
             TargetKind::Mapping => Mapping::FIELDS,
             TargetKind::Trap => Trap::FIELDS,
             TargetKind::Leak => Leak::FIELDS,
+            TargetKind::Logging => Logging::FIELDS,
         }
     }
 }

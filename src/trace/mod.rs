@@ -6,6 +6,7 @@
 
 pub mod answers;
 pub mod book;
+pub mod judge;
 pub mod page;
 pub mod question;
 pub mod raw;

@@ -378,6 +378,10 @@ fn notes(context: &Context<'_>, question: &Question, found: &Found) -> Vec<Strin
     if found.names_capped {
         notes.push("there were more names than are kept; records that are joined by the rest are missing".into());
     }
+    if found.services.values().any(|logs| logs.sessions_capped) {
+        notes
+            .push("there were more connections than are kept; of the rest, records without jti are not counted".into());
+    }
     if found.near_capped {
         notes.push("more records are near in time than are taken up; choose a shorter --within".into());
     }

@@ -12,12 +12,15 @@ use super::time::Clock;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Records that are shown; all are counted.
 const MOST_FOUND: usize = 5_000;
 /// Names that are kept to join by, and places to look at twice.
 const MOST_NAMES: usize = 200_000;
+/// Connections of one service that wait for a record with a jti.
+const MOST_SESSIONS: usize = 50_000;
 /// Records near in time that are taken up.
 const MOST_NEAR: usize = 500;
 /// Seconds for which a thread can be taken to serve one request.
@@ -150,8 +153,60 @@ pub struct ServiceLogs {
     pub kinds: BTreeMap<(usize, usize), u64>,
     /// Records that name a token or an identity, by format and kind (`None`: not known).
     pub identified: u64,
-    /// Those without jti.
-    pub unjoined: BTreeMap<Option<(usize, Option<usize>)>, Unjoined>,
+    /// Those without jti, by format and kind, that no connection ties to a record with one.
+    pub unjoined: BTreeMap<KindOf, Unjoined>,
+    /// Connections of which a record has a jti.
+    named: HashSet<String>,
+    /// Records without jti of connections that may still name one.
+    waiting: HashMap<String, BTreeMap<KindOf, Unjoined>>,
+    /// More connections than are kept: records of the rest are not counted as unjoined.
+    pub sessions_capped: bool,
+}
+
+/// The format and the kind of a record, as far as they are known.
+type KindOf = Option<(usize, Option<usize>)>;
+
+impl ServiceLogs {
+    /// All is read: what has waited for a jti has none.
+    fn finish(&mut self) {
+        for (session, kinds) in std::mem::take(&mut self.waiting) {
+            if self.named.contains(&session) {
+                continue;
+            }
+            for (kind, more) in kinds {
+                match self.unjoined.entry(kind) {
+                    Entry::Vacant(vacant) => {
+                        vacant.insert(more);
+                    }
+                    Entry::Occupied(mut occupied) => {
+                        let known = occupied.get_mut();
+                        known.records += more.records;
+                        if (&more.path, more.line) < (&known.path, known.line) {
+                            (known.path, known.line) = (more.path, more.line);
+                        }
+                    }
+                }
+            }
+        }
+        self.named.clear();
+    }
+
+    /// Counts a record that names a token or an identity but no jti.
+    fn count_unjoined(&mut self, session: Option<&str>, kind: KindOf, place: (&str, u64)) {
+        let kinds = match session {
+            None => &mut self.unjoined,
+            Some(session) if self.named.contains(session) => return,
+            Some(session) if self.waiting.len() < MOST_SESSIONS || self.waiting.contains_key(session) => {
+                self.waiting.entry(session.to_string()).or_default()
+            }
+            Some(_) => {
+                self.sessions_capped = true;
+                return;
+            }
+        };
+        let first = || Unjoined { records: 0, path: place.0.to_string(), line: place.1 };
+        kinds.entry(kind).or_insert_with(first).records += 1;
+    }
 }
 
 /// The answer.
@@ -204,6 +259,7 @@ pub fn search(logs: &mut dyn Logs, reading: &Reading<'_>, question: &Question) -
         let key = |hit: &Hit| (hit.record.content.when.map(|when| when.at), hit.path.clone(), hit.record.line);
         key(a).cmp(&key(b))
     });
+    services.values_mut().for_each(ServiceLogs::finish);
     found.services = services;
     found.extent = extent;
     found
@@ -216,6 +272,7 @@ pub fn survey(logs: &mut dyn Logs, reading: &Reading<'_>) -> (BTreeMap<String, S
         let service = service_of(reading.book, origin, record);
         account(services.entry(service).or_default(), origin, record);
     });
+    services.values_mut().for_each(ServiceLogs::finish);
     (services, extent)
 }
 
@@ -246,11 +303,16 @@ fn account(service: &mut ServiceLogs, origin: &Origin<'_>, record: &Record) {
         *service.kinds.entry((format, line)).or_default() += 1;
     }
     let identity = [Field::Sub, Field::Iss, Field::Dn].iter().any(|field| fields.contains(field));
+    let session = record.content.first(Field::Session);
+    if fields.contains(&Field::Jti) {
+        if let Some(session) = session.filter(|_| service.named.len() < MOST_NAMES) {
+            service.named.insert(session.to_string());
+        }
+    }
     if identity || !record.tokens.is_empty() {
         service.identified += 1;
         if !fields.contains(&Field::Jti) {
-            let first = Unjoined { records: 0, path: origin.path.to_string(), line: record.line };
-            service.unjoined.entry(kind).or_insert(first).records += 1;
+            service.count_unjoined(session, kind, (origin.path, record.line));
         }
     }
 }

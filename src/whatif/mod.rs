@@ -173,7 +173,8 @@ pub fn edit(source: &Arc<Source>, request: &Request) -> Result<Option<Edited>, S
         1 => {}
         number => return Err(format!("{number} registrations have this client id; which one is meant cannot be told")),
     }
-    let text = apply(source.text(), editor.edits).ok_or("two of the changes touch the same place; make them one by one")?;
+    let text =
+        apply(source.text(), editor.edits).ok_or("two of the changes touch the same place; make them one by one")?;
     verify(source, request, &text)?;
     Ok(Some(Edited { text, done: editor.done }))
 }
@@ -230,9 +231,8 @@ impl<'r> Editor<'r> {
             if scope.is_empty() || !scope.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)) {
                 return Err(format!("{scope:?} is no scope: no blanks, quotes or backslashes (RFC 6749, section 3.3)"));
             }
-            let place = scopes.ok_or(
-                "its scopes do not stand in this file; name the product's own member with --set MEMBER=VALUE",
-            )?;
+            let place = scopes
+                .ok_or("its scopes do not stand in this file; name the product's own member with --set MEMBER=VALUE")?;
             match (add, self.scopes.contains(scope)) {
                 (true, true) => self.done.push(format!("scope {scope}{who} is there already")),
                 (false, false) => self.done.push(format!("scope {scope}{who} is not there")),
@@ -373,7 +373,12 @@ mod tests {
                 json!(60),
                 "another lifetime",
             ),
-            (Request { set: [("new".into(), json!(["x"]))].into(), ..request("b") }, "/1/new", json!(["x"]), "a member"),
+            (
+                Request { set: [("new".into(), json!(["x"]))].into(), ..request("b") },
+                "/1/new",
+                json!(["x"]),
+                "a member",
+            ),
             (
                 Request { set: [("/0/client_name".into(), json!("three"))].into(), ..Request::default() },
                 "/0/client_name",
