@@ -210,3 +210,48 @@ fn incident_6_what_cannot_be_answered_is_said() {
     assert_eq!((part.entries[0].line, part.entries[0].certain), (1, false), "a plain match is no certainty");
     assert_eq!(part.entries[0].because, Because::AskedInText);
 }
+
+/// Real logs, where they are at hand: each is read as the format of its software.
+#[test]
+fn logs_of_real_services_are_read_as_their_formats() {
+    let shared = std::env::var("TOKENVET_SHARED")
+        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../shared").to_string());
+    let folder = std::path::Path::new(&shared).join("corpus/logs");
+    if !folder.is_dir() {
+        eprintln!("{} is not there; nothing is compared", folder.display());
+        return;
+    }
+    let book = Book::builtin().expect("the formats compile");
+    let clock = Clock { zone: Clock::zone("UTC").expect("UTC"), now: "2026-11-30T00:00:00Z".parse().expect("a time") };
+    let expected = [
+        ("01-pelican-xrdpfc-attach-authz.log", "xrootd", 1),
+        ("02-pelican-logrus-redacted.log", "xrootd", 1),
+        ("10-dcache-webdav-access.log", "dcache-access", 4),
+        ("19-htcondor-ce-schedlog.log", "htcondor", 2),
+        ("42-xrdcl-client-debug.log", "xrootd-client", 2),
+        ("45-xrootd-scitokens-debug.log", "xrootd", 3),
+        ("46-dcache-login-fail-opaque.log", "dcache-domain", 1),
+        ("47-dcache-login-fail-jwt.log", "dcache-domain", 1),
+        ("49-fts-davix-copy-headers.log", "fts", 1),
+        ("50-gfal2-setoken-debug.log", "gfal2", 1),
+        ("52-fts-token-service.log", "fts", 2),
+        ("53-htcondor-auditlog-scitoken.log", "htcondor", 4),
+        ("56-apache-access-authz-query.log", "http-combined", 2),
+        ("57-storm-webdav-access.log", "storm-webdav-access", 1),
+    ];
+    for entry in std::fs::read_dir(&folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let bytes = std::fs::read(&path).expect("a file");
+        let mut known = Vec::new();
+        let mut hand = |record: &Record| {
+            if let (Some(format), Some(_)) = (record.content.format, record.content.line) {
+                known.push(book.formats[format].raw.format.clone());
+            }
+        };
+        read::records(&book, bytes.as_slice(), &clock, Limits::default(), &mut hand).expect("memory");
+        let Some((_, format, at_least)) = expected.iter().find(|(file, ..)| *file == name) else { continue };
+        let of_format = known.iter().filter(|known| known == format).count();
+        assert!(of_format >= *at_least, "{name}: {of_format} records of {format}, others: {known:?}");
+    }
+}
