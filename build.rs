@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// Members that only `explain`, reports and documentation need.
-const PROSE: &[&str] = &["title", "help", "rationale", "exceptions", "references", "severity_reason", "risks"];
+const PROSE: &[&str] = &["title", "help", "fix", "rationale", "exceptions", "references", "severity_reason", "risks"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=rules");

@@ -15,6 +15,7 @@ pub mod edit;
 pub mod evaluate;
 #[cfg(feature = "fetch")]
 pub mod fetch;
+pub mod fix;
 pub mod inspect;
 pub mod model;
 pub mod parse;

@@ -1,11 +1,15 @@
 //! Running the examples that rules carry: the same way from bytes to judgement that user input takes.
 
 use crate::check::{Outcome, check, check_fleet};
+use crate::discover;
+use crate::edit::apply;
 use crate::evaluate::{Adjustments, Plan, Selection};
+use crate::fix::{self, Fix};
+use crate::parse::Document;
 use crate::policy::{Environment, Software, Workflows};
 use crate::rule::condition::lenient_version;
 use crate::rule::{RawExample, Rule, RuleBook};
-use crate::source::Source;
+use crate::source::{Source, Span};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -85,9 +89,12 @@ pub fn run(book: &Arc<RuleBook>, rule: &Rule) -> Vec<Failure> {
 
 fn run_one(book: &Arc<RuleBook>, rule: &Rule, example: &RawExample) -> Result<Option<String>, String> {
     let (expected, value) = expectation(example)?;
-    match Trial::new(book, rule, example)? {
-        None => Ok(None),
-        Some(trial) => Ok(compare(&trial, &trial.judge(value)?, expected, example)),
+    let Some(trial) = Trial::new(book, rule, example)? else { return Ok(None) };
+    let outcome = trial.judge(value)?;
+    let diff = compare(&trial, &outcome, expected, example);
+    match (diff, rule.prose().fix) {
+        (None, Some(fix)) if expected == Expected::Fail => trial.mend(value, &outcome, fix),
+        (diff, _) => Ok(diff),
     }
 }
 
@@ -171,6 +178,23 @@ impl<'e> Trial<'e> {
         let profile = &self.plan.book.profiles[self.profile].id;
         outcome.findings.retain(|finding| finding.profile == *profile);
         Ok(outcome)
+    }
+
+    /// Makes the rule's fix where it found something; what is left to say when that does not mend the document.
+    fn mend(&self, document: &Value, outcome: &Outcome, fix: Fix) -> Result<Option<String>, String> {
+        let source = Arc::new(Source::from_text("example", document_text(document)));
+        let recognised = discover::recognise(&source);
+        let documents: Vec<&Document> = recognised.documents.iter().map(|(document, _)| document).collect();
+        let edits = outcome.findings.iter().filter_map(|finding| {
+            let start = finding.region.byte_offset as usize;
+            let span = Span::new(start, start + finding.region.byte_length as usize);
+            fix::edits(&source, &documents, span, fix)
+        });
+        let mended = apply(source.text(), edits.flatten().collect()).ok_or("its fixes touch each other")?;
+        Ok(match self.judge(&Value::from(mended))?.findings.first() {
+            None => None,
+            Some(left) => Some(format!("- the fix mends it\n+ found: {}\n", left.message)),
+        })
     }
 
     fn verdict(&self, outcome: &Outcome) -> Expected {

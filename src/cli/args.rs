@@ -2,7 +2,7 @@
 
 #[cfg(feature = "fetch")]
 use super::fetch;
-use super::{redact, scan, trace, whatif};
+use super::{fix, redact, scan, trace, whatif};
 use crate::parse::jwt;
 use crate::policy::FailOn;
 use crate::report::Format;
@@ -35,6 +35,8 @@ pub(super) enum Command {
     Compare(CompareArgs),
     /// Say what services make of tokens: accepted, refused, accepted without being checked
     Compat(Box<CompatArgs>),
+    /// Mend what can be mended safely, as a difference or in the files
+    Fix(Box<fix::FixArgs>),
     /// Try a change of a client or a limit before it is made: which findings come and go
     Whatif(Box<whatif::WhatifArgs>),
     /// Take a snapshot of an issuer over the network, for `check`

@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod collect;
 mod compare;
 mod compat;
 mod diff;
@@ -9,6 +10,7 @@ mod exit;
 mod explain;
 #[cfg(feature = "fetch")]
 mod fetch;
+mod fix;
 mod inspect;
 mod list;
 mod output;
@@ -52,6 +54,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Compat(args) => compat::run(&args),
+        Command::Fix(args) => fix::run(&args),
         Command::Whatif(args) => whatif::run(&args),
         #[cfg(feature = "fetch")]
         Command::Fetch(args) => fetch::run(&args),

@@ -1,21 +1,18 @@
 //! `tokenvet whatif`: a change tried before it is made.
 
 use super::args::CheckArgs;
-use super::check::{Job, error_of};
+use super::check::error_of;
 use super::exit::{Exit, Failure};
 use super::policy::Governance;
-use super::{output, problem};
+use super::{collect, output, problem};
 use crate::discover::walk::{self, Input};
 use crate::parse::typed;
 use crate::policy::Amount;
-use crate::report::{Checked, FileError, Finding, Format, Reporter, Run, Tool};
+use crate::report::{FileError, Format, Tool};
 use crate::whatif::{Difference, Patch, Request, SCHEMA_VERSION, WhatIf, edit, gained, human, json};
 use clap::Args as ClapArgs;
-use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io;
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::sync::Arc;
 
 /// Largest patch file, in bytes.
@@ -68,8 +65,8 @@ pub(super) fn run(args: &WhatifArgs) -> Result<Exit, Failure> {
     changes.extend(patch.limits.iter().map(|(name, amount)| format!("the limit {name} is {}", amount.as_written())));
 
     let broken = !errors.is_empty();
-    let first = findings(&args.check, now, before, found.inputs.clone(), BTreeMap::new())?;
-    let second = findings(&args.check, now, after, found.inputs, replaced)?;
+    let first = collect::run(&args.check, now, before, found.inputs.clone(), BTreeMap::new())?;
+    let second = collect::run(&args.check, now, after, found.inputs, replaced)?;
     let mut all = errors;
     all.extend(first.errors);
     all.extend(second.errors.into_iter().filter(|error| !all.contains(error)).collect::<Vec<_>>());
@@ -180,47 +177,4 @@ fn edited(requests: &[Request], inputs: &[Input]) -> Result<Replaced, Failure> {
         }
     }
     Ok((done, texts))
-}
-
-/// What one run found.
-struct Found {
-    findings: Vec<Finding>,
-    errors: Vec<FileError>,
-    exit: Exit,
-}
-
-fn findings(
-    args: &CheckArgs,
-    now: jiff::Timestamp,
-    governance: Governance,
-    inputs: Vec<Input>,
-    replaced: BTreeMap<String, Arc<str>>,
-) -> Result<Found, Failure> {
-    let collected = Rc::new(RefCell::new((Vec::new(), Vec::new())));
-    let mut job = Job::new(args, now, governance, vec![Box::new(Collector(Rc::clone(&collected)))])?;
-    job.replaced = replaced;
-    job.check(inputs)?;
-    job.settle()?;
-    let exit = job.finish()?;
-    let (findings, errors) = collected.take();
-    Ok(Found { findings, errors, exit })
-}
-
-/// Keeps what a run says.
-struct Collector(Rc<RefCell<(Vec<Finding>, Vec<FileError>)>>);
-
-impl Reporter for Collector {
-    fn file(&mut self, checked: &Checked<'_>) -> io::Result<()> {
-        let (findings, errors) = &mut *self.0.borrow_mut();
-        findings.extend(checked.findings.iter().cloned());
-        errors.extend(checked.errors.iter().cloned());
-        Ok(())
-    }
-
-    fn finish(&mut self, run: &Run) -> io::Result<()> {
-        let (findings, errors) = &mut *self.0.borrow_mut();
-        findings.extend(run.findings.iter().cloned());
-        errors.extend(run.errors.iter().cloned());
-        Ok(())
-    }
 }

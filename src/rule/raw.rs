@@ -1,5 +1,6 @@
 //! The rule file as written: what `schemas/rule.schema.json` describes.
 
+use crate::fix::Fix;
 use crate::model::TargetKind;
 use crate::policy::{Environment, RawWorkflow};
 use schemars::JsonSchema;
@@ -94,6 +95,9 @@ pub struct RawRule {
     pub message: String,
     /// What to do: names the product's own knob and who can turn it.
     pub help: String,
+    /// What `tokenvet fix` does at the place of a finding, where that is safe: it says what was meant, and allows nobody more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<Fix>,
     /// Why it matters.
     pub rationale: String,
     /// Legitimate exceptions and how the tool knows them.
@@ -159,6 +163,9 @@ pub struct Prose {
     pub title: String,
     /// See [`RawRule::help`].
     pub help: String,
+    /// See [`RawRule::fix`].
+    #[serde(default)]
+    pub fix: Option<Fix>,
     /// See [`RawRule::rationale`].
     pub rationale: String,
     /// See [`RawRule::exceptions`].
@@ -201,6 +208,7 @@ impl RawRule {
         Prose {
             title: self.title.clone(),
             help: self.help.clone(),
+            fix: self.fix,
             rationale: self.rationale.clone(),
             exceptions: self.exceptions.clone(),
             references: self.references.clone(),
