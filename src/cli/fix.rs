@@ -7,8 +7,8 @@ use super::policy::Governance;
 use super::staged::Staged;
 use super::{collect, output};
 use crate::check::secrets;
-use crate::discover::walk::{self, Input};
 use crate::discover;
+use crate::discover::walk::{self, Input};
 use crate::edit::{Edit, apply};
 use crate::evaluate::Plan;
 use crate::fix;
@@ -46,7 +46,9 @@ struct Fixed {
 /// Runs the command.
 pub(super) fn run(args: &FixArgs) -> Result<Exit, Failure> {
     if !(args.check.format.is_empty() && args.check.output.is_empty() && args.check.write_baseline.is_none()) {
-        return Err(Failure::Usage("fix writes differences, and with --apply the files; see `check` for reports".into()));
+        return Err(Failure::Usage(
+            "fix writes differences, and with --apply the files; see `check` for reports".into(),
+        ));
     }
     let now = super::clock(args.check.now.as_deref())?;
     let governance = Governance::load(&args.check)?;
@@ -82,10 +84,11 @@ pub(super) fn run(args: &FixArgs) -> Result<Exit, Failure> {
         }
     }
     let files = text::counted(fixed.len() as u64, "file");
+    let fixes = if count == 1 { "1 fix".to_string() } else { format!("{count} fixes") };
     lines.push(match (count, args.apply) {
         (0, _) => "nothing that can be fixed safely".into(),
-        (_, false) => format!("{} in {files}; --apply writes them", text::counted(count as u64, "fix")),
-        (_, true) => format!("{} in {files}", text::counted(count as u64, "fix")),
+        (_, false) => format!("{fixes} in {files}; --apply writes them"),
+        (_, true) => format!("{fixes} in {files}"),
     });
     for line in lines {
         let _ = writeln!(std::io::stderr(), "{}", super::printable(&line));
@@ -143,7 +146,9 @@ fn apart(a: Span, b: Span) -> bool {
 
 /// The files whose fixes do not bring about what they are for.
 fn bad(fixed: &[Fixed], before: &[Finding], after: Vec<Finding>) -> BTreeSet<String> {
-    let left = |finding: &&Finding| after.iter().any(|other| other.fingerprint == finding.fingerprint && other.rule == finding.rule);
+    let left = |finding: &&Finding| {
+        after.iter().any(|other| other.fingerprint == finding.fingerprint && other.rule == finding.rule)
+    };
     let stays = fixed.iter().filter(|file| file.findings.iter().any(|finding| left(&finding)));
     let mut bad: BTreeSet<String> = stays.map(|file| file.input.name.clone()).collect();
     for finding in Difference::new(before.to_vec(), after.clone()).added {

@@ -49,8 +49,7 @@ pub fn edits(source: &Source, documents: &[&Document], at: Span, fix: Fix) -> Op
         }
         Fix::LineFeeds => {
             let found = memchr::memmem::find_iter(text.as_bytes(), b"\r\n");
-            let edits: Vec<Edit> =
-                found.map(|at| Edit { span: Span::new(at, at + 1), text: String::new() }).collect();
+            let edits: Vec<Edit> = found.map(|at| Edit { span: Span::new(at, at + 1), text: String::new() }).collect();
             (!edits.is_empty()).then_some(edits)
         }
         Fix::NoTrailingSlash => {
