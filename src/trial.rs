@@ -191,10 +191,8 @@ impl<'e> Trial<'e> {
             fix::edits(&source, &documents, span, fix)
         });
         let mended = apply(source.text(), edits.flatten().collect()).ok_or("its fixes touch each other")?;
-        Ok(match self.judge(&Value::from(mended))?.findings.first() {
-            None => None,
-            Some(left) => Some(format!("- the fix mends it\n+ found: {}\n", left.message)),
-        })
+        let left = self.judge(&Value::from(mended))?.findings.into_iter().next();
+        Ok(left.map(|finding| format!("- the fix mends it\n+ found: {}\n", finding.message)))
     }
 
     fn verdict(&self, outcome: &Outcome) -> Expected {
