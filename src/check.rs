@@ -1,13 +1,16 @@
 //! Checking one source: recognise, adapt, judge, resolve places. The library's main entry.
 
 use crate::adapt::{self, Sink};
+use crate::audit::inventory::Entry;
 use crate::discover;
 use crate::evaluate::{
     Fact, Home, Judgement, Keep, Kept, Plan, Planned, ProfileSet, Spot, judge, judge_fleet, judge_native, link,
 };
-use crate::model::{At, DocumentFacts, Field, Target, TargetKind};
+use crate::model::{At, DocumentFacts, Field, FieldType, State, Target, TargetKind};
 use crate::parse::{Cursor, Data, Document, NodeId, NoteKind, Syntax, parse};
-use crate::report::{Deviation, DocumentRef, FileError, Finding, NotJudged, ProfileRef, Region, Related, TargetRef};
+use crate::report::{
+    Deviation, DocumentRef, FileError, Finding, Measure, NotJudged, ProfileRef, Region, Related, TargetRef,
+};
 use crate::rule::{Rule, message};
 use crate::source::{Source, Span, mask};
 use crate::suppress::{inline, mitigation};
@@ -50,6 +53,10 @@ pub struct Outcome {
     pub defects: Vec<String>,
     /// True when this is a part of a large source and further parts follow.
     pub more: bool,
+    /// What is in the source, when the plan asks for an inventory.
+    pub inventory: Vec<Entry>,
+    /// True when the source says itself that it is a part of something larger (a page of a list).
+    pub partial: bool,
     /// True when errors kept earlier parts of the source from being judged as a whole.
     pub gapped: bool,
 }
@@ -274,6 +281,7 @@ impl<'r> Run<'r> {
         if let Some((shown, count, total, number)) = self.paging {
             facts.paging_shown = Field::int(count, At::node(shown));
             facts.paging_total = Field::int(number, At::node(total));
+            self.outcome.partial |= count < number;
         }
         if !self.secrets.is_empty() {
             let place = |node: &Option<NodeId>| node.map(At::node);
@@ -475,6 +483,7 @@ impl<'r> Run<'r> {
             fingerprint,
             suppressed: None,
             deviation: planned.waivable.then(|| Box::new(self.deviation(target, planned, field))),
+            measure: planned.limit.and_then(|limit| measure(target, field, limit.value)),
         }
     }
 
@@ -628,6 +637,7 @@ pub fn check_fleet(plan: &Plan, mut facts: Vec<Fact>, now: i64) -> Outcome {
             identity: fact.identity.clone(),
             suppressed: None,
             deviation: None,
+            measure: None,
         });
     }
     sort(&mut outcome.findings);
@@ -637,6 +647,17 @@ pub fn check_fleet(plan: &Plan, mut facts: Vec<Fact>, now: i64) -> Outcome {
     gaps.dedup();
     outcome.not_judged = gaps;
     outcome
+}
+
+/// By how much a duration, count or size misses a bound.
+fn measure(target: &Target<'_>, field: &str, bound: i64) -> Option<Measure> {
+    let (index, spec) = target.kind.fields().iter().enumerate().find(|(_, spec)| spec.name == field)?;
+    let field = target.record.field(index);
+    match (spec.ty, &field.state) {
+        (FieldType::Seconds | FieldType::Int, State::Unlimited) => Some(Measure { value: i64::MAX, bound }),
+        (FieldType::Seconds | FieldType::Int, _) => Some(Measure { value: field.as_int()?, bound }),
+        _ => None,
+    }
 }
 
 fn target_of(fact: &Fact) -> TargetRef {
@@ -684,11 +705,20 @@ impl Sink for Run<'_> {
             *self.outcome.workflows.entry(index).or_default() += 1;
             self.workflow = workflows.all().get(index).map(|workflow| message::quote(&workflow.raw.name));
         }
+        let audited = self.plan.audited.clone().map(|accepted| (accepted, self.anchor(documents, &target)));
+        let target = match &audited {
+            Some((accepted, anchor)) => accepted.compare(anchor, target),
+            None => target,
+        };
         match self.judge(documents, &target) {
             true => self.outcome.judged += 1,
             false => self.outcome.not_judged_targets += 1,
         }
         self.workflow = None;
+        if let Some((_, anchor)) = audited {
+            let name = message::quote(&target.name);
+            self.outcome.inventory.extend(Entry::of(&target, &anchor, self.source.name(), name));
+        }
         if self.parts.is_some() {
             let span = documents[0].cursor(target.at.node).span();
             self.part(outer_span(documents[0], span).end);

@@ -5,6 +5,7 @@
 //! (with [`rule`]s judged by [`profile`]s) → [`suppress`] → [`report`]. See `docs/architecture.md`.
 
 pub mod adapt;
+pub mod audit;
 pub mod check;
 pub mod compare;
 pub mod compat;
@@ -27,6 +28,8 @@ pub mod rule;
 pub mod scan;
 pub mod schema;
 pub mod source;
+#[cfg(feature = "state")]
+pub mod state;
 pub mod suppress;
 pub mod trace;
 pub mod trial;

@@ -19,6 +19,8 @@ pub enum Kind {
     Waivers,
     /// The JSON report.
     Report,
+    /// The JSON form of an audit.
+    Audit,
     /// The JSON form of an inspected token.
     Inspect,
     /// The JSON form of two compared tokens.
@@ -47,7 +49,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 19] = [
+    pub const ALL: [Kind; 20] = [
         Kind::Rule,
         Kind::Profile,
         Kind::Ledger,
@@ -55,6 +57,7 @@ impl Kind {
         Kind::Policy,
         Kind::Waivers,
         Kind::Report,
+        Kind::Audit,
         Kind::Inspect,
         Kind::Compare,
         Kind::ProfileDiff,
@@ -79,6 +82,7 @@ impl Kind {
             Kind::Policy => "policy.schema.json",
             Kind::Waivers => "waivers.schema.json",
             Kind::Report => "report.schema.json",
+            Kind::Audit => "audit.schema.json",
             Kind::Inspect => "inspect.schema.json",
             Kind::Compare => "compare.schema.json",
             Kind::ProfileDiff => "profile-diff.schema.json",
@@ -104,6 +108,7 @@ pub fn schema(kind: Kind) -> Schema {
         Kind::Lifetimes => schemars::schema_for!(crate::profile::RawLifetimes),
         Kind::Policy => schemars::schema_for!(crate::policy::RawPolicy),
         Kind::Waivers => schemars::schema_for!(crate::policy::RawWaivers),
+        Kind::Audit => written::<crate::audit::Report>(),
         Kind::Inspect => written::<crate::inspect::Inspection>(),
         Kind::Compare => written::<crate::compare::Comparison>(),
         Kind::ProfileDiff => written::<crate::diff::ProfileDiff>(),

@@ -1,5 +1,6 @@
 //! Running the examples that rules carry: the same way from bytes to judgement that user input takes.
 
+use crate::audit::ratchet::Accepted;
 use crate::check::{Outcome, check, check_fleet};
 use crate::discover;
 use crate::edit::apply;
@@ -131,7 +132,11 @@ impl<'e> Trial<'e> {
         let software =
             version.map(|version| Arc::new(Software { product: String::new(), version: Some(version), entry: None }));
         let workflows = Arc::new(workflows);
-        let adjustments = Adjustments { only, environment, software, workflows, ..Adjustments::default() };
+        let audited = match example.audited.is_empty() {
+            true => None,
+            false => Some(Arc::new(Accepted { others: Some(example.audited.clone()), ..Accepted::default() })),
+        };
+        let adjustments = Adjustments { only, environment, software, workflows, audited, ..Adjustments::default() };
         let profile = application.profile;
         let plan = Plan::new(Arc::clone(book), Selection::Chosen(vec![profile]), &adjustments);
         Ok(Some(Trial { plan, profile, example }))

@@ -177,6 +177,10 @@ fn every_rule_fires_in_the_tree_of_most_violations() -> Result<(), Box<dyn error
         .collect();
     let mut silent: Vec<&str> =
         book.rules.iter().map(|rule| rule.id.as_str()).filter(|id| !fired.contains(*id)).collect();
+    // What only an audit knows is tried in audits.
+    let audited =
+        |id: &str| book.rule(id).is_some_and(|rule| rule.examples().iter().any(|one| !one.audited.is_empty()));
+    silent.retain(|id| !audited(id));
     // A rule that misses something in the whole run may find it in another rule's example: it is tried in runs of its own.
     let joins = |id: &str| book.rule(id).is_some_and(|rule| rule.logic.join.is_some());
     for id in std::mem::take(&mut silent) {

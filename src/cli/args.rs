@@ -1,5 +1,7 @@
 //! The subcommands and, for those that have no file of their own for it, their arguments.
 
+#[cfg(feature = "state")]
+use super::audit;
 #[cfg(feature = "fetch")]
 use super::fetch;
 use super::{fix, redact, scan, trace, whatif};
@@ -23,6 +25,9 @@ pub(super) struct Args {
 pub(super) enum Command {
     /// Check files and trees (the default when only paths are given)
     Check(Box<CheckArgs>),
+    /// Audit a site: what is new, fixed, worse or about to end since the last time
+    #[cfg(feature = "state")]
+    Audit(Box<audit::AuditArgs>),
     /// Find tokens in logs, dumps and other text
     Scan(Box<scan::ScanArgs>),
     /// Say who used which token where, from the logs of several services
@@ -74,7 +79,7 @@ impl Args {
     }
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Default, ClapArgs)]
 pub(super) struct CheckArgs {
     /// Files and folders; `-` is standard input
     #[arg(required = true, value_name = "PATH")]
@@ -161,17 +166,19 @@ fn parse_format(text: &str) -> Result<Format, String> {
     text.parse().map_err(|error: crate::report::UnknownFormat| error.to_string())
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Color {
     /// When standard output is a terminal and NO_COLOR is not set
+    #[default]
     Auto,
     Always,
     Never,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Unrecognised {
     /// An error (exit code 2)
+    #[default]
     Error,
     /// Counted as skipped
     Skip,
@@ -390,6 +397,8 @@ pub(super) enum SchemaKind {
     Rule,
     /// `--format json`
     Report,
+    /// `audit --format json`
+    Audit,
     /// `inspect --format json`
     Inspect,
     /// `compare --format json`

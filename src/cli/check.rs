@@ -376,6 +376,8 @@ impl<'j> Job<'j> {
             not_judged: outcome.not_judged,
             errors: outcome.errors,
             more: outcome.more,
+            partial: outcome.partial,
+            inventory: outcome.inventory,
         };
         self.emit(&checked)
     }

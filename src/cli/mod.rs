@@ -1,6 +1,8 @@
 //! The command line: one file per subcommand.
 
 mod args;
+#[cfg(feature = "state")]
+mod audit;
 mod check;
 mod collect;
 mod compare;
@@ -48,6 +50,8 @@ pub fn main() -> ExitCode {
     };
     let result = match args.command {
         Command::Check(args) => check::run(&args),
+        #[cfg(feature = "state")]
+        Command::Audit(args) => audit::run(&args),
         Command::Scan(args) => scan::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Redact(args) => redact::run(&args),

@@ -3,11 +3,12 @@
 use super::args::CheckArgs;
 use super::exit::Failure;
 use super::{problem, rules, trust};
+use crate::audit::ratchet::Accepted;
 use crate::check::check_targets;
 use crate::discover::walk;
 use crate::evaluate::{Adjustments, Plan, Selection};
 use crate::model::{At, Field, Target, TargetKind, WorkflowEntry};
-use crate::policy::{self, FailOn, Fitting, Policy, PolicyFile, Workflow};
+use crate::policy::{self, FailOn, Fitting, Policy, PolicyFile, RawPolicy, Workflow};
 use crate::report::{Finding, WorkflowRef};
 use crate::rule::RuleBook;
 use crate::source::Source;
@@ -42,6 +43,8 @@ pub(super) struct Governance {
     ignore: Vec<String>,
     /// Bounds by limit name that outdo the policy's.
     limits: BTreeMap<String, i64>,
+    /// What the last audit accepted, in audits.
+    audited: Option<Arc<Accepted>>,
     plans: RefCell<HashMap<Fitting, Arc<Plan>>>,
 }
 
@@ -119,6 +122,7 @@ impl Governance {
             only: args.only.clone(),
             ignore: args.ignore.clone(),
             limits: BTreeMap::new(),
+            audited: None,
             plans: RefCell::default(),
         };
         governance.plan = governance.plan_with(Fitting::default());
@@ -134,6 +138,18 @@ impl Governance {
         self.plans.borrow_mut().clear();
         self.plan = self.plan_with(Fitting::default());
         Ok(())
+    }
+
+    /// Judges as an audit does, which remembers what earlier ones accepted.
+    pub(super) fn audit(&mut self, accepted: Accepted) {
+        self.audited = Some(Arc::new(accepted));
+        self.plans.borrow_mut().clear();
+        self.plan = self.plan_with(Fitting::default());
+    }
+
+    /// The policy as written; `None` without one.
+    pub(super) fn raw(&self) -> Option<&RawPolicy> {
+        self.file.as_ref().map(|file| &file.raw)
     }
 
     /// Where a profile was chosen, for the report.
@@ -229,6 +245,7 @@ impl Governance {
                 Selection::Auto => Selection::Auto,
             };
             adjustments.limits.extend(self.limits.iter().map(|(name, bound)| (name.clone(), *bound)));
+            adjustments.audited.clone_from(&self.audited);
             adjustments.severities.extend(self.ignore.iter().map(|id| (id.clone(), None)));
             let mut plan = Plan::new(Arc::clone(&self.book), selection, &adjustments);
             if *fitting != Fitting::default() {

@@ -14,6 +14,7 @@ pub(super) fn run(args: &SchemaArgs) -> Result<Exit, Failure> {
         SchemaKind::Lifetimes => crate::schema::Kind::Lifetimes,
         SchemaKind::Policy => crate::schema::Kind::Policy,
         SchemaKind::Waivers => crate::schema::Kind::Waivers,
+        SchemaKind::Audit => crate::schema::Kind::Audit,
         SchemaKind::Report => crate::schema::Kind::Report,
         SchemaKind::Inspect => crate::schema::Kind::Inspect,
         SchemaKind::Compare => crate::schema::Kind::Compare,

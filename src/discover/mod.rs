@@ -3,6 +3,8 @@
 #[cfg(feature = "cli")]
 pub mod include;
 #[cfg(feature = "cli")]
+pub mod listed;
+#[cfg(feature = "cli")]
 pub mod several;
 #[cfg(feature = "cli")]
 pub mod walk;

@@ -1,5 +1,6 @@
 //! Plans: the rule book after the user's choice of profiles and the policy's changes, indexed by target kind.
 
+use crate::audit::ratchet::Accepted;
 use crate::model::TargetKind;
 use crate::policy::{Software, Workflows, has_workflow};
 use crate::profile::ProfileClass;
@@ -33,6 +34,8 @@ pub struct Adjustments {
     pub software: Option<Arc<Software>>,
     /// The workflows to which clients and tokens are matched.
     pub workflows: Arc<Workflows>,
+    /// The lifetimes that the last audit accepted. With it every run also takes an inventory.
+    pub audited: Option<Arc<Accepted>>,
     /// Maxima that a waiver may lift are warnings that tell to ask the VO, since who runs this cannot change them.
     pub asks_vo: bool,
 }
@@ -95,6 +98,8 @@ pub struct Plan {
     pub software: Option<Arc<Software>>,
     /// The workflows to which clients and tokens are matched.
     pub workflows: Arc<Workflows>,
+    /// See [`Adjustments::audited`].
+    pub audited: Option<Arc<Accepted>>,
     /// Path components that a storage scope needs to count as narrow.
     pub narrow_depth: i64,
     by_kind: Vec<Vec<Entry>>,
@@ -129,6 +134,7 @@ impl Plan {
         let fixed = fixed(&book, &selection);
         let evidence = if selection == Selection::Auto { evidence(&book) } else { vec![] };
         let workflows = Arc::clone(&adjustments.workflows);
+        let audited = adjustments.audited.clone();
         let narrow_depth = narrow_depth(&book, adjustments);
         let (native, fleet, book) = (vec![], vec![], Arc::clone(&book));
         let mut plan = Plan {
@@ -142,6 +148,7 @@ impl Plan {
             environment,
             software,
             workflows,
+            audited,
             narrow_depth,
             book,
         };
@@ -182,6 +189,13 @@ impl Plan {
     /// Does this rule run on anything under the plan?
     pub fn runs(&self, id: &str) -> bool {
         self.all().any(|entry| self.book.rules[entry.rule].id == id)
+    }
+
+    /// Does this rule run under some version of a profile's family?
+    pub fn judges(&self, id: &str, family: &str) -> bool {
+        let entries = self.all().filter(|entry| self.book.rules[entry.rule].id == id);
+        let mut planned = entries.flat_map(|entry| &entry.planned);
+        planned.any(|planned| self.book.profiles[planned.profile].raw.family == family)
     }
 
     /// Is it a rule that spans documents, and does it run?

@@ -53,6 +53,9 @@ super::record! {
         lifetime_id_token "lifetimes.id_token": Seconds,
         /// Lifetime of device codes in seconds.
         lifetime_device_code "lifetimes.device_code": Seconds,
+        /// Lifetimes that are longer than the last audit accepted, each with both; empty when none is. Known only to
+        /// `tokenvet audit`, of what an earlier one has seen.
+        lifetimes_grown "lifetimes.grown": Texts,
         /// True when the client can get refresh tokens at all: the grant and, where the product asks for it, `offline_access`.
         refresh_tokens "refresh_tokens": Bool,
         /// True when one refresh token may be used again and again (no rotation).

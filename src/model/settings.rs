@@ -28,6 +28,9 @@ super::record! {
         lifetime_authorization_code "lifetimes.authorization_code": Seconds,
         /// Lifetime of registration access tokens in seconds.
         lifetime_registration_token "lifetimes.registration_token": Seconds,
+        /// Lifetimes that are longer than the last audit accepted, each with both; empty when none is. Known only to
+        /// `tokenvet audit`, of what an earlier one has seen.
+        lifetimes_grown "lifetimes.grown": Texts,
         /// How long verifiers may cache the key set (Cache-Control max-age), in seconds.
         jwks_cache "jwks_cache": Seconds,
         /// Time between changes of the signing key, in seconds.

@@ -7,9 +7,9 @@ mod raw;
 mod workflow;
 
 pub use raw::{
-    Amount, Environment, FailOn, Level, Mitigation, RawAgreement, RawCover, RawIssuer, RawOverride, RawPinned,
-    RawPolicy, RawSelection, RawService, RawWaiver, RawWaiverFile, RawWaivers, RawWorkflow, RawWorkflowMatch, Role,
-    UserClass, WorkflowClass,
+    Amount, Environment, FailOn, Level, Mitigation, RawAgreement, RawAudit, RawCover, RawIssuer, RawOverride,
+    RawPinned, RawPolicy, RawSelection, RawService, RawWaiver, RawWaiverFile, RawWaivers, RawWorkflow,
+    RawWorkflowMatch, Role, UserClass, WorkflowClass,
 };
 pub use workflow::{Workflow, Workflows, has_workflow};
 
@@ -296,7 +296,7 @@ impl Policy {
         let workflows = Arc::clone(&self.workflows);
         let asks_vo = self.role == Some(Role::Site);
         let software = fitting.service.and_then(|index| self.services.get(index)).map(|(_, known)| Arc::clone(known));
-        (selection, Adjustments { severities, limits, only, environment, software, workflows, asks_vo })
+        (selection, Adjustments { severities, limits, only, environment, software, workflows, audited: None, asks_vo })
     }
 }
 

@@ -38,6 +38,8 @@ pub struct RawPolicy {
     pub services: Vec<RawService>,
     /// The issuers there are: whom to ask about them, and where their snapshots lie.
     pub issuers: Vec<RawIssuer>,
+    /// What audits look at besides.
+    pub audit: RawAudit,
     /// The baseline file, below the policy's folder.
     pub baseline: Option<String>,
     /// Severity from which a finding makes the run fail (`error` by default).
@@ -107,6 +109,14 @@ pub struct RawIssuer {
     /// Whom to call when something happens there.
     #[serde(default)]
     pub contact: Option<String>,
+}
+
+/// What `tokenvet audit` looks at besides the files and logs of services and the snapshots of issuers.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawAudit {
+    /// Further files and folders, as globs: absolute, or relative to the policy's folder.
+    pub paths: Vec<String>,
 }
 
 /// Which rules run.

@@ -73,6 +73,15 @@ pub struct Deviation {
     pub untrue: Option<Vec<(Mitigation, String)>>,
 }
 
+/// A number on the wrong side of a bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measure {
+    /// The number, in the unit of its field; `i64::MAX` for no limit.
+    pub value: i64,
+    /// The bound.
+    pub bound: i64,
+}
+
 /// A further place that belongs to a finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Related {
@@ -173,6 +182,9 @@ pub struct Finding {
     /// What an agreed waiver looks at; `None` unless the rule is about a maximum that one may lift.
     #[serde(skip)]
     pub deviation: Option<Box<Deviation>>,
+    /// By how much a bound is missed, where the rule has one: audits tell from it whether things got worse.
+    #[serde(skip)]
+    pub measure: Option<Measure>,
 }
 
 /// A rule that could not judge a target.

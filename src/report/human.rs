@@ -346,6 +346,7 @@ pub fn problem(view: &View<'_>, region: &Region, message: &str, options: Options
         fingerprint: String::new(),
         suppressed: None,
         deviation: None,
+        measure: None,
     };
     let excerpt = Excerpt::new(view, region, 1, options.width.saturating_sub(12));
     let mut out = snippet(&finding, excerpt, options);

@@ -4,7 +4,7 @@ use super::{
     Checked, DocumentRef, FileError, Finding, NotJudged, ProfileRef, Reporter, Run, Summary, WorkflowRef, text,
 };
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::ser::{CharEscape, Formatter};
 use std::borrow::Cow;
 use std::io;
@@ -44,7 +44,7 @@ pub struct JsonReport<'a> {
 }
 
 /// Name and version of the program.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tool<'a> {
     /// `tokenvet`.
     pub name: Cow<'a, str>,

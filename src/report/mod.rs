@@ -53,6 +53,10 @@ pub struct Checked<'a> {
     pub errors: Vec<FileError>,
     /// True when this is a part of a large file and further parts of it follow. Documents come with the last part.
     pub more: bool,
+    /// True when the file says itself that it is a part of something larger.
+    pub partial: bool,
+    /// What is in it, when the run takes an inventory.
+    pub inventory: Vec<crate::audit::inventory::Entry>,
 }
 
 /// What renderers may see of a file: whole lines with every secret masked.

@@ -47,6 +47,7 @@ fn finding_at(source: &Source, span: std::ops::Range<usize>, rule: &str, profile
         fingerprint: "0123456789abcdef0123456789abcdef".into(),
         suppressed: None,
         deviation: None,
+        measure: None,
     }
 }
 

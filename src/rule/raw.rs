@@ -586,6 +586,9 @@ pub struct RawExample {
     /// Workflows of the policy by which the document is judged, as `tokenvet.yaml` declares them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workflows: Vec<RawWorkflow>,
+    /// Lifetimes (`lifetimes.access_token`) in seconds that the last audit accepted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub audited: BTreeMap<String, i64>,
     /// Documents that lie beside it, for rules with `join`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<RawBeside>,

@@ -127,6 +127,16 @@ impl Waivers {
         }
     }
 
+    /// Every waiver as written, with the file it stands in, when it ends (the first second it does not hold any more), and
+    /// whether it hides a finding of this run.
+    pub fn list(&self) -> impl Iterator<Item = (&RawWaiver, &str, Option<i64>, bool)> {
+        self.waivers.iter().map(|waiver| {
+            let review = waiver.agreement.as_ref().and_then(|agreement| agreement.review_ends);
+            let ends = [waiver.ends, review].into_iter().flatten().min();
+            (&waiver.raw, self.files[waiver.place.0].source.name(), ends, waiver.used)
+        })
+    }
+
     /// Findings about the waivers themselves. `whole` says that the run judged everything below the policy's folder.
     pub fn finish(&self, plan: &Plan, whole: bool, now: i64) -> Vec<Finding> {
         let mut found = Vec::new();

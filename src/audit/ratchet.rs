@@ -1,0 +1,73 @@
+//! The ratchet: lifetimes may shrink between audits, and grow only when somebody answers for it.
+
+use crate::model::{Field, FieldType, Record, State, Target, TargetKind};
+use crate::rule::message;
+use std::collections::{BTreeMap, HashMap};
+
+/// The field that names the lifetimes that grew.
+pub(crate) const GROWN: &str = "lifetimes.grown";
+
+/// The lifetimes that the last audit accepted, in seconds; `i64::MAX` for those without end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// By kind and anchor of the target, then by field (`lifetimes.access_token`).
+    pub of: HashMap<(String, String), BTreeMap<String, i64>>,
+    /// Those of targets that are not named there: the examples of rules have none.
+    pub others: Option<BTreeMap<String, i64>>,
+}
+
+/// A target's record with what grew since the last audit.
+struct Audited<'d> {
+    record: Box<dyn Record<'d> + 'd>,
+    index: usize,
+    grown: Field<'d>,
+}
+
+impl<'d> Record<'d> for Audited<'d> {
+    fn field(&self, index: usize) -> &Field<'d> {
+        if index == self.index { &self.grown } else { self.record.field(index) }
+    }
+}
+
+/// Do targets of this kind have lifetimes that are compared?
+fn has_lifetimes(kind: TargetKind) -> bool {
+    matches!(kind, TargetKind::Client | TargetKind::Settings)
+}
+
+impl Accepted {
+    /// Writes into a target which of its lifetimes grew. One that no audit has seen keeps the field absent.
+    pub(crate) fn compare<'d>(&self, anchor: &str, target: Target<'d>) -> Target<'d> {
+        if !has_lifetimes(target.kind) || (self.of.is_empty() && self.others.is_none()) {
+            return target;
+        }
+        let key = (target.kind.name().to_string(), anchor.to_string());
+        let Some(accepted) = self.of.get(&key).or(self.others.as_ref()) else { return target };
+        let specs = target.kind.fields();
+        let Some(index) = specs.iter().position(|spec| spec.name == GROWN) else { return target };
+        let mut grown = Vec::new();
+        for (at, spec) in specs.iter().enumerate().filter(|(_, spec)| spec.ty == FieldType::Seconds) {
+            let field = target.record.field(at);
+            let (Some(before), Some(now)) = (accepted.get(spec.name), seconds(field)) else { continue };
+            if now > *before {
+                let words = format!("{} was {} and is {}", spec.name, lasts(*before), lasts(now));
+                grown.push(Field::text(words, field.at));
+            }
+        }
+        let at = grown.first().and_then(|field| field.at);
+        let record = Box::new(Audited { record: target.record, index, grown: Field::list(grown, at) });
+        Target { record, ..target }
+    }
+}
+
+/// A duration, `i64::MAX` for one without end; `None` when it is not known.
+fn seconds(field: &Field<'_>) -> Option<i64> {
+    match field.state {
+        State::Unlimited => Some(i64::MAX),
+        State::Absent | State::Unknown(_) | State::Malformed(_) | State::Value(_) => field.as_int(),
+    }
+}
+
+/// A lifetime for people.
+pub(crate) fn lasts(seconds: i64) -> String {
+    if seconds == i64::MAX { "without end".into() } else { message::duration(seconds) }
+}

@@ -1,0 +1,577 @@
+//! `tokenvet audit`: check and scan what a policy lists, and say what changed since the last time.
+
+use super::args::{CheckArgs, Color, Unrecognised};
+use super::check::Job;
+use super::exit::{Exit, Failure};
+use super::output::{self, ReportFile};
+use super::policy::Governance;
+use super::scan;
+use crate::audit::{self, Key, Observed, Outcome, Part, Report, Role, Seen, Settings, Source, Verdict, Waiver};
+use crate::discover::listed::listed;
+use crate::discover::walk::{Input, name_of};
+use crate::evaluate::Plan;
+use crate::policy::{self, Amount, FailOn, RawPolicy, RawService};
+use crate::report::{Checked, FileError, Finding, Reporter, Run, SuppressionKind};
+use crate::rule::RuleBook;
+use crate::state::State;
+use clap::{Args as ClapArgs, ValueEnum};
+use jiff::Timestamp;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct AuditArgs {
+    /// The policy, whose `services`, `issuers` and `audit` say what is looked at
+    #[arg(value_name = "POLICY")]
+    pub(super) policy: PathBuf,
+    /// The folder that keeps what audits remember; made when it is not there
+    #[arg(long, value_name = "DIR")]
+    pub(super) state: PathBuf,
+    /// Judge nothing: report the last audit again
+    #[arg(long)]
+    pub(super) last: bool,
+    /// With --last: it is an error when that audit is older than this (`26h`, `2d`)
+    #[arg(long, value_name = "DURATION", requires = "last")]
+    pub(super) max_age: Option<String>,
+    /// Tell what ends within this time
+    #[arg(long, value_name = "DURATION", default_value = "30d")]
+    pub(super) expiring: String,
+    /// Forget findings that are gone, lost files and audits after this time
+    #[arg(long, value_name = "DURATION", default_value = "400d")]
+    pub(super) keep: String,
+    /// Judge as if this were now (RFC 3339), for repeatable runs
+    #[arg(long, value_name = "RFC3339")]
+    pub(super) now: Option<String>,
+
+    /// Output format on standard output [default: human]
+    #[arg(long, short, value_enum, help_heading = "Output")]
+    pub(super) format: Option<AuditFormat>,
+    /// Also write a report to a file (`prometheus=/var/lib/node_exporter/tokenvet.prom`); repeats
+    #[arg(long, short, value_name = "FORMAT=PATH", help_heading = "Output")]
+    pub(super) output: Vec<String>,
+    /// Write a mail, headers and text, to a file or (`-`) to standard output; nothing is sent
+    #[arg(long, value_name = "PATH", help_heading = "Output")]
+    pub(super) notify: Option<PathBuf>,
+    /// Be a Nagios plugin: its line on standard output, and its exit codes 0 to 3
+    #[arg(long, help_heading = "Output", conflicts_with = "format")]
+    pub(super) nagios: bool,
+    /// Show everything, however long
+    #[arg(long, help_heading = "Output")]
+    pub(super) all: bool,
+    /// Colours
+    #[arg(long, value_enum, default_value_t = Color::Auto, help_heading = "Output")]
+    pub(super) color: Color,
+
+    /// Exit 1 when a new or worse finding is at least this bad [default: the policy's, or warning]
+    #[arg(long, value_enum, help_heading = "Exit code")]
+    pub(super) fail_on: Option<FailOn>,
+
+    /// Worker threads; 0 takes one per core
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(super) threads: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum AuditFormat {
+    /// For people
+    Human,
+    /// One object, see `tokenvet schema audit`
+    Json,
+    /// For the textfile collector of node_exporter
+    Prometheus,
+    /// The line of a Nagios plugin
+    Nagios,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &AuditArgs) -> Result<Exit, Failure> {
+    let result = audit(args);
+    if !args.nagios {
+        return result;
+    }
+    let message = match result {
+        Ok(exit) => return Ok(exit),
+        Err(Failure::BrokenPipe(exit)) => return Ok(exit),
+        Err(Failure::Usage(message) | Failure::Reported(message)) => message,
+    };
+    let line = message.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "/");
+    output::print(&format!("TOKENVET UNKNOWN - {}\n", super::printable(&line)))?;
+    // A plugin's 3.
+    Ok(Exit::Nothing)
+}
+
+/// A duration of the command line, in seconds.
+fn duration(name: &str, text: &str) -> Result<i64, Failure> {
+    let read = policy::lifetime(&Amount::Text(text.into()));
+    read.map_err(|_| Failure::Usage(format!("{name} {text}: write a duration such as 30d, 26h or 90min")))
+}
+
+fn audit(args: &AuditArgs) -> Result<Exit, Failure> {
+    let now = super::clock(args.now.as_deref())?;
+    let (expiring, keep) = (duration("--expiring", &args.expiring)?, duration("--keep", &args.keep)?);
+    let outputs = Outputs::create(args)?;
+    let policy = std::path::absolute(&args.policy)?;
+    let (Some(folder), Some(name)) = (policy.parent(), policy.file_name()) else {
+        return Err(Failure::Usage(format!("{}: this is no policy file", args.policy.display())));
+    };
+    let mut state = State::open(&std::path::absolute(&args.state)?, &holder()).map_err(failure)?;
+    if args.last {
+        let report = last(args, &state, now)?;
+        return outputs.write(args, &report).map(|()| exit(args, &report));
+    }
+    // Names in the state must not depend on where cron starts us.
+    std::env::set_current_dir(folder)
+        .map_err(|error| Failure::Usage(format!("{}: cannot be entered: {error}", folder.display())))?;
+    let check = CheckArgs {
+        config: Some(PathBuf::from(name)),
+        threads: args.threads,
+        unrecognised: Unrecognised::Skip,
+        ..CheckArgs::default()
+    };
+    let memory = state.memory().map_err(failure)?;
+    if let Some(last) = memory.runs.last().filter(|last| last.at > now.as_second()) {
+        return Err(Failure::Usage(format!(
+            "the last audit in this state is of {}, after this one ({now}); look at the clock of this machine or at --now",
+            crate::rule::message::time(last.at)
+        )));
+    }
+    let mut governance = Governance::load(&check)?;
+    governance.audit(memory.accepted.clone());
+    let settings = Settings {
+        policy: name_of(Path::new(name)),
+        digest: governance.digest.clone(),
+        now: now.as_second(),
+        expiring,
+        keep,
+        fail_on: args.fail_on.or(governance.raw().and_then(|raw| raw.fail_on)).unwrap_or(FailOn::Warning),
+    };
+    let (seen, judge) = judge(&check, governance, now, &settings.policy)?;
+    let (report, next) = audit::compare(&memory, seen, &settings, &judge);
+    // On the disk before it is told, so that a full disk is known; it counts only after it was told, so that nothing is
+    // lost when this process is killed in between.
+    let pending = state.write(&memory, &next, &report).map_err(failure)?;
+    let told = outputs.write(args, &report);
+    if !matches!(told, Ok(()) | Err(Failure::BrokenPipe(_))) {
+        return told.map(|()| Exit::Usage);
+    }
+    pending.commit().map_err(failure)?;
+    state.shrink();
+    Ok(exit(args, &report))
+}
+
+fn failure(error: crate::state::StateError) -> Failure {
+    Failure::Usage(error.to_string())
+}
+
+/// What others are told who find the state locked.
+fn holder() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = if host.trim().is_empty() { "this host" } else { host.trim() };
+    let since = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
+    format!("process {} on {host} since {since}", std::process::id())
+}
+
+/// The report of the last audit.
+fn last(args: &AuditArgs, state: &State, now: Timestamp) -> Result<Report, Failure> {
+    let Some(report) = state.last_report().map_err(failure)? else {
+        return Err(Failure::Usage(format!("{}: there was no audit yet", args.state.display())));
+    };
+    if let Some(text) = &args.max_age {
+        let age = now.as_second() - clock_of(&report);
+        if age > duration("--max-age", text)? {
+            let since = crate::rule::message::duration(age);
+            return Err(Failure::Usage(format!(
+                "the last audit was {} ago, at {}; is its timer running?",
+                since, report.now
+            )));
+        }
+    }
+    Ok(report)
+}
+
+fn clock_of(report: &Report) -> i64 {
+    report.now.parse::<Timestamp>().map_or(0, Timestamp::as_second)
+}
+
+fn exit(args: &AuditArgs, report: &Report) -> Exit {
+    if args.nagios {
+        // The codes of a plugin, whatever these mean elsewhere.
+        return match audit::nagios(report).1 {
+            Verdict::Ok => Exit::Clean,
+            Verdict::Warning => Exit::Findings,
+            Verdict::Critical => Exit::Usage,
+            Verdict::Unknown => Exit::Nothing,
+        };
+    }
+    match (report.errors.is_empty(), report.outcome) {
+        (false, _) => Exit::Usage,
+        (true, Outcome::Worse) => Exit::Findings,
+        (true, Outcome::First | Outcome::Steady) => Exit::Clean,
+    }
+}
+
+/// Where the reports go. Files are opened before anything is judged.
+struct Outputs {
+    files: Vec<(AuditFormat, ReportFile)>,
+    mail: Option<ReportFile>,
+}
+
+impl Outputs {
+    fn create(args: &AuditArgs) -> Result<Self, Failure> {
+        let open = |text: &String| -> Result<_, Failure> {
+            let (format, path) = text.split_once('=').ok_or_else(|| {
+                Failure::Usage(format!("--output {text}: write FORMAT=PATH, for example prometheus=tokenvet.prom"))
+            })?;
+            let format = AuditFormat::from_str(format, false).map_err(|_| {
+                Failure::Usage(format!("--output {text}: unknown format; use one of human, json, prometheus, nagios"))
+            })?;
+            Ok((format, ReportFile::create(&std::path::absolute(path)?)?))
+        };
+        let files = args.output.iter().map(open).collect::<Result<_, _>>()?;
+        let mail = args.notify.as_deref().filter(|path| path.as_os_str() != "-");
+        let mail = mail.map(|path| ReportFile::create(&std::path::absolute(path)?)).transpose()?;
+        Ok(Outputs { files, mail })
+    }
+
+    /// Writes every report; the files first, since a reader of standard output may go away.
+    fn write(self, args: &AuditArgs, report: &Report) -> Result<(), Failure> {
+        for (format, file) in self.files {
+            file.writer()?.write_all(text(format, report, args, false)?.as_bytes())?;
+            file.publish()?;
+        }
+        if let Some(file) = self.mail {
+            file.writer()?.write_all(audit::mail(report).as_bytes())?;
+            file.publish()?;
+        }
+        let to_stdout = args.notify.as_deref().is_some_and(|path| path.as_os_str() == "-");
+        let mut out = String::new();
+        if to_stdout {
+            out.push_str(&audit::mail(report));
+        }
+        match args.format {
+            _ if args.nagios => out.push_str(&audit::nagios(report).0),
+            Some(format) => out.push_str(&text(format, report, args, true)?),
+            None if to_stdout => {}
+            None => out.push_str(&text(AuditFormat::Human, report, args, true)?),
+        }
+        output::print(&out)
+    }
+}
+
+fn text(format: AuditFormat, report: &Report, args: &AuditArgs, stdout: bool) -> Result<String, Failure> {
+    let look = super::look(args.color, args.all);
+    let options = crate::report::Options { color: look.color && (stdout || args.color == Color::Always), ..look };
+    Ok(match format {
+        AuditFormat::Human => audit::human(report, options),
+        AuditFormat::Prometheus => audit::prometheus(report, clock_of(report)),
+        AuditFormat::Nagios => audit::nagios(report).0,
+        AuditFormat::Json => {
+            let text = serde_json::to_string_pretty(report);
+            text.map_err(|error| Failure::Usage(format!("the report cannot be written as JSON: {error}")))? + "\n"
+        }
+    })
+}
+
+/// What a policy lists.
+#[derive(Default)]
+struct Listed {
+    files: Vec<Input>,
+    logs: Vec<Input>,
+    /// The service that each file belongs to.
+    services: HashMap<String, String>,
+    /// The service whose log each log is.
+    logs_of: HashMap<String, String>,
+    /// Services whose logs are not all there.
+    gaps: BTreeSet<String>,
+    errors: Vec<FileError>,
+}
+
+/// What people call a service.
+fn service_name(index: usize, service: &RawService) -> String {
+    service.name.clone().unwrap_or_else(|| format!("{} {}", service.product, index + 1))
+}
+
+/// What audits call the logs of a service.
+fn logs_name(service: &str) -> String {
+    format!("logs of {service}")
+}
+
+impl Listed {
+    fn of(raw: &RawPolicy, governance: &Governance) -> Result<Self, Failure> {
+        let mut all = Listed::default();
+        for (index, service) in raw.services.iter().enumerate() {
+            let name = service_name(index, service);
+            for glob in &service.files {
+                all.add_files(glob, Some(&name), governance)?;
+            }
+            for glob in &service.logs {
+                all.add_logs(glob, &name)?;
+            }
+        }
+        for issuer in &raw.issuers {
+            if let Some(snapshot) = &issuer.snapshot {
+                policy::inside(snapshot).map_err(|message| refused(snapshot, &message))?;
+                all.add_files(snapshot, None, governance)?;
+            }
+        }
+        for glob in &raw.audit.paths {
+            all.add_files(glob, None, governance)?;
+        }
+        for list in [&mut all.files, &mut all.logs] {
+            list.sort_by(|a, b| (&a.name, b.named).cmp(&(&b.name, a.named)));
+            list.dedup_by(|a, b| a.name == b.name);
+        }
+        if all.files.is_empty() && all.logs.is_empty() && all.errors.is_empty() {
+            return Err(Failure::Usage(
+                "the policy lists nothing to audit; add `services` with `files` and `logs`, `issuers` with `snapshot`, or \
+                 `audit: {paths: [...]}`"
+                    .into(),
+            ));
+        }
+        Ok(all)
+    }
+
+    fn add_files(&mut self, glob: &str, service: Option<&str>, governance: &Governance) -> Result<(), Failure> {
+        let found = listed(Path::new("."), glob).map_err(|message| refused(glob, &message))?;
+        self.errors.extend(found.unreadable.into_iter().map(super::check::error_of));
+        for input in found.inputs.into_iter().filter(|input| input.named || !governance.ignores(&input.path)) {
+            if let Some(service) = service {
+                // As with rules: the first service that fits a file counts.
+                self.services.entry(input.name.clone()).or_insert_with(|| service.to_string());
+            }
+            self.files.push(input);
+        }
+        Ok(())
+    }
+
+    fn add_logs(&mut self, glob: &str, service: &str) -> Result<(), Failure> {
+        let found = listed(Path::new("."), glob).map_err(|message| refused(glob, &message))?;
+        if !found.unreadable.is_empty() {
+            self.gaps.insert(service.to_string());
+        }
+        self.errors.extend(found.unreadable.into_iter().map(super::check::error_of));
+        for input in found.inputs {
+            self.logs_of.entry(input.name.clone()).or_insert_with(|| service.to_string());
+            self.logs.push(input);
+        }
+        Ok(())
+    }
+}
+
+fn refused(glob: &str, message: &str) -> Failure {
+    Failure::Usage(format!("the policy lists {glob}: {message}"))
+}
+
+/// Checks and scans what the policy lists.
+fn judge(check: &CheckArgs, governance: Governance, now: Timestamp, policy: &str) -> Result<(Seen, Bench), Failure> {
+    let raw = governance.raw().cloned().unwrap_or_default();
+    let listed = Listed::of(&raw, &governance)?;
+    let gathered = Rc::new(RefCell::new(Gathered::default()));
+    let mut job = Job::new(check, now, governance, vec![Box::new(Collector(Rc::clone(&gathered)))])?;
+    job.lose(listed.errors);
+    let files = listed.files.clone();
+    job.check(listed.files)?;
+    scan::search(&mut job, &listed.logs)?;
+    job.settle()?;
+    job.finish()?;
+    let gathered = gathered.take();
+    let mut waivers = Vec::new();
+    for (raw, path, ends, used) in job.governance.waivers.list() {
+        let (rule, owner) = (raw.rule.clone(), raw.owner.clone());
+        waivers.push(Waiver { rule, owner, path: path.to_string(), ends, used });
+    }
+    let files: BTreeSet<String> = files.into_iter().map(|input| input.name).collect();
+    let errors = gathered.errors.iter().map(|error| (error.path.clone(), error.message.clone())).collect();
+    let bench = Bench { governance: job.governance, files, errors };
+    let places = Places { policy, services: &listed.services, logs_of: &listed.logs_of, gaps: &listed.gaps };
+    Ok((gathered.seen(&places, waivers, &bench.governance.book), bench))
+}
+
+/// What comparing asks.
+struct Bench {
+    governance: Governance,
+    /// The files that the policy lists now.
+    files: BTreeSet<String>,
+    /// What is wrong with which file.
+    errors: HashMap<String, String>,
+}
+
+impl audit::Judge for Bench {
+    fn runs(&self, rule: &str, profile: &str) -> bool {
+        let family = profile.split_once('@').map_or(profile, |(family, _)| family);
+        self.governance.plans().iter().any(|plan: &std::sync::Arc<Plan>| plan.judges(rule, family))
+    }
+
+    fn joins(&self, rule: &str) -> bool {
+        self.governance.plan.joins(rule)
+    }
+
+    fn why_lost(&self, name: &str, source: &Source) -> String {
+        if let Some(message) = self.errors.get(name) {
+            return message.clone();
+        }
+        match source.role {
+            Role::Logs => "no log of it could be read".into(),
+            Role::File if self.files.contains(name) => "nothing in it is recognised any more".into(),
+            Role::File if Path::new(name).exists() => "the policy does not list it any more".into(),
+            Role::File => "it is gone".into(),
+        }
+    }
+}
+
+/// What belongs to which service.
+struct Places<'a> {
+    /// Name of the policy file, which findings belong to that are in no audited file: about waivers, baseline, workflows.
+    policy: &'a str,
+    services: &'a HashMap<String, String>,
+    logs_of: &'a HashMap<String, String>,
+    gaps: &'a BTreeSet<String>,
+}
+
+impl Places<'_> {
+    fn source<'p>(&'p self, path: &'p str, known: &BTreeMap<String, Part>) -> String {
+        match self.logs_of.get(path) {
+            Some(service) => logs_name(service),
+            None if known.contains_key(path) => path.to_string(),
+            None => self.policy.to_string(),
+        }
+    }
+}
+
+/// Everything that reports of the run would show.
+#[derive(Default)]
+struct Gathered {
+    findings: Vec<Finding>,
+    documents: Vec<String>,
+    partial: BTreeSet<String>,
+    inventory: Vec<audit::inventory::Entry>,
+    not_judged: BTreeSet<(String, String, String)>,
+    errors: Vec<FileError>,
+}
+
+/// The reporter of an audit: it writes nothing.
+struct Collector(Rc<RefCell<Gathered>>);
+
+impl Reporter for Collector {
+    fn file(&mut self, checked: &Checked<'_>) -> io::Result<()> {
+        let mut all = self.0.borrow_mut();
+        all.findings.extend(checked.findings.iter().cloned());
+        all.documents.extend(checked.documents.iter().map(|document| document.path.clone()));
+        if checked.partial {
+            all.partial.extend(checked.documents.iter().map(|document| document.path.clone()));
+        }
+        all.inventory.extend(checked.inventory.iter().cloned());
+        let gaps = checked.not_judged.iter();
+        all.not_judged.extend(gaps.map(|gap| (gap.rule.clone(), gap.path.clone(), gap.target.name.clone())));
+        all.errors.extend(checked.errors.iter().cloned());
+        Ok(())
+    }
+
+    fn finish(&mut self, run: &Run) -> io::Result<()> {
+        let mut all = self.0.borrow_mut();
+        all.findings.extend(run.findings.iter().cloned());
+        all.errors.extend(run.errors.iter().cloned());
+        Ok(())
+    }
+}
+
+impl Gathered {
+    fn seen(self, places: &Places<'_>, waivers: Vec<Waiver>, book: &RuleBook) -> Seen {
+        let broken: BTreeSet<&str> = self.errors.iter().map(|error| error.path.as_str()).collect();
+        let mut sources: BTreeMap<String, Part> = BTreeMap::new();
+        for path in &self.documents {
+            let complete = !broken.contains(path.as_str()) && !self.partial.contains(path);
+            let (name, part) = match places.logs_of.get(path) {
+                Some(service) => {
+                    let complete = complete && !places.gaps.contains(service);
+                    (logs_name(service), Part { role: Role::Logs, service: Some(service.clone()), complete })
+                }
+                None => {
+                    let service = places.services.get(path).cloned();
+                    (path.clone(), Part { role: Role::File, service, complete })
+                }
+            };
+            sources.entry(name).and_modify(|known| known.complete &= part.complete).or_insert(part);
+        }
+        for (path, service) in places.logs_of.iter().filter(|(path, _)| broken.contains(path.as_str())) {
+            debug_assert!(!path.is_empty());
+            if let Some(part) = sources.get_mut(&logs_name(service)) {
+                part.complete = false;
+            }
+        }
+        sources.insert(places.policy.to_string(), Part { role: Role::File, service: None, complete: true });
+        let waived = waived(&self.findings, &self.inventory, book);
+        let mut findings: BTreeMap<Key, Observed> = BTreeMap::new();
+        for finding in self.findings {
+            let source = places.source(&finding.path, &sources);
+            let (key, observed) = observed(finding, source);
+            // Two of one identity in one source: the worse one counts.
+            let worse =
+                |known: &Observed| (known.suppressed, observed.severity) < (observed.suppressed, known.severity);
+            match findings.get(&key) {
+                Some(known) if worse(known) => {}
+                Some(_) | None => {
+                    findings.insert(key, observed);
+                }
+            }
+        }
+        let errors: BTreeSet<(String, String)> =
+            self.errors.into_iter().map(|error| (error.path, error.message)).collect();
+        Seen {
+            findings,
+            sources,
+            inventory: self.inventory,
+            waivers,
+            waived,
+            not_judged: self.not_judged,
+            errors: errors.into_iter().collect(),
+        }
+    }
+}
+
+fn observed(finding: Finding, source: String) -> (Key, Observed) {
+    let observed = Observed {
+        rule: finding.rule,
+        profile: finding.profile,
+        severity: finding.severity,
+        path: finding.path,
+        line: finding.region.start_line,
+        kind: finding.target.kind,
+        name: finding.target.name,
+        message: finding.message,
+        measure: finding.measure.map(|measure| (measure.value, measure.bound)),
+        suppressed: finding.suppressed.is_some(),
+    };
+    ((finding.fingerprint, source), observed)
+}
+
+/// Waivers that hide something, by the VO of what they hide.
+fn waived(findings: &[Finding], inventory: &[audit::inventory::Entry], book: &RuleBook) -> BTreeMap<String, u64> {
+    let hidden = findings.iter().filter_map(|finding| {
+        let by = finding.suppressed.as_ref().filter(|by| by.kind == SuppressionKind::Waiver)?;
+        Some((finding, (&finding.rule, &by.reason, &by.owner, &by.expires)))
+    });
+    let hidden: Vec<_> = hidden.collect();
+    if hidden.is_empty() {
+        return BTreeMap::new();
+    }
+    let issuers: HashMap<(&str, &str), &str> = inventory
+        .iter()
+        .filter_map(|entry| {
+            let issuer = entry.text("issuer").or_else(|| entry.text("iss"))?;
+            Some(((entry.path.as_str(), entry.name.as_str()), issuer))
+        })
+        .collect();
+    let mut by_vo: BTreeMap<String, BTreeSet<_>> = BTreeMap::new();
+    for (finding, waiver) in hidden {
+        let issuer = issuers.get(&(finding.path.as_str(), finding.target.name.as_str())).copied();
+        let known = issuer.and_then(|issuer| book.registry.find(issuer)).and_then(|known| known.vo.clone());
+        // Of an issuer that no registry knows, its own name says most.
+        let vo = known.or(issuer.map(str::to_string)).unwrap_or_else(|| "unknown".into());
+        by_vo.entry(vo).or_default().insert(waiver);
+    }
+    by_vo.into_iter().map(|(vo, waivers)| (vo, waivers.len() as u64)).collect()
+}
