@@ -374,7 +374,7 @@ fn judge(check: &CheckArgs, governance: Governance, now: Timestamp, policy: &str
     job.lose(listed.errors);
     let files = listed.files.clone();
     job.check(listed.files)?;
-    scan::search(&mut job, &listed.logs)?;
+    scan::search(&mut job, &listed.logs, &scan::Reading::default())?;
     job.settle()?;
     job.finish()?;
     let gathered = gathered.take();
@@ -432,8 +432,14 @@ struct Places<'a> {
 }
 
 impl Places<'_> {
+    /// The service whose log a path is; what lies in an archive is a log as the archive is.
+    fn log_of(&self, path: &str) -> Option<&String> {
+        let outer = || path.match_indices('!').find_map(|(at, _)| self.logs_of.get(&path[..at]));
+        self.logs_of.get(path).or_else(outer)
+    }
+
     fn source<'p>(&'p self, path: &'p str, known: &BTreeMap<String, Part>) -> String {
-        match self.logs_of.get(path) {
+        match self.log_of(path) {
             Some(service) => logs_name(service),
             None if known.contains_key(path) => path.to_string(),
             None => self.policy.to_string(),
@@ -484,7 +490,7 @@ impl Gathered {
         let mut sources: BTreeMap<String, Part> = BTreeMap::new();
         for path in &self.documents {
             let complete = !broken.contains(path.as_str()) && !self.partial.contains(path);
-            let (name, part) = match places.logs_of.get(path) {
+            let (name, part) = match places.log_of(path) {
                 Some(service) => {
                     let complete = complete && !places.gaps.contains(service);
                     (logs_name(service), Part { role: Role::Logs, service: Some(service.clone()), complete })
@@ -496,8 +502,7 @@ impl Gathered {
             };
             sources.entry(name).and_modify(|known| known.complete &= part.complete).or_insert(part);
         }
-        for (path, service) in places.logs_of.iter().filter(|(path, _)| broken.contains(path.as_str())) {
-            debug_assert!(!path.is_empty());
+        for service in broken.iter().filter_map(|path| places.log_of(path)) {
             if let Some(part) = sources.get_mut(&logs_name(service)) {
                 part.complete = false;
             }
