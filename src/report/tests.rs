@@ -122,6 +122,8 @@ fn demo<'a>(source: &'a Source, secrets: &'a [Span]) -> Checked<'a> {
     };
     Checked {
         more: false,
+        partial: false,
+        inventory: vec![],
         view: Some(View::new(source, secrets)),
         documents: vec![document(source.name())],
         targets: BTreeMap::from([("client".to_owned(), 226)]),
@@ -497,6 +499,8 @@ fn hostile_checked<'a>(source: &'a Source, text: &str) -> Checked<'a> {
     };
     Checked {
         more: false,
+        partial: false,
+        inventory: vec![],
         view: Some(View::new(source, &[])),
         documents: vec![DocumentRef { path: text.into(), kind: text.into(), targets: 1 }],
         targets: BTreeMap::from([(text.to_owned(), 1)]),
