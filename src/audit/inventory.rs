@@ -97,7 +97,8 @@ fn fields(kind: TargetKind) -> Option<&'static [&'static str]> {
         | TargetKind::Workflow
         | TargetKind::Mapping
         | TargetKind::Trap
-        | TargetKind::Leak => None,
+        | TargetKind::Leak
+        | TargetKind::Logging => None,
     }
 }
 
