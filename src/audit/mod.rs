@@ -8,8 +8,6 @@ pub mod ratchet;
 mod report;
 #[cfg(feature = "cli")]
 mod show;
-#[cfg(test)]
-mod tests;
 mod trend;
 
 pub use compare::{Judge, Settings, compare};

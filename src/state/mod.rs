@@ -6,8 +6,6 @@
 //! leaves the state of the audit before.
 
 mod schema;
-#[cfg(test)]
-mod tests;
 
 use crate::audit::inventory::Entry;
 use crate::audit::{Memory, Observed, Remembered, Report, Role, Run, Source};
