@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Measures tokenvet beside other programs on the same files in turn, and writes docs/performance.md.
+#
+#   benches/peers.sh DATA
+#
+# DATA holds w1/ (client files), w2.json (one list of clients), w3.tokens (a token a line), jwks.json (their keys) and
+# w4.log (a service log). Peers are taken from PATH; those that are not there are left out, and the page says so:
+#   cargo install ripgrep jsonschema-cli cfn-guard;  pip install check-jsonschema kingfisher-bin PyJWT cryptography
+set -euo pipefail
+cd "$(dirname "$0")/.."
+data=${1:?"usage: benches/peers.sh DATA (see the head of this file)"}
+cargo build --release --locked
+exec python3 benches/peers/measure.py "$data" target/release/tokenvet benches/parity docs/performance.md

@@ -1,0 +1,268 @@
+"""Runs tokenvet and other programs on the same files in turn and writes what they used; see benches/peers.sh."""
+
+import json
+import os
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import forms
+
+NOW = "2026-01-01T00:00:00Z"
+PLAIN = r"eyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"
+ROUNDS = 3
+
+
+class Used:
+    def __init__(self, cpu, wall, memory):
+        self.cpu, self.wall, self.memory = cpu, wall, memory
+
+
+def run(command, out):
+    """One process with everything it waits for: CPU seconds (user and system), wall seconds, peak memory in MiB."""
+    started = time.monotonic()
+    with open(out, "wb") as target:
+        process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=target,
+                                   stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode < 0 or process.returncode > 20:
+        raise RuntimeError(f"{command[0]} ended with {process.returncode}")
+    return Used(usage.ru_utime + usage.ru_stime, time.monotonic() - started, usage.ru_maxrss / 1024)
+
+
+def in_turn(commands, rounds=ROUNDS):
+    """Median of each command; they take turns, after a round that warms the page cache."""
+    runs = {name: [] for name in commands}
+    with tempfile.TemporaryDirectory() as folder:
+        for turn in range(rounds + 1):
+            for name, command in commands.items():
+                used = run(command, Path(folder) / "out")
+                if turn:
+                    runs[name].append(used)
+    middle = lambda values: statistics.median(values)
+    return {name: Used(middle([u.cpu for u in all]), middle([u.wall for u in all]), max(u.memory for u in all))
+            for name, all in runs.items()}
+
+
+def output(command):
+    return subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, check=False).stdout
+
+
+class Page:
+    def __init__(self):
+        self.lines = []
+
+    def text(self, *lines):
+        self.lines += [*lines, ""]
+
+    def table(self, head, rows):
+        self.lines += ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+        self.lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+        self.lines.append("")
+
+
+def version(command):
+    found = re.search(rb"\d+\.\d+(\.\d+)?", output(command))
+    return found.group().decode() if found else "unknown version"
+
+
+def peer(name):
+    return shutil.which(name)
+
+
+def seconds(value):
+    return f"{value * 1000:.1f} ms" if value < 0.1 else f"{value:.2f} s"
+
+
+def clients(page, ours, data, source, folder):
+    w1 = data / "w1"
+    files = sorted(str(path) for path in w1.rglob("*.json"))
+    few = [folder for folder in sorted(w1.iterdir())][: max(1, len(list(w1.iterdir())) // 10)]
+    part = [name for name in files if any(name.startswith(str(f) + "/") for f in few)]
+    rules = {n: forms.tokenvet(n, source, folder / f"rules-{n}") for n in (10, 200)}
+    check = lambda n: [ours, "check", "--no-config", "--format", "jsonl", "--now", NOW, "--only", "parity-*", "--rules",
+                       rules[n]]
+    every = [ours, "check", "--no-config", "--format", "jsonl", "--now", NOW]
+    commands = {
+        "tokenvet, 10 rules": check(10) + [w1],
+        "tokenvet, 200 rules": check(200) + [w1],
+        "tokenvet, all built-in rules": every + [w1],
+    }
+    schemas = {n: forms.json_schema(n, folder / f"schema-{n}.json") for n in (10, 200)}
+    if tool := peer("jsonschema-cli"):
+        for n in (10, 200):
+            commands[f"jsonschema-cli {version([tool, '--version'])}, {n} rules"] = \
+                [tool, "validate", schemas[n], "--offline", "--errors-only", "-i", *files]
+    used = in_turn(commands)
+    base = used["tokenvet, 200 rules"]
+    page.text(f"## {len(files):,} client files of 2 KB", "")
+    rows = [(name, seconds(u.cpu), f"{u.cpu / len(files) * 1e6:.0f} µs", seconds(u.wall), f"{u.memory:.0f} MiB",
+             f"{u.cpu / base.cpu:.2f}") for name, u in used.items()]
+    some = part[:1000]
+    slow = {}
+    if tool := peer("cfn-guard"):
+        tree = folder / "tree"
+        for name in some:
+            target = tree / Path(name).relative_to(w1)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(name, target)
+        slow[f"cfn-guard {version([tool, '--version'])}, 200 rules"] = \
+            [tool, "validate", "-S", "none", "-r", forms.guard(200, folder / "rules.guard"), "-d", tree]
+    if tool := peer("check-jsonschema"):
+        slow[f"check-jsonschema {version([tool, '--version'])}, 10 rules"] = \
+            [tool, "--schemafile", schemas[10], *some]
+    for name, u in (in_turn(slow, 1) if slow else {}).items():
+        rows.append((f"{name} ({len(some):,} files)", seconds(u.cpu), f"{u.cpu / len(some) * 1e6:.0f} µs", seconds(u.wall),
+                     f"{u.memory:.0f} MiB", f"{u.cpu / len(some) * len(files) / base.cpu:.0f}"))
+    page.table(["program", "CPU", "CPU a file", "wall", "memory", "CPU to ours with 200 rules"], rows)
+    growth = in_turn({"part": check(200) + few, "whole": check(200) + [w1]})
+    a, b = growth["part"], growth["whole"]
+    slope = (base.cpu - used["tokenvet, 10 rules"].cpu) / len(files) / 190 * 1e6
+    page.text(
+        f"200 rules cost {base.cpu / used['tokenvet, 10 rules'].cpu:.2f} times the CPU of 10: {slope:.3f} µs a rule and file. "
+        f"{len(files):,} files cost {b.cpu / a.cpu:.1f} times the CPU of {len(part):,}, and {b.memory / a.memory:.2f} times "
+        f"the memory ({b.memory:.0f} MiB).")
+    single = in_turn({"all built-in rules": every + [files[0]], "true": ["true"]}, 15)
+    one = single["all built-in rules"]
+    page.text(f"Start to exit with one file and all built-in rules: {one.cpu * 1000:.1f} ms CPU, {one.memory:.0f} MiB "
+              f"(`true` under the same measurement: {single['true'].cpu * 1000:.1f} ms).")
+
+    w2 = data / "w2.json"
+    size = w2.stat().st_size / 1e6
+    used = in_turn({"200 rules": check(200) + [w2], "all built-in rules": every + [w2]})
+    page.text(f"## One list of {size:.0f} MB", "")
+    page.table(["rules", "CPU", "MB a CPU second", "memory"],
+               [(name, seconds(u.cpu), f"{size / u.cpu:.0f}", f"{u.memory:.0f} MiB") for name, u in used.items()])
+
+    counts = lambda path: sum(b'"type":"finding"' in line for line in output(check(10) + [path]).splitlines())
+    first = [counts(folder) for folder in few[:10]]
+    page.text(f"The ten rules find {first[0]:,} times something in the first folder, {sum(first):,} times in the first "
+              f"{len(first)}, {counts(w1):,} times in all files and {counts(w2):,} times in the list.")
+
+
+def tokens(page, ours, data, folder):
+    path = data / "w3.tokens"
+    count = sum(1 for _ in open(path, "rb"))
+    small = folder / "tenth.tokens"
+    with open(path, "rb") as source, open(small, "wb") as target:
+        for _ in range(count // 10):
+            target.write(source.readline())
+    scan = [ours, "scan", "--no-config", "--format", "jsonl", "--now", NOW, "--threads", "1"]
+    commands = {"tokenvet": scan + [path], "tokenvet, signatures verified": scan + ["--keys", data / "jwks.json", path]}
+    part = {"tokenvet": scan + [small]}
+    python = peer("python3")
+    decode = "import sys,jwt\nfor l in open(sys.argv[1]):\n jwt.decode(l.strip(),options={'verify_signature':False})"
+    if subprocess.run([python, "-c", "import jwt"], stderr=subprocess.DEVNULL, check=False).returncode == 0:
+        part["PyJWT, decoding only"] = [python, "-c", decode, small]
+    whole, tenth = in_turn(commands, 1), in_turn(part)
+    page.text(f"## {count:,} distinct tokens", "")
+    rows = [(name, f"{count:,}", seconds(u.cpu), f"{count / u.cpu:,.0f}", f"{u.memory:.0f} MiB") for name, u in whole.items()]
+    rows += [(name, f"{count // 10:,}", seconds(u.cpu), f"{count / 10 / u.cpu:,.0f}", f"{u.memory:.0f} MiB")
+             for name, u in tenth.items()]
+    page.table(["program", "tokens", "CPU", "tokens a CPU second", "memory"], rows)
+    a, b = tenth["tokenvet"], whole["tokenvet"]
+    page.text(f"Ten times the distinct tokens: {b.cpu / a.cpu:.1f} times the CPU, {b.memory / a.memory:.2f} times the memory.")
+
+
+def truth(data):
+    """Complete tokens of the log, counted without any of our code: known tokens, however their dots are written."""
+    known = set(line.strip() for line in open(data / "w3.tokens", "rb"))
+    pattern, dot = re.compile(PLAIN.encode()), re.compile(rb"%2e", re.I)
+    occurrences, distinct, decoys = 0, set(), 0
+    for line in open(data / "w4.log", "rb"):
+        if b"eyJ" not in line:
+            continue
+        hits = [hit for hit in pattern.findall(dot.sub(b".", line)) if hit in known]
+        occurrences += len(hits)
+        distinct.update(hits)
+        decoys += bool(re.search(rb"eyJ[0-9a-f]{16,}", line))
+    return occurrences, len(distinct), decoys
+
+
+def log(page, ours, data, folder):
+    path = data / "w4.log"
+    size = path.stat().st_size
+    scan = [ours, "scan", "--no-config", "--format", "jsonl", "--now", NOW]
+    rg = peer("rg")
+    commands = {"tokenvet (found, decoded, judged, reported)": scan + [path]}
+    if rg:
+        name = f"ripgrep {version([rg, '--version'])}"
+        commands[f"{name}, plain pattern"] = [rg, "-o", "-N", PLAIN, path]
+        commands[f"{name}, plain pattern, one thread, no mmap"] = [rg, "-o", "-N", "-j1", "--no-mmap", PLAIN, path]
+    used = in_turn(commands, 5)
+    if tool := peer("kingfisher"):
+        name = f"kingfisher {version([tool, '--version'])}, JWT rule only"
+        used |= in_turn({name: [tool, "scan", "--rule", "betterleaks.jwt", "--no-validate", "--format", "jsonl", path]}, 1)
+    base = used["tokenvet (found, decoded, judged, reported)"]
+    page.text(f"## A log of {size / 2**30:.2f} GiB", "")
+    page.table(["program", "CPU", "GB a CPU second", "memory", "our CPU to its"],
+               [(name, seconds(u.cpu), f"{size / 1e9 / u.cpu:.2f}", f"{u.memory:.0f} MiB", f"{base.cpu / u.cpu:.2f}")
+                for name, u in used.items()])
+    occurrences, distinct, decoys = truth(data)
+    report = [json.loads(line) for line in output(scan + [path]).splitlines()]
+    leaks = [f for f in report if f.get("type") == "finding" and f["target"]["kind"] == "leak"]
+    times = lambda f: int(m.group(1)) if (m := re.search(r"found (\d+) times?", f["message"])) else 0
+    whole = [f for f in leaks if "truncated" not in f["rule"]]
+    page.text(f"Complete tokens in the log, counted without our code: {occurrences:,} of {distinct:,} distinct ones, beside "
+              f"{decoys:,} lines that only look like them. Reported: {sum(map(times, whole)):,} of {len(whole):,} distinct "
+              f"ones, and {sum(times(f) for f in leaks) - sum(map(times, whole)):,} cut off.")
+    packed = {}
+    for ending, pack in (("gz", ["gzip", "-6", "-c"]), ("zst", ["zstd", "-3", "-c", "-q"])):
+        target = Path(f"{path}.{ending}")
+        if not target.exists():
+            target = folder / f"w4.log.{ending}"
+            if not shutil.which(pack[0]):
+                continue
+            with open(target, "wb") as out:
+                subprocess.run([*pack, path], stdout=out, check=True)
+        packed[f".{ending}, tokenvet"] = scan + [target]
+        if rg:
+            packed[f".{ending}, ripgrep -z"] = [rg, "-z", "-o", "-N", PLAIN, target]
+        if shutil.which("zstd") and ending == "zst":
+            packed[".zst, zstd -dc alone"] = ["zstd", "-dc", target]
+    results = in_turn(packed, 1) if packed else {}
+    rows = [(name, seconds(u.cpu), f"{u.memory:.0f} MiB",
+             f"{results[name[:4].rstrip(',') + ', tokenvet'].cpu / u.cpu:.2f}") for name, u in results.items()]
+    page.table(["compressed log", "CPU", "memory", "our CPU to its"], rows)
+    part = folder / "part.log"
+    with open(path, "rb") as source, open(part, "wb") as target:
+        target.write(source.read(size // 10))
+    growth = in_turn({"part": scan + [part], "whole": scan + [path]})
+    a, b = growth["part"], growth["whole"]
+    page.text(f"Ten times the log: {b.cpu / a.cpu:.1f} times the CPU, {b.memory / a.memory:.2f} times the memory.")
+
+
+def main():
+    data, ours, source, target = (Path(argument).resolve() for argument in sys.argv[1:5])
+    page = Page()
+    page.text("# Performance", "",
+              "Written by `benches/peers.sh`; read the ratios, since seconds belong to the machine. Every program was a process of",
+              "its own on the same files in the page cache, in turn with the others; the median counts. CPU is user and system",
+              "time of the process and what it waited for, memory the largest resident set. Reports went to a file.", "",
+              "To repeat it: generate the workloads, install the peers, and run `benches/peers.sh DATA`; the head of that script",
+              "says what DATA holds. `cargo bench` measures the same things on small workloads of our own.")
+    model = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text())
+    model = model.group(1) if model else platform.machine()
+    revision = output(["git", "rev-parse", "--short", "HEAD"]).decode().strip()
+    page.text(f"Measured with {version([ours, '--version'])} ({revision}) on {os.cpu_count()} cores of {model}, "
+              f"{platform.system()} {platform.release().split('-')[0]}.")
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        clients(page, ours, data, source, folder)
+        tokens(page, ours, data, folder)
+        log(page, ours, data, folder)
+    missing = [name for name in ("rg", "jsonschema-cli", "cfn-guard", "check-jsonschema", "kingfisher") if not peer(name)]
+    if missing:
+        page.text("Not installed and so left out: " + ", ".join(missing) + ".")
+    target.write_text("\n".join(page.lines).rstrip() + "\n")
+
+
+main()
