@@ -213,6 +213,7 @@ fn incident_6_what_cannot_be_answered_is_said() {
 
 /// Real logs, where they are at hand: each is read as the format of its software.
 #[test]
+#[allow(clippy::print_stderr)]
 fn logs_of_real_services_are_read_as_their_formats() {
     let shared = std::env::var("TOKENVET_SHARED")
         .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../shared").to_string());

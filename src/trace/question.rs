@@ -280,7 +280,7 @@ fn in_text(value: &str, text: &str) -> bool {
             let next = behind.next();
             // A sentence may end behind it, a longer name may not.
             let after =
-                next.is_some_and(|c| word(c) && !(matches!(c, '.' | ':' | '@') && !behind.next().is_some_and(word)));
+                next.is_some_and(|c| word(c) && (!matches!(c, '.' | ':' | '@') || behind.next().is_some_and(word)));
             let port = next == Some(':') && address(value).is_some();
             if !before && (!after || port) {
                 return true;

@@ -304,10 +304,9 @@ fn account(service: &mut ServiceLogs, origin: &Origin<'_>, record: &Record) {
     }
     let identity = [Field::Sub, Field::Iss, Field::Dn].iter().any(|field| fields.contains(field));
     let session = record.content.first(Field::Session);
-    if fields.contains(&Field::Jti) {
-        if let Some(session) = session.filter(|_| service.named.len() < MOST_NAMES) {
-            service.named.insert(session.to_string());
-        }
+    let room = service.named.len() < MOST_NAMES;
+    if let Some(session) = session.filter(|_| room && fields.contains(&Field::Jti)) {
+        service.named.insert(session.to_string());
     }
     if identity || !record.tokens.is_empty() {
         service.identified += 1;
