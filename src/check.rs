@@ -143,13 +143,13 @@ pub fn check_targets(plan: &Plan, document: &Document, targets: &[Target<'_>], n
     run.finish()
 }
 
-/// Judges the tokens of a source that is known to be one of compact JWTs, but not the source as a file.
+/// Judges the tokens of a source that is known to be one of compact JWTs, but not the source as a file. There are neither
+/// facts nor secrets in the outcome.
 pub(crate) fn check_token(plan: &Plan, source: &Arc<Source>, now: i64) -> Outcome {
     let mut run = Run::new(plan, source, now);
+    run.alone = true;
     for document in parse(source, Syntax::Jwt).0 {
-        if let Some((adapter, kind)) = adapt::recognise(&document) {
-            adapter.adapt(&document, kind, &mut run);
-        }
+        adapt::adapt_tokens(&document, &mut run);
     }
     run.finish()
 }
@@ -179,6 +179,8 @@ struct Run<'r> {
     parts: Option<Parts<'r>>,
     /// Name of the workflow that the current target belongs to.
     workflow: Option<String>,
+    /// Nobody asks for facts, nor for the secrets of a text that is not shown.
+    alone: bool,
 }
 
 /// A large source on its way out.
@@ -251,6 +253,7 @@ impl<'r> Run<'r> {
             ordinals: Default::default(),
             parts: None,
             workflow: None,
+            alone: false,
         }
     }
 
@@ -325,7 +328,7 @@ impl<'r> Run<'r> {
     /// Keeps what joining rules read of this target.
     fn keep_fact(&mut self, documents: &[&Document], target: &Target<'_>, profiles: &ProfileSet) {
         let kept = self.plan.fact_fields(target.kind);
-        if kept.is_empty() {
+        if kept.is_empty() || self.alone {
             return;
         }
         let kept = kept.iter().filter_map(|(&index, &keep)| {
@@ -539,7 +542,7 @@ impl<'r> Run<'r> {
 
     /// Notes the spans of a document's secrets, once per document.
     fn mask(&mut self, document: &Document) {
-        if self.masked.insert(place_of_root(document)) {
+        if !self.alone && self.masked.insert(place_of_root(document)) {
             self.outcome.secrets.extend(secret_spans(document).into_iter().map(|span| outer_span(document, span)));
         }
     }

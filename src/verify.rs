@@ -346,6 +346,27 @@ impl<'f> Keys<'f> {
     }
 }
 
+/// Verifies tokens one by one with the keys among some facts.
+pub(crate) struct Verifier<'f> {
+    keys: Keys<'f>,
+}
+
+impl<'f> Verifier<'f> {
+    pub(crate) fn new(facts: &'f [Fact]) -> Self {
+        Verifier { keys: Keys::new(facts) }
+    }
+
+    /// Is the signature of a compact token of this issuer valid? `None` when no key at hand could tell.
+    pub(crate) fn verify(&self, token: &str, iss: &str) -> Option<bool> {
+        let header = Header::read(token).filter(Header::asymmetric)?;
+        match self.keys.settle(token, &header, &url::comparable(iss)).0 {
+            Outcome::Valid => Some(true),
+            Outcome::Invalid => Some(false),
+            Outcome::Open(_) => None,
+        }
+    }
+}
+
 /// Verifies every token whose issuer's keys are among the facts, once per distinct token, fills in what rules read
 /// (`signature_valid`, `verifying_key`) and wipes the tokens.
 ///

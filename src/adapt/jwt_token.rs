@@ -15,7 +15,7 @@ use std::collections::HashSet;
 /// The adapter for tokens in every form.
 pub(super) struct Tokens;
 
-const JWT: &str = "jwt";
+pub(super) const JWT: &str = "jwt";
 const RESPONSE: &str = "token-response";
 const INTROSPECTION: &str = "introspection-response";
 const DECODED: &str = "decoded-jwt";

@@ -45,6 +45,7 @@ impl Adapter for Leaks {
                 count: reader.int("count"),
                 files: reader.int("files"),
                 fingerprint: reader.text("fingerprint"),
+                signature: reader.text("signature"),
             };
             let at = reader.place(item);
             let name = record.fingerprint.as_text().unwrap_or_default().to_string();

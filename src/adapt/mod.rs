@@ -241,6 +241,11 @@ pub fn recognise(document: &Document) -> Option<(&'static dyn Adapter, &'static 
     ADAPTERS.iter().find_map(|adapter| adapter.recognise(document).map(|kind| (*adapter, kind)))
 }
 
+/// The targets of a text that is known to hold compact JWTs.
+pub(crate) fn adapt_tokens(document: &Document, sink: &mut dyn Sink) {
+    jwt_token::Tokens.adapt(document, jwt_token::JWT, sink);
+}
+
 /// Every native kind, in the order of [`ADAPTERS`].
 pub fn kinds() -> impl Iterator<Item = &'static Kind> {
     ADAPTERS.iter().flat_map(|adapter| adapter.kinds())

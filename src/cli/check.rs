@@ -15,6 +15,7 @@ use crate::policy::FailOn;
 use crate::report::{
     self, Checked, DocumentRef, FileError, Finding, Format, Options, ProfileRef, Reporter, Run, Summary, View,
 };
+use crate::scan::judge;
 use crate::source::Source;
 use crate::suppress::{baseline, inline::Allow, waiver::Held};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -408,6 +409,28 @@ impl<'j> Job<'j> {
         self.tally.errors.push(FileError { path: String::new(), message, region: None });
     }
 
+    /// Takes the findings about one thing out of many, which is reported at once: there may be more than fit in memory.
+    pub(super) fn one_of_many(&mut self, relative: &str, mut findings: Vec<Finding>) -> Result<(), Failure> {
+        self.suppress(relative, &mut findings, false);
+        findings.iter().for_each(|finding| self.tally.count(finding, self.governance.fail_on));
+        self.emit(&Checked { findings, more: true, ..Checked::default() })
+    }
+
+    /// Says that there are no more of those.
+    pub(super) fn end_of_many(&mut self) -> Result<(), Failure> {
+        self.emit(&Checked::default())
+    }
+
+    /// Did the user give keys to verify tokens with? Only as long as no file was judged.
+    pub(super) fn has_keys(&self) -> bool {
+        !self.tally.facts.is_empty()
+    }
+
+    /// Hands over the keys that the user gave; the run has none then.
+    pub(super) fn take_keys(&mut self) -> Keys {
+        Keys(std::mem::take(&mut self.tally.facts))
+    }
+
     /// Takes a document that was read, with the number of targets in it.
     pub(super) fn document(&mut self, path: &str, kind: &str, targets: u64) -> Result<(), Failure> {
         self.tally.documents += 1;
@@ -549,6 +572,21 @@ impl<'j> Job<'j> {
         };
         self.each_reporter(|reporter| reporter.finish(&run))?;
         Ok(exit)
+    }
+}
+
+/// Keys that the user vouches for.
+pub(super) struct Keys(Vec<Fact>);
+
+impl Keys {
+    /// Does some work with what verifies tokens; `None` without keys.
+    pub(super) fn with_verifier<T>(&self, work: impl FnOnce(Option<&judge::Verifier<'_>>) -> T) -> T {
+        #[cfg(feature = "verify")]
+        if !self.0.is_empty() {
+            let verifier = crate::verify::Verifier::new(&self.0);
+            return work(Some(&|token, iss| verifier.verify(token, iss)));
+        }
+        work(None)
     }
 }
 

@@ -8,7 +8,8 @@ use crate::discover::several;
 use crate::discover::walk::{self, Input, Unreadable};
 use crate::report::text::counted;
 use crate::scan::find::Finder;
-use crate::scan::judge;
+use crate::scan::fingerprint::Fingerprints;
+use crate::scan::judge::Judge;
 use crate::scan::member::{Limits, Note, Text, Visit, texts};
 use crate::scan::since::Since;
 use crate::scan::stream::{Place, Scanner};
@@ -16,7 +17,8 @@ use crate::scan::tally::{self, Account, Tally};
 use crate::scan::when;
 use clap::Args as ClapArgs;
 use std::collections::HashSet;
-use std::path::Path;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What reports call a scanned file.
@@ -38,6 +40,12 @@ pub(super) struct ScanArgs {
     /// Stop reading an input that expands beyond this (`500GiB`) [default: 64 GiB, and 500 times its size]
     #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = "What is read")]
     pub(super) max_expanded: Option<u64>,
+    /// Tell this many distinct tokens apart; those beyond are counted, and what is still valid comes first [default: 100000]
+    #[arg(long, value_name = "NUMBER", help_heading = "What is read")]
+    pub(super) max_tokens: Option<usize>,
+    /// Make fingerprints of tokens with the key in this file (HMAC-SHA-256), so that nobody else can confirm them
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    pub(super) fingerprint_key: Option<PathBuf>,
 }
 
 impl ScanArgs {
@@ -47,7 +55,9 @@ impl ScanArgs {
         let since = self.since.as_deref().map(|since| when::since(since, now));
         let since = since.transpose().map_err(|error| Failure::Usage(format!("--since {error}")))?;
         let skip_foreign = self.check.unrecognised == Unrecognised::Skip;
-        Ok(Reading { limits, since, skip_foreign, threads: self.check.threads })
+        let fingerprints = self.fingerprint_key.as_deref().map(fingerprints).transpose()?.unwrap_or_default();
+        let (tokens, threads) = (self.max_tokens, self.check.threads);
+        Ok(Reading { limits, since, skip_foreign, threads, tokens, fingerprints })
     }
 }
 
@@ -66,6 +76,20 @@ pub(super) fn parse_size(text: &str) -> Result<u64, String> {
         _ => None,
     };
     factor.and_then(|factor| number.checked_mul(factor)).ok_or_else(fail)
+}
+
+/// Fingerprints with the key in a file.
+fn fingerprints(path: &Path) -> Result<Fingerprints, Failure> {
+    /// Longer files are not meant for keys.
+    const LONGEST: u64 = 64 << 10;
+    let fail = |why: &str| Failure::Usage(format!("--fingerprint-key {}: {why}", walk::name_of(path)));
+    let mut content = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut content));
+    read.map_err(|error| fail(&error.to_string()))?;
+    if content.len() as u64 > LONGEST {
+        return Err(fail("too long for a key"));
+    }
+    Fingerprints::keyed(&content).map_err(|why| fail(&why))
 }
 
 /// Runs the command.
@@ -101,14 +125,19 @@ pub(super) struct Reading {
     pub(super) skip_foreign: bool,
     /// Threads; 0 takes one per core.
     pub(super) threads: usize,
+    /// How many distinct tokens are told apart, when not the usual number.
+    pub(super) tokens: Option<usize>,
+    /// How reports name tokens.
+    pub(super) fingerprints: Fingerprints,
 }
 
 /// Judges the tokens in these files and in what is packed in them. The report is the same however many threads read.
 pub(super) fn search(job: &mut Job<'_>, inputs: &[Input], reading: &Reading) -> Result<(), Failure> {
     let finder = Finder::new().map_err(Failure::Usage)?;
     let progress = Progress::new(inputs.len(), || inputs.iter().map(walk::length_of).sum());
-    let now = job.now;
-    let search = Search { finder: &finder, reading, now, progress: &progress, idle: Mutex::default() };
+    let limits = tally::Limits::of(reading.tokens.unwrap_or(tally::Limits::TOKENS), job.now);
+    let keep = tally::Limits { signatures: job.has_keys(), ..limits };
+    let search = Search { finder: &finder, reading, keep, progress: &progress, idle: Mutex::default() };
     let workers = Workers::new(reading.threads, inputs.len());
     let mut left_out = LeftOut::default();
     for group in inputs.chunks(GROUP) {
@@ -122,8 +151,7 @@ pub(super) fn search(job: &mut Job<'_>, inputs: &[Input], reading: &Reading) -> 
     if let Some(since) = reading.since {
         left_out.note(since).into_iter().for_each(|note| job.note(note));
     }
-    report(job, inputs, &tally.finish());
-    Ok(())
+    report(job, inputs, &tally.finish(), &reading.fingerprints)
 }
 
 /// What `--since` left out.
@@ -173,7 +201,7 @@ struct Scanned {
 struct Search<'s> {
     finder: &'s Finder,
     reading: &'s Reading,
-    now: i64,
+    keep: tally::Limits,
     progress: &'s Progress,
     /// What no thread works with at the moment.
     idle: Mutex<Vec<(Scanner<'s>, Tally)>>,
@@ -209,7 +237,7 @@ impl<'s> Search<'s> {
     }
 
     fn new_tally(&self) -> Tally {
-        Tally::new(tally::Limits::of(tally::Limits::TOKENS, self.now))
+        Tally::new(self.keep)
     }
 
     /// All that was found.
@@ -243,7 +271,7 @@ impl Visit for Taker<'_, '_, '_> {
                 return;
             }
             Some(since) => {
-                let mut recent = Since::new(text.bytes, text.form, since, search.now);
+                let mut recent = Since::new(text.bytes, text.form, since, search.keep.now);
                 let read = scanner.tokens(&mut recent, &mut sink);
                 scanned.left_out.bytes_of_lines += recent.left_out();
                 read
@@ -285,17 +313,19 @@ fn take(
     Ok(())
 }
 
-/// Judges every distinct token once, at the place it was found first.
-fn report(job: &mut Job<'_>, inputs: &[Input], account: &Account) {
+/// Judges every distinct token once, at the place it was found first; those that matter most come first.
+fn report(job: &mut Job<'_>, inputs: &[Input], account: &Account, fingerprints: &Fingerprints) -> Result<(), Failure> {
     account.notes().into_iter().for_each(|note| job.note(note));
-    for seen in &account.tokens {
-        let Some(place) = seen.places.first() else { continue };
-        let relative = job.governance.relative(Path::new(input_of(&place.path, inputs)));
-        let plan = job.governance.plan_for(&relative);
-        for finding in judge::findings(&plan, seen, job.now) {
-            job.at_the_end(&relative, finding);
+    job.take_keys().with_verifier(|verifier| {
+        let judge = Judge::new(job.now, fingerprints.clone(), verifier);
+        for seen in &account.tokens {
+            let Some(place) = seen.places.first() else { continue };
+            let relative = job.governance.relative(Path::new(input_of(&place.path, inputs)));
+            let plan = job.governance.plan_for(&relative);
+            job.one_of_many(&relative, judge.findings(&plan, seen))?;
         }
-    }
+        job.end_of_many()
+    })
 }
 
 /// The input that a text belongs to: what holds for an archive holds for its members.

@@ -29,7 +29,10 @@ super::record! {
         count "count": Int,
         /// Files it was found in.
         files "files": Int,
-        /// Twelve hexadecimal digits of the SHA-256 of the token, by which it can be told from others.
+        /// Twelve hexadecimal digits of a hash of the token (SHA-256, or HMAC-SHA-256 with a key of the user's), by which it
+        /// can be told from others.
         fingerprint "fingerprint": Text,
+        /// `valid` or `invalid`, where keys that the user gave could tell. Absent when none could.
+        signature "signature": Text,
     }
 }

@@ -308,7 +308,16 @@ fn is_base64url(byte: u8) -> bool {
 /// The end of the base64url characters from here.
 fn run(text: &[u8], at: usize) -> usize {
     let limit = text.len().min(at + MAX_TOKEN);
-    at + text[at..limit].iter().position(|byte| !is_base64url(*byte)).unwrap_or(limit - at)
+    let length = text[at..limit].iter().position(|byte| !is_base64url(*byte)).unwrap_or(limit - at);
+    #[cfg(test)]
+    WORK.set(WORK.get() + length);
+    at + length
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Bytes that tests made the search look at, not counting the search for anchors.
+    static WORK: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 /// The length of a dot, however it is written; 0 when there is none.
@@ -374,6 +383,8 @@ fn decoded(chars: &[u8]) -> Option<Vec<u8>> {
     if !tail.trim_ascii_end().ends_with(b"}") && !tail.trim_ascii_end().is_empty() {
         return None;
     }
+    #[cfg(test)]
+    WORK.set(WORK.get() + chars.len());
     URL_SAFE_NO_PAD.decode(chars).ok()
 }
 
@@ -737,6 +748,12 @@ fn eos(text: &[u8], start: usize, last: bool) -> Look {
     const SHORTEST: usize = 20;
     match end - start - NAME - colon {
         length if length < SHORTEST => Look::No(start),
+        // A word that base64 spells once in 10^14 tokens.
+        _ if text[start..end].ends_with(b"REDACTED") => {
+            let none = end..end;
+            let (form, state, span, header) = (Form::Eos, State::Redacted, start..end, none.clone());
+            Look::Hit(Hit { form, state, span, header, payload: none.clone(), secret: none, spelling: None })
+        }
         _ if is_ellipsis(text, end) => opaque(Form::Eos, State::Truncated, start..end),
         _ => opaque(Form::Eos, State::Whole, start..end),
     }
@@ -1002,6 +1019,7 @@ mod tests {
                 eos.len() + 6,
                 "EOS, encoded",
             ),
+            ("zteos64:MDAwMDAxTestTestTREDACTED".into(), Form::Eos, State::Redacted, 33, "EOS, redacted"),
             (format!("x {envelope} y"), Form::Envelope, State::Whole, envelope.len(), "ALICE"),
             (
                 format!("?authz={} HTTP/1.1", envelope.replace(' ', "+").replace('\n', "%0A")),
@@ -1023,20 +1041,37 @@ mod tests {
     fn hostile_text_costs_no_more_than_its_length() {
         let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256"}"#);
         let line = "eyJ".repeat(25);
-        for (text, remark) in [
-            ("eyJ".repeat(1 << 20), "beginnings"),
-            (format!("{}.", "eyJ".repeat(1 << 20)), "beginnings with a dot behind"),
-            (format!("{line}\n").repeat(1 << 15), "lines of beginnings"),
-            (format!("{header}.{}", format!("{line}\n").repeat(1 << 15)), "a payload of them"),
-            (format!("{header}.").repeat(1 << 16), "headers only"),
-            ("MDA".repeat(1 << 20), "macaroons"),
-            ("MDA ".repeat(1 << 20), "beginnings of macaroons"),
-            ("-----BEGIN SEALED CIPHER".repeat(1 << 12), "envelopes"),
+        let long = format!(
+            "{header}.{}.{}",
+            URL_SAFE_NO_PAD.encode(format!(r#"{{"x":"{}"}}"#, "y".repeat(1 << 18))),
+            "T".repeat(86)
+        );
+        for (text, most, remark) in [
+            ("eyJ".repeat(1 << 17), 4, "beginnings"),
+            (format!("{}.", "eyJ".repeat(1 << 17)), 4, "beginnings with a dot behind"),
+            (format!("{line}\n").repeat(1 << 13), 40, "lines of beginnings"),
+            (format!("{header}.{}", format!("{line}\n").repeat(1 << 13)), 80, "a payload of them"),
+            (format!("{header}.").repeat(1 << 13), 40, "headers only"),
+            (format!("{header}.{}", "eyJ".repeat(1 << 17)), 8, "a payload without end"),
+            (format!("{long}\n").repeat(4), 8, "long tokens"),
+            (format!("eyJ{}.\n", "A".repeat(60_000)).repeat(8), 4, "long words with a dot behind"),
+            ("MDA".repeat(1 << 17), 12, "macaroons"),
+            ("MDA ".repeat(1 << 17), 4, "beginnings of macaroons"),
+            ("-----BEGIN SEALED CIPHER".repeat(1 << 8), 4, "envelopes"),
         ] {
-            let start = std::time::Instant::now();
+            WORK.set(0);
             all(text.as_bytes());
-            // A text that costs its square takes hours; a slow and busy machine needs a second.
-            assert!(start.elapsed().as_secs() < 30, "{remark}");
+            let work = WORK.get() / text.len();
+            assert!(work <= most, "{remark}: each byte was looked at {work} times");
+        }
+    }
+
+    #[test]
+    fn bytes_of_any_kind_are_searched() {
+        let jwt = es256();
+        for (before, behind) in [(&b"\0\0"[..], &b"\0"[..]), (b"\xff\xfe", b"\xc3\x28"), (b"\xe2\x82", b"\x80\x80")] {
+            let text = [before, jwt.as_bytes(), behind].concat();
+            assert_eq!(all(&text), [(Form::Jwt, State::Whole, jwt.clone())], "{before:?}");
         }
     }
 

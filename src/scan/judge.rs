@@ -1,6 +1,7 @@
 //! Found tokens as findings: each is judged as a leak, and its claims like those of any token.
 
 use super::find::State;
+use super::fingerprint::Fingerprints;
 use super::tally::{Place, Seen};
 use crate::check::{check_targets, check_token};
 use crate::evaluate::Plan;
@@ -12,56 +13,97 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// Other places that a finding names.
-const SHOWN: usize = 5;
+/// Says whether a signature is valid; `None` when no key at hand could tell. It is given the encoded token and its `iss`.
+pub type Verifier<'v> = dyn Fn(&str, &str) -> Option<bool> + 'v;
 
-/// What is wrong with one found token, at the place it was found first. Nothing of it shows the token.
-pub fn findings(plan: &Plan, seen: &Seen, now: i64) -> Vec<Finding> {
-    let Some(first) = seen.places.first() else { return vec![] };
-    let outcome = match seen.payload.is_empty() {
-        false => check_token(plan, &Arc::new(Source::from_text(&*first.path, readable(seen))), now),
-        true => Default::default(),
-    };
-    let purpose = outcome.targets.keys().find(|kind| kind.as_str() != TargetKind::Document.name()).cloned();
-    let record = leak(seen, purpose.unwrap_or_else(|| "token".into()), now);
-    let mut builder = TreeBuilder::new();
-    builder.leaf(Data::Null, Default::default());
-    let nowhere = Arc::new(Source::from_text(&*first.path, ""));
-    let document = Document::new(nowhere, Syntax::Json, builder.finish());
-    let mut target = Target::new(TargetKind::Leak, seen.fingerprint(), record);
-    target.identity = seen.fingerprint();
-    let leaked = check_targets(plan, &document, &[target], now).findings;
-    let related = seen.places.iter().skip(1).take(SHOWN).map(|place| Related {
-        message: "also here".into(),
-        path: place.path.to_string(),
-        region: region(place),
-        pointer: String::new(),
-    });
-    let related: Vec<Related> = related.collect();
-    let leaked = leaked.into_iter().map(|finding| Finding { related: related.clone(), ..finding });
-    // What is wrong with the text as a file of tokens is not the question, and of a token without its signature that is
-    // missing on purpose.
-    let of_token =
-        |finding: &Finding| seen.state != State::Redacted && finding.target.kind != TargetKind::Document.name();
-    let claims = outcome.findings.into_iter().filter(of_token);
-    let all = leaked.chain(claims.map(|finding| Finding { related: vec![], ..finding }));
-    all.map(|finding| Finding {
-        region: region(first),
-        pointer: String::new(),
-        path: first.path.to_string(),
-        ..finding
-    })
-    .collect()
+/// Makes findings of found tokens.
+pub struct Judge<'j> {
+    now: i64,
+    fingerprints: Fingerprints,
+    verifier: Option<&'j Verifier<'j>>,
+    /// A document without a text: what leaks say of themselves stands in none.
+    nowhere: Document,
 }
 
-/// Header and payload of a token as its holder would send them, with as many `A` as its signature has characters.
-fn readable(seen: &Seen) -> String {
-    let mut text =
-        String::with_capacity((seen.header.len() + seen.payload.len()) / 3 * 4 + seen.signature as usize + 8);
+impl<'j> Judge<'j> {
+    /// A judge by this clock (seconds since 1970), who names tokens by these fingerprints and verifies them if asked to.
+    pub fn new(now: i64, fingerprints: Fingerprints, verifier: Option<&'j Verifier<'j>>) -> Self {
+        let mut builder = TreeBuilder::new();
+        builder.leaf(Data::Null, Default::default());
+        let nowhere = Arc::new(Source::from_text("", ""));
+        let nowhere = Document::new(nowhere, Syntax::Json, builder.finish());
+        Judge { now, fingerprints, verifier, nowhere }
+    }
+
+    /// What is wrong with one found token, at the place it was found first: that it stands there, then what is wrong with
+    /// its claims. Nothing of it shows the token.
+    pub fn findings(&self, plan: &Plan, seen: &Seen) -> Vec<Finding> {
+        let Some(first) = seen.places.first() else { return vec![] };
+        let fingerprint = self.fingerprints.of(seen.digest());
+        let outcome = match seen.payload.is_empty() {
+            false => check_token(plan, &Arc::new(Source::from_text(&*first.path, readable(seen))), self.now),
+            true => Default::default(),
+        };
+        let purpose = outcome.targets.keys().find(|kind| kind.as_str() != TargetKind::Document.name());
+        let signature = self.verify(seen);
+        let record = leak(seen, purpose.map_or("token", String::as_str), &fingerprint, signature, self.now);
+        let mut target = Target::new(TargetKind::Leak, fingerprint.as_str(), record);
+        target.identity = fingerprint;
+        let leaked = check_targets(plan, &self.nowhere, &[target], self.now).findings;
+        let leaked = leaked.into_iter().map(|finding| {
+            let related = seen.places.iter().skip(1).map(also).collect();
+            Finding { related, message: finding.message + said(signature), ..finding }
+        });
+        // What is wrong with the text as a file of tokens is not the question, and of a token without its signature that
+        // is missing on purpose.
+        let of_token =
+            |finding: &Finding| seen.state != State::Redacted && finding.target.kind != TargetKind::Document.name();
+        let claims =
+            outcome.findings.into_iter().filter(of_token).map(|finding| Finding { related: vec![], ..finding });
+        let here = |finding| Finding {
+            region: region(first),
+            pointer: String::new(),
+            path: first.path.to_string(),
+            ..finding
+        };
+        leaked.chain(claims).map(here).collect()
+    }
+
+    fn verify(&self, seen: &Seen) -> Option<bool> {
+        let (verifier, sealed) = (self.verifier?, seen.sealed.as_ref()?);
+        let mut token = super::tally::Sealed::of(encoded(seen, sealed.expose().len()));
+        token.push(sealed.expose());
+        let issuer = claims(seen).get("iss").and_then(Value::as_str).unwrap_or_default().to_string();
+        verifier(token.expose(), &issuer)
+    }
+}
+
+fn said(signature: Option<bool>) -> &'static str {
+    match signature {
+        Some(true) => "; its signature is valid",
+        Some(false) => "; no key at hand made its signature",
+        None => "",
+    }
+}
+
+fn also(place: &Place) -> Related {
+    let (message, path) = ("also here".into(), place.path.to_string());
+    Related { message, path, region: region(place), pointer: String::new() }
+}
+
+/// Header and payload of a token as its holder would send them, each with a dot behind, and room for a signature.
+fn encoded(seen: &Seen, room: usize) -> String {
+    let mut text = String::with_capacity((seen.header.len() + seen.payload.len()) / 3 * 4 + room + 12);
     URL_SAFE_NO_PAD.encode_string(&seen.header, &mut text);
     text.push('.');
     URL_SAFE_NO_PAD.encode_string(&seen.payload, &mut text);
     text.push('.');
+    text
+}
+
+/// A token with as many `A` as its signature has characters.
+fn readable(seen: &Seen) -> String {
+    let mut text = encoded(seen, seen.signature as usize);
     text.extend(std::iter::repeat_n('A', seen.signature as usize));
     text
 }
@@ -78,7 +120,7 @@ fn region(place: &Place) -> Region {
 }
 
 /// What a rule may know of a found token.
-fn leak(seen: &Seen, purpose: String, now: i64) -> Leak<'static> {
+fn leak(seen: &Seen, purpose: &str, fingerprint: &str, signature: Option<bool>, now: i64) -> Leak<'static> {
     let state = match seen.state {
         State::Whole => "whole",
         State::Unsigned => "unsigned",
@@ -97,7 +139,7 @@ fn leak(seen: &Seen, purpose: String, now: i64) -> Leak<'static> {
     Leak {
         form: Field::text(seen.form.name(), None),
         state: Field::text(state, None),
-        purpose: Field::text(purpose, None),
+        purpose: Field::text(purpose.to_string(), None),
         carrier: if seen.carrier.is_empty() { Field::default() } else { Field::text(seen.carrier, None) },
         issuer: text("iss"),
         jti: text("jti"),
@@ -115,7 +157,12 @@ fn leak(seen: &Seen, purpose: String, now: i64) -> Leak<'static> {
         },
         count: number(seen.count),
         files: number(seen.files),
-        fingerprint: Field::text(seen.fingerprint(), None),
+        fingerprint: Field::text(fingerprint.to_string(), None),
+        signature: match signature {
+            Some(true) => Field::text("valid", None),
+            Some(false) => Field::text("invalid", None),
+            None => Field::default(),
+        },
     }
 }
 

@@ -1,9 +1,10 @@
 //! Tokens in text that is no configuration: logs, dumps, mails.
 //!
 //! [`stream`] reads a text in constant memory, [`find`] tells what in it is a token, [`tally`] keeps each distinct one with
-//! its places, [`judge`] makes findings of them. Only `judge` ever looks at a token's claims, and none of them shows one.
+//! its places, [`judge`] makes findings of them, in which tokens have the names that [`fingerprint`] makes. None of them shows a token.
 
 pub mod find;
+pub mod fingerprint;
 pub mod judge;
 pub mod member;
 pub mod since;

@@ -3,8 +3,9 @@
 use super::find::{Finder, Found, Hit, MAX_TOKEN, Memo};
 use std::io::{self, Read};
 
-/// Bytes read at once: what is searched and counted is still in the processor's cache.
-const CHUNK: usize = 256 << 10;
+/// Bytes read at once: what is searched and counted is still in the processor's nearest caches. Twice as many cost half as
+/// much again in the system.
+const CHUNK: usize = 64 << 10;
 /// Bytes before a token that stay at hand: its line's beginning, and what carries it.
 const BEHIND: usize = 1024;
 /// What is kept of the text ends at a multiple of this many bytes, where reading on is fastest.
@@ -116,11 +117,13 @@ impl Buffer<'_> {
     fn fill(&mut self, from: &mut impl Read) -> io::Result<bool> {
         if self.end == self.bytes.len() {
             // A token longer than the buffer; the search gives up on it at its longest.
-            let longer = (self.bytes.len() * 2).min(MAX_TOKEN + CHUNK + BEHIND);
+            let longer = (self.bytes.len() * 2).min(MAX_TOKEN + CHUNK + ALIGNED);
             self.bytes.resize(longer.max(self.bytes.len() + CHUNK), 0);
         }
+        // A token that goes on is looked at again from its beginning, so twice as much is read each time.
+        let room = self.bytes.len().min(self.end + CHUNK.max(self.end - self.at));
         loop {
-            match from.read(&mut self.bytes[self.end..]) {
+            match from.read(&mut self.bytes[self.end..room]) {
                 Ok(0) => return Ok(false),
                 Ok(read) => {
                     self.end += read;

@@ -5,10 +5,14 @@
 //! smallest, and when there are more tokens than are told apart, the same ones are kept.
 
 use super::find::{Form, Hit, State};
+use super::fingerprint::Fingerprints;
 use super::stream;
+use crate::model::scope::Capability;
 use crate::parse::jwt::decode_bytes;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use sha2::{Digest as _, Sha256};
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -31,8 +35,10 @@ pub struct Limits {
     pub tokens: usize,
     /// Bytes that they may take together, about.
     pub bytes: usize,
-    /// The clock of the run, in seconds since 1970: where not all can be kept, tokens that are still valid come first.
+    /// The clock of the run, in seconds since 1970: tokens that are still valid come first.
     pub now: i64,
+    /// Signatures are kept in memory until they are verified. Only where there are keys to verify them with.
+    pub signatures: bool,
 }
 
 impl Limits {
@@ -42,7 +48,7 @@ impl Limits {
     /// Limits for this many distinct tokens of usual size.
     pub fn of(tokens: usize, now: i64) -> Self {
         const USUAL: usize = 1 << 10;
-        Limits { tokens, bytes: tokens.saturating_mul(USUAL), now }
+        Limits { tokens, bytes: tokens.saturating_mul(USUAL), now, signatures: false }
     }
 }
 
@@ -63,7 +69,7 @@ pub struct Place {
     pub end: (u32, u32),
 }
 
-/// One distinct token. What makes it usable is not kept.
+/// One distinct token. What makes it usable is not kept, unless it is to be verified.
 #[derive(Debug, Clone)]
 pub struct Seen {
     /// What it is.
@@ -88,17 +94,65 @@ pub struct Seen {
     pub(super) payload: Box<[u8]>,
     /// Characters of its signature.
     pub(super) signature: u32,
-    standing: Standing,
+    /// The signature itself, where it is to be verified.
+    pub(super) sealed: Option<Sealed>,
+    /// How much it matters.
+    pub standing: Standing,
 }
 
-/// What decides which tokens are kept when there are too many: the lower, the sooner.
+/// A signature or a whole token, out of sight; its bytes are overwritten when it goes.
+#[derive(Clone)]
+pub(super) struct Sealed(Vec<u8>);
+
+impl Sealed {
+    pub(super) fn of(text: String) -> Self {
+        Sealed(text.into_bytes())
+    }
+
+    /// Adds to it; within its capacity, so that no copy stays behind.
+    pub(super) fn push(&mut self, text: &str) {
+        debug_assert!(self.0.capacity() - self.0.len() >= text.len());
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    /// What it holds. Only for verifying it.
+    pub(super) fn expose(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("<redacted>")
+    }
+}
+
+impl Drop for Sealed {
+    fn drop(&mut self) {
+        self.0.fill(0);
+        // Keeps the compiler from leaving out a write to memory that nobody reads again.
+        std::hint::black_box(&self.0);
+    }
+}
+
+/// How much a found token matters, as far as the token alone shows it: the order in which people are told, and in which
+/// tokens are kept when there are too many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Standing {
-    /// It can be used, or nothing says that it cannot.
+pub enum Standing {
+    /// It can be used to get others (a refresh token) or to change a client (a registration token).
+    Renewing,
+    /// It is still valid, and its scopes let it change something or reach everything.
+    Powerful,
+    /// It is still valid.
     Usable,
+    /// All of it is there, and nothing in it says how long it is valid.
+    Opaque,
+    /// It has expired.
     Expired,
-    /// Cut off, or without its signature.
-    Harmless,
+    /// Its end is missing.
+    Truncated,
+    /// Its signature was taken away.
+    Redacted,
 }
 
 /// Which of two tokens is rather kept. It depends on nothing but the token, so that every tally keeps the same ones; among
@@ -106,9 +160,9 @@ enum Standing {
 type Rank = (Standing, Digest);
 
 impl Seen {
-    /// Twelve hexadecimal digits that tell tokens apart and reveal nothing.
-    pub fn fingerprint(&self) -> String {
-        fingerprint(&self.digest)
+    /// SHA-256 of the token in its plain form, from which [`super::fingerprint`] makes what is shown.
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.digest
     }
 
     fn rank(&self) -> Rank {
@@ -117,7 +171,7 @@ impl Seen {
 
     /// What it weighs; it depends on nothing but the token.
     fn weight(&self) -> usize {
-        OVERHEAD + self.header.len() + self.payload.len()
+        OVERHEAD + self.header.len() + self.payload.len() + self.sealed.as_ref().map_or(0, |sealed| sealed.0.len())
     }
 
     fn keep_place(&mut self, place: Place, carrier: &'static str) {
@@ -144,9 +198,9 @@ fn digest_of(parts: &[String; 3]) -> Digest {
     Sha256::digest(parts.join(".").as_bytes()).into()
 }
 
-/// Twelve hexadecimal digits of a digest that tell tokens apart and reveal nothing.
+/// The fingerprint of a digest without a key.
 pub fn fingerprint(digest: &[u8; 32]) -> String {
-    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    Fingerprints::default().of(digest)
 }
 
 /// Collects tokens.
@@ -251,6 +305,7 @@ impl Tally {
             && parts[0].len() + parts[1].len() <= READABLE;
         let decoded = |part: &str| if readable { decode_bytes(part).unwrap_or_default() } else { vec![] };
         let payload = decoded(&parts[1]);
+        let keeps = self.limits.signatures && readable && hit.state == State::Whole && parts[2].len() <= READABLE;
         Seen {
             form: hit.form,
             state: hit.state,
@@ -263,7 +318,8 @@ impl Tally {
             header: decoded(&parts[0]).into(),
             standing: standing(hit, &payload, self.limits.now),
             payload: payload.into(),
-            signature: u32::try_from(parts[2].len()).unwrap_or(u32::MAX),
+            signature: u32::try_from(parts[2].len().min(READABLE)).unwrap_or(u32::MAX),
+            sealed: keeps.then(|| Sealed::of(parts[2].clone())),
         }
     }
 
@@ -316,6 +372,10 @@ impl Tally {
 
     /// Adds what was found in other texts.
     pub fn merge(&mut self, other: Tally) {
+        if self.found == 0 && self.limits == other.limits {
+            *self = other;
+            return;
+        }
         self.found += other.found;
         // Numbers of texts only tell those of one tally apart.
         self.texts += other.texts;
@@ -344,7 +404,8 @@ impl Tally {
         self.sort_out();
         let told_apart: u64 = self.seen.iter().map(|seen| seen.count).sum();
         let mut tokens = self.seen;
-        tokens.sort_by(|one, other| (one.places.first(), one.digest).cmp(&(other.places.first(), other.digest)));
+        let order = |seen: &Seen| (seen.standing, seen.places.first().cloned(), seen.digest);
+        tokens.sort_by_cached_key(order);
         Account { tokens, found: self.found, beyond: self.found - told_apart }
     }
 }
@@ -352,7 +413,7 @@ impl Tally {
 /// All that a scan found.
 #[derive(Debug)]
 pub struct Account {
-    /// The tokens that are told apart, by their first places.
+    /// The tokens that are told apart: those that matter most first, then by their first places.
     pub tokens: Vec<Seen>,
     /// How many tokens stand in the texts, each counted as often as it does.
     pub found: u64,
@@ -375,18 +436,44 @@ impl Account {
     }
 }
 
-/// How much a token matters when not all can be kept.
-fn standing(hit: &Hit, payload: &[u8], now: i64) -> Standing {
-    #[derive(Deserialize)]
-    struct Claims {
-        exp: Option<f64>,
+/// What of its claims says how much a token matters. Those that are not written as they should be say nothing.
+#[derive(Default, Deserialize)]
+struct Claims<'c> {
+    exp: Option<f64>,
+    #[serde(borrow)]
+    scope: Option<Cow<'c, str>>,
+    #[serde(borrow)]
+    typ: Option<Cow<'c, str>>,
+    sub: Option<IgnoredAny>,
+    client_id: Option<IgnoredAny>,
+}
+
+impl Claims<'_> {
+    /// Does it get other tokens, or change a client? Keycloak says so; INDIGO IAM's name nobody and nothing.
+    fn renews(&self) -> bool {
+        let nobody = self.sub.is_none() && self.client_id.is_none() && self.scope.is_none();
+        nobody || matches!(self.typ.as_deref(), Some("Refresh" | "Offline" | "RegistrationAccessToken"))
     }
+
+    fn is_powerful(&self) -> bool {
+        let scopes = self.scope.as_deref().unwrap_or_default().split(' ').filter_map(Capability::parse);
+        scopes.into_iter().any(|scope| scope.permits_modifying() || scope.is_root())
+    }
+}
+
+fn standing(hit: &Hit, payload: &[u8], now: i64) -> Standing {
     match hit.state {
-        State::Truncated | State::Redacted => Standing::Harmless,
-        State::Whole | State::Unsigned => match serde_json::from_slice(payload) {
-            Ok(Claims { exp: Some(exp) }) if exp < now as f64 => Standing::Expired,
-            Ok(Claims { .. }) | Err(_) => Standing::Usable,
-        },
+        State::Truncated => return Standing::Truncated,
+        State::Redacted => return Standing::Redacted,
+        State::Whole | State::Unsigned if payload.is_empty() => return Standing::Opaque,
+        State::Whole | State::Unsigned => {}
+    }
+    let Ok(claims) = serde_json::from_slice::<Claims<'_>>(payload) else { return Standing::Usable };
+    match () {
+        () if claims.exp.is_some_and(|exp| exp <= now as f64) => Standing::Expired,
+        () if claims.renews() => Standing::Renewing,
+        () if claims.is_powerful() => Standing::Powerful,
+        () => Standing::Usable,
     }
 }
 
@@ -485,7 +572,7 @@ mod tests {
     /// Everything that is reported of an account.
     fn shown(account: &Account) -> Vec<String> {
         let token = |seen: &Seen| {
-            let fingerprint = seen.fingerprint();
+            let fingerprint = Fingerprints::default().of(&seen.digest);
             format!("{fingerprint} {} {} {} {:?} {:?}", seen.carrier, seen.count, seen.files, seen.state, seen.places)
         };
         let counts = format!("{} {}", account.found, account.beyond);
@@ -496,9 +583,9 @@ mod tests {
     fn the_same_is_found_whoever_reads_what_in_which_order() {
         let texts = texts(90);
         for limits in [
-            Limits { tokens: 1000, bytes: 1 << 20, now: NOW },
-            Limits { tokens: 20, bytes: 1 << 20, now: NOW },
-            Limits { tokens: 1000, bytes: 15 * (OVERHEAD + 90), now: NOW },
+            Limits { tokens: 1000, bytes: 1 << 20, now: NOW, signatures: false },
+            Limits { tokens: 20, bytes: 1 << 20, now: NOW, signatures: false },
+            Limits { tokens: 1000, bytes: 15 * (OVERHEAD + 90), now: NOW, signatures: false },
         ] {
             let whole = tally(limits, texts.iter()).finish();
             let expected = shown(&whole);
@@ -519,10 +606,10 @@ mod tests {
 
     #[test]
     fn those_that_can_be_used_are_kept_before_others() {
-        let limits = Limits { tokens: 30, bytes: 1 << 20, now: NOW };
+        let limits = Limits { tokens: 30, bytes: 1 << 20, now: NOW, signatures: false };
         let account = tally(limits, texts(90).iter()).finish();
         assert_eq!(account.tokens.len(), 30);
-        let usable = account.tokens.iter().filter(|seen| seen.standing == Standing::Usable).count();
+        let usable = account.tokens.iter().filter(|seen| seen.standing < Standing::Opaque).count();
         assert!((25..=30).contains(&usable), "{usable} of the 30 that exist");
         let kept: u64 = account.tokens.iter().map(|seen| seen.count).sum();
         assert_eq!(kept + account.beyond, account.found, "what is not kept is counted");
@@ -550,7 +637,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_whatever_is_found() {
-        let limits = Limits { tokens: 50, bytes: 64 << 10, now: NOW };
+        let limits = Limits { tokens: 50, bytes: 64 << 10, now: NOW, signatures: false };
         let mut most = 0;
         let finder = Finder::new().expect("anchors");
         let mut scanner = Scanner::new(&finder);
