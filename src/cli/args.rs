@@ -160,6 +160,10 @@ pub(super) struct CheckArgs {
     /// Worker threads; 0 takes one per core
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(super) threads: usize,
+
+    /// Reports hold nothing back; set by commands without an end.
+    #[arg(skip)]
+    pub(super) at_once: bool,
 }
 
 fn parse_format(text: &str) -> Result<Format, String> {

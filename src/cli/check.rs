@@ -123,7 +123,7 @@ fn reporters<'a>(
         [one] => *one,
         _ => return Err(Failure::Usage("standard output takes one format; write the others with --output".into())),
     };
-    let options = super::look(args.color, args.all);
+    let options = Options { at_once: args.at_once, ..super::look(args.color, args.all) };
     let mut reporters = vec![report::reporter(format, io::stdout(), options, lookup)];
     for (format, file) in files {
         let plain = Options { color: args.color == Color::Always, ..options };
@@ -402,6 +402,18 @@ impl<'j> Job<'j> {
         self.suppress(relative, std::slice::from_mut(&mut finding), false);
         self.tally.count(&finding, self.governance.fail_on);
         self.tally.fleet.push(finding);
+    }
+
+    /// Takes a finding that is reported before anything else is read.
+    pub(super) fn at_once(&mut self, relative: &str, mut finding: Finding) -> Result<(), Failure> {
+        self.suppress(relative, std::slice::from_mut(&mut finding), false);
+        self.tally.count(&finding, self.governance.fail_on);
+        self.emit(&Checked { findings: vec![finding], ..Checked::default() })
+    }
+
+    /// Does anybody still read a report?
+    pub(super) fn is_heard(&self) -> bool {
+        !self.reporters.is_empty()
     }
 
     /// Says what the report as a whole must not keep to itself; the exit code stays as it is.

@@ -13,6 +13,8 @@ mod explain;
 #[cfg(feature = "fetch")]
 mod fetch;
 mod fix;
+#[cfg(unix)]
+mod follow;
 mod inspect;
 mod list;
 mod output;
@@ -52,7 +54,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         #[cfg(feature = "state")]
         Command::Audit(args) => audit::run(&args),
-        Command::Scan(args) => scan::run(&args),
+        Command::Scan(args) => scan::run(*args),
         Command::Trace(args) => trace::run(&args),
         Command::Redact(args) => redact::run(&args),
         Command::Inspect(args) => inspect::run(&args),

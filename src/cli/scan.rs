@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What reports call a scanned file.
-const KIND: &str = "text";
+pub(super) const KIND: &str = "text";
 /// Files that are scanned by several threads before what they came to is reported.
 const GROUP: usize = 256;
 
@@ -33,6 +33,10 @@ pub(super) struct ScanArgs {
     /// Also scan the rotated siblings of the named files: `x.log.1`, `x.log-20261101.gz`
     #[arg(long, help_heading = "What is read")]
     pub(super) rotated: bool,
+    /// Go on with what is written to the files, over rotation, and report each new token as it comes, until interrupted;
+    /// `-` is followed too (`journalctl -f | tokenvet scan --follow -`)
+    #[arg(long, conflicts_with = "since", help_heading = "What is read")]
+    pub(super) follow: bool,
     /// Leave out what is certainly older: files by their modification time, lines by their timestamp. A time
     /// (2026-01-31T12:00:00Z), a date (2026-01-31) or a duration (7d, 36h)
     #[arg(long, value_name = "WHEN", help_heading = "What is read")]
@@ -93,10 +97,19 @@ fn fingerprints(path: &Path) -> Result<Fingerprints, Failure> {
 }
 
 /// Runs the command.
-pub(super) fn run(args: &ScanArgs) -> Result<Exit, Failure> {
+pub(super) fn run(mut args: ScanArgs) -> Result<Exit, Failure> {
+    // Whoever waits for the next token wants to see it.
+    args.check.all |= args.follow;
+    args.check.at_once = args.follow;
     with_job(&args.check, |job, inputs| {
         let reading = args.reading(job.now)?;
         let inputs = if args.rotated { with_rotated(inputs) } else { inputs };
+        if args.follow {
+            #[cfg(unix)]
+            return super::follow::follow(job, &inputs, &reading, args.check.now.is_some());
+            #[cfg(not(unix))]
+            return Err(Failure::Usage("--follow: not on this system".into()));
+        }
         search(job, &inputs, &reading)
     })
 }
@@ -329,7 +342,7 @@ fn report(job: &mut Job<'_>, inputs: &[Input], account: &Account, fingerprints: 
 }
 
 /// The input that a text belongs to: what holds for an archive holds for its members.
-fn input_of<'p>(path: &'p str, inputs: &[Input]) -> &'p str {
+pub(super) fn input_of<'p>(path: &'p str, inputs: &[Input]) -> &'p str {
     let is_input = |path: &str| inputs.binary_search_by(|input| input.name.as_str().cmp(path)).is_ok();
     let outer = path.match_indices('!').map(|(at, _)| &path[..at]).find(|outer| is_input(outer));
     if is_input(path) { path } else { outer.unwrap_or(path) }

@@ -1,5 +1,7 @@
 //! Finding inputs and recognising what they are, by content.
 
+#[cfg(all(feature = "cli", unix))]
+pub mod grow;
 #[cfg(feature = "cli")]
 pub mod include;
 #[cfg(feature = "cli")]

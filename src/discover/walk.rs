@@ -286,7 +286,7 @@ pub fn folder_opens_to_all(folder: &Path) -> Option<bool> {
     }
 }
 
-fn open(path: &Path) -> std::io::Result<File> {
+pub(super) fn open(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]

@@ -95,11 +95,13 @@ pub struct Options {
     pub width: usize,
     /// Every finding is shown (human: with its snippet; markdown: in its table), however many of a kind there are.
     pub all: bool,
+    /// Nothing is held back: somebody waits for what comes next.
+    pub at_once: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { color: false, unicode: true, width: 80, all: false }
+        Options { color: false, unicode: true, width: 80, all: false, at_once: false }
     }
 }
 
@@ -110,7 +112,8 @@ pub fn reporter<'a>(
     options: Options,
     rules: &'a dyn RuleBook,
 ) -> Box<dyn Reporter + 'a> {
-    let out = io::BufWriter::new(out);
+    const HELD: usize = 8 << 10;
+    let out = io::BufWriter::with_capacity(if options.at_once { 0 } else { HELD }, out);
     match format {
         #[cfg(feature = "cli")]
         Format::Human => Box::new(super::human::Human::new(out, options, rules)),

@@ -96,6 +96,52 @@ pub fn tokens(finder: &Finder, from: impl Read, sink: &mut dyn FnMut(Place<'_>))
     Scanner::new(finder).tokens(from, sink)
 }
 
+/// A text that comes piece by piece, for which nobody waits.
+#[derive(Debug, Default)]
+pub struct Growing {
+    bytes: Vec<u8>,
+    end: usize,
+    at: usize,
+    counted: usize,
+    lines: u64,
+    column: u64,
+    base: u64,
+}
+
+impl Growing {
+    /// Takes the next piece, and hands over the tokens that are certain by now.
+    pub fn push(&mut self, scanner: &mut Scanner<'_>, mut piece: &[u8], sink: &mut dyn FnMut(Place<'_>)) {
+        while !piece.is_empty() {
+            self.with(|buffer| {
+                // Reading from memory does not fail.
+                let _ = buffer.fill(&mut piece);
+                buffer.search(scanner.finder, &mut scanner.memo, false, sink);
+                buffer.drop_front();
+            });
+        }
+    }
+
+    /// Hands over what is there of tokens whose end is not certain. More pieces may follow all the same.
+    pub fn settle(&mut self, scanner: &mut Scanner<'_>, sink: &mut dyn FnMut(Place<'_>)) {
+        self.with(|buffer| {
+            buffer.search(scanner.finder, &mut scanner.memo, true, sink);
+            buffer.forget();
+        });
+        // Many texts may be at rest at a time.
+        self.bytes.truncate(self.end);
+        self.bytes.shrink_to_fit();
+    }
+
+    fn with(&mut self, work: impl FnOnce(&mut Buffer<'_>)) {
+        let Growing { bytes, end, at, counted, lines, column, base } = self;
+        let mut buffer =
+            Buffer { bytes, end: *end, at: *at, counted: *counted, lines: *lines, column: *column, base: *base };
+        work(&mut buffer);
+        (*end, *at, *counted) = (buffer.end, buffer.at, buffer.counted);
+        (*lines, *column, *base) = (buffer.lines, buffer.column, buffer.base);
+    }
+}
+
 struct Buffer<'s> {
     bytes: &'s mut Vec<u8>,
     /// Bytes of it that are filled.
@@ -178,6 +224,12 @@ impl Buffer<'_> {
         if keep < CHUNK / 2 && self.end < self.bytes.len() {
             return;
         }
+        self.forget();
+    }
+
+    /// The same however little there is.
+    fn forget(&mut self) {
+        let keep = self.at.saturating_sub(BEHIND);
         self.lines_until(self.at);
         let keep = keep - keep.min((ALIGNED - (self.end - keep) % ALIGNED) % ALIGNED);
         self.bytes.copy_within(keep..self.end, 0);
@@ -275,6 +327,34 @@ mod tests {
             let read = scanner.tokens(start.as_bytes(), &mut |_| ()).expect("read");
             assert_eq!(read.bytes, start.len() as u64);
             assert!(scanner.bytes.len() <= MAX_TOKEN + 2 * CHUNK, "{remark}: {}", scanner.bytes.len());
+        }
+    }
+
+    #[test]
+    fn a_text_that_grows_gives_the_same_places() {
+        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        let jwt = format!("{}.{}.{}", part(r#"{"alg":"ES256"}"#), part(r#"{"sub":"s"}"#), "T".repeat(86));
+        let text: String = (0..4000).map(|n| format!("line {n} {} {jwt}\n", "x".repeat(n % 90))).collect();
+        let finder = Finder::new().expect("anchors");
+        let mut expected = Vec::new();
+        let _ = tokens(&finder, text.as_bytes(), &mut |place| expected.push((place.offset, place.line, place.column)));
+        assert_eq!(expected.len(), 4000);
+        for step in [700, 70_000, 1 << 20] {
+            let (mut scanner, mut growing, mut found) = (Scanner::new(&finder), Growing::default(), Vec::new());
+            let mut take = |place: Place<'_>| found.push((place.offset, place.line, place.column));
+            let mut rest = text.as_bytes();
+            while !rest.is_empty() {
+                // Quiet comes after whole lines.
+                let end = rest[..step.min(rest.len())]
+                    .iter()
+                    .rposition(|byte| *byte == b'\n')
+                    .map_or(rest.len(), |at| at + 1);
+                growing.push(&mut scanner, &rest[..end / 2], &mut take);
+                growing.push(&mut scanner, &rest[end / 2..end], &mut take);
+                growing.settle(&mut scanner, &mut take);
+                rest = &rest[end..];
+            }
+            assert!(found == expected, "steps of {step}");
         }
     }
 

@@ -109,6 +109,17 @@ pub fn texts(name: &str, modified: Option<i64>, from: impl Read, limits: Limits,
     notes.end(name);
 }
 
+/// Is this compressed, or an archive that is opened?
+pub fn is_packed(mut from: impl Read) -> bool {
+    let mut from = Peek::new(&mut from);
+    let Ok(head) = from.head(HEAD) else { return false };
+    #[cfg(feature = "archives")]
+    if tape::is_header(head) {
+        return true;
+    }
+    Codec::of(head).is_some()
+}
+
 /// Something that may be a text, compressed, or an archive.
 struct Item {
     name: String,
