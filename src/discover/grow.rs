@@ -128,6 +128,12 @@ impl Log {
         if renamed && there.is_some() {
             self.between(None);
             self.begin(open(&self.path)?, false)?;
+        } else if !renamed && self.files.back().is_some_and(|current| current.offset == 0) {
+            // Nothing of it was read, so that nothing tells whether it was cut.
+            if let Some(current) = self.files.pop_back() {
+                self.between(Some(&current.file));
+                self.files.push_back(current);
+            }
         }
         Ok(())
     }
@@ -152,7 +158,7 @@ impl Log {
                 self.files.push_back(copy);
                 // The file itself may be among its siblings by now.
                 self.known.extend(anew.as_ref().and_then(|anew| anew.file.metadata().ok()).map(|anew| known(&anew)));
-                self.between(metadata.modified().ok());
+                self.between(anew.as_ref().map(|anew| &anew.file));
             }
             None => {
                 take(Part::End(current.number));
@@ -166,15 +172,17 @@ impl Log {
         Ok(())
     }
 
-    /// Files that were rotated away before anybody looked, after a time, are read whole.
-    fn between(&mut self, after: Option<SystemTime>) {
+    /// Files that were rotated away before anybody looked are read whole; all but the copy of a file that will only now be
+    /// cut.
+    fn between(&mut self, current: Option<&File>) {
         for (path, metadata) in self.unknown() {
-            let older = after.is_some_and(|after| metadata.modified().is_ok_and(|modified| modified < after));
-            self.known.insert(known(&metadata));
-            if let Some(file) = (!older).then(|| open(&path).ok()).flatten() {
-                // What cannot be examined is not read.
-                let _ = self.begin(file, true);
+            let Ok(file) = open(&path) else { continue };
+            if current.is_some_and(|current| begins_with(current, &file, metadata.len())) {
+                continue;
             }
+            self.known.insert(known(&metadata));
+            // What cannot be examined is not read.
+            let _ = self.begin(file, true);
         }
     }
 
@@ -198,6 +206,17 @@ impl Log {
         self.files.push_back(Reading { number, file, offset, tail: vec![], quiet, renamed });
         Ok(())
     }
+}
+
+/// Does a file begin with all of another one? The end of it tells.
+fn begins_with(file: &File, other: &File, length: u64) -> bool {
+    let from = length.saturating_sub(TAIL as u64);
+    let mut ends = [vec![0; (length - from) as usize], vec![0; (length - from) as usize]];
+    let [end, of_other] = &mut ends;
+    length > 0
+        && other.read_exact_at(of_other, from).is_ok()
+        && file.read_exact_at(end, from).is_ok()
+        && end == of_other
 }
 
 /// Rotated siblings that are not compressed: those are read before they are.
