@@ -25,6 +25,9 @@ const TAIL: usize = 1024;
 const QUIET: u32 = 1;
 /// The same for the last line of a file that was renamed, which need not end.
 const SETTLED: u32 = 4;
+/// How often siblings are listed until none is renamed meanwhile, and the time between.
+const TRIES: u32 = 20;
+const RETRY: std::time::Duration = std::time::Duration::from_millis(5);
 /// The same after which the writer of a renamed file has certainly noticed.
 const DRAINED: u32 = 2400;
 
@@ -127,7 +130,12 @@ impl Log {
         }
         if renamed && there.is_some() {
             self.between(None);
-            self.begin(open(&self.path)?, false)?;
+            match open(&self.path) {
+                Ok(file) => self.begin(file, false)?,
+                // Renamed again; the next look finds it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
         } else if !renamed && self.files.back().is_some_and(|current| current.offset == 0) {
             // Nothing of it was read, so that nothing tells whether it was cut.
             if let Some(current) = self.files.pop_back() {
@@ -144,8 +152,7 @@ impl Log {
         let anew = current.file.try_clone()?;
         let of_anew = identity(&anew.metadata()?);
         let copy = self.unknown().into_iter().filter(|(_, metadata)| identity(metadata) != of_anew);
-        let copy = copy.filter(|(_, metadata)| metadata.len() >= current.offset).find_map(|(path, metadata)| {
-            let file = open(&path).ok()?;
+        let copy = copy.filter(|(_, metadata)| metadata.len() >= current.offset).find_map(|(file, metadata)| {
             let (number, offset, tail) = (current.number, current.offset, current.tail.clone());
             let copy = Reading { number, file, offset, tail, quiet: 0, renamed: true };
             copy.is_same().then_some((copy, metadata))
@@ -175,8 +182,7 @@ impl Log {
     /// Files that were rotated away before anybody looked are read whole; all but the copy of a file that will only now be
     /// cut.
     fn between(&mut self, current: Option<&File>) {
-        for (path, metadata) in self.unknown() {
-            let Ok(file) = open(&path) else { continue };
+        for (file, metadata) in self.unknown() {
             if current.is_some_and(|current| begins_with(current, &file, metadata.len())) {
                 continue;
             }
@@ -186,14 +192,29 @@ impl Log {
         }
     }
 
-    /// Siblings that nobody knows, oldest first.
-    fn unknown(&self) -> Vec<(PathBuf, Metadata)> {
+    /// Siblings that nobody knows, oldest first. Names change while one looks, so it is tried again until all are those
+    /// that were listed.
+    fn unknown(&self) -> Vec<(File, Metadata)> {
         let reading: HashSet<_> = self.files.iter().filter_map(|file| identity(&file.file.metadata().ok()?)).collect();
-        let found = siblings(&self.path).into_iter().filter_map(|path| Some((fs::metadata(&path).ok()?, path)));
         let is_unknown = |metadata: &Metadata| {
             !self.known.contains(&known(metadata)) && !identity(metadata).is_some_and(|id| reading.contains(&id))
         };
-        found.filter(|(metadata, _)| is_unknown(metadata)).map(|(metadata, path)| (path, metadata)).collect()
+        let mut opened = Vec::new();
+        for _ in 0..TRIES {
+            let there = || siblings(&self.path).into_iter().map(|path| (fs::metadata(&path).ok(), path));
+            let before: Vec<_> = there().collect();
+            opened = before.iter().filter_map(|(_, path)| open(path).ok()).collect();
+            opened = opened.into_iter().filter(|file: &File| file.metadata().is_ok()).collect();
+            let ids = |list: &[(Option<Metadata>, PathBuf)]| -> Vec<_> {
+                list.iter().map(|(metadata, path)| (metadata.as_ref().and_then(identity), path.clone())).collect()
+            };
+            if ids(&before) == ids(&there().collect::<Vec<_>>()) && opened.len() == before.len() {
+                break;
+            }
+            std::thread::sleep(RETRY);
+        }
+        let opened = opened.into_iter().filter_map(|file| Some((file.metadata().ok()?, file)));
+        opened.filter(|(metadata, _)| is_unknown(metadata)).map(|(metadata, file)| (file, metadata)).collect()
     }
 
     /// Reads a file from its beginning.
