@@ -25,11 +25,11 @@ const TAIL: usize = 1024;
 const QUIET: u32 = 1;
 /// The same for the last line of a file that was renamed, which need not end.
 const SETTLED: u32 = 4;
+/// The same after which the writer of a renamed file has certainly noticed.
+const DRAINED: u32 = 2400;
 /// How often siblings are listed until none is renamed meanwhile, and the time between.
 const TRIES: u32 = 20;
 const RETRY: std::time::Duration = std::time::Duration::from_millis(5);
-/// The same after which the writer of a renamed file has certainly noticed.
-const DRAINED: u32 = 2400;
 
 /// One part of what a log has become.
 pub enum Part<'p> {
