@@ -86,10 +86,11 @@ impl Following {
     }
 
     fn ends(mut self) -> Self {
-        assert_eq!(self.child.wait().unwrap().code(), Some(1), "tokens were found");
+        let code = self.child.wait().unwrap().code();
         while let Ok(line) = self.lines.recv_timeout(Duration::from_secs(60)) {
             self.take(&line);
         }
+        assert_eq!(code, Some(1), "tokens were found, and nothing was lost: {:?}", self.notes);
         assert!(self.ended, "the report has its summary");
         self
     }
@@ -198,7 +199,8 @@ fn each_token_is_reported_once_over_many_rotations() {
         following.wait_for(last);
         let following = following.end();
         assert_eq!(following.notes, [""; 0], "{rotations:?}");
-        assert_eq!(following.found, log.expected, "{rotations:?}");
+        let lost: Vec<_> = log.expected.iter().filter(|(n, lines)| following.found.get(n) != Some(lines)).collect();
+        assert_eq!(lost, [], "{rotations:?}: token and line; found instead: {:?}", following.found);
         assert_eq!(following.documents, [log.next as u64], "{rotations:?}: nothing is read twice");
     }
 }

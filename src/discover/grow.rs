@@ -106,7 +106,10 @@ impl Log {
 
     /// Nothing is read any more: what was held back is handed out.
     pub fn end(&mut self, take: &mut dyn FnMut(Part<'_>)) {
-        while self.look(take) {}
+        // What changed in the middle of one look shows in the next.
+        for _ in 0..2 {
+            while self.look(take) {}
+        }
         self.files.drain(..).for_each(|file| take(Part::End(file.number)));
     }
 
@@ -119,31 +122,39 @@ impl Log {
             Err(error) => return Err(error),
         };
         let Some(current) = self.files.back_mut() else {
-            return if there.is_some() { self.begin(open(&self.path)?, false) } else { Ok(()) };
+            return if there.is_some() { self.begin_current() } else { Ok(()) };
         };
         let now = current.file.metadata()?;
         current.renamed = there.as_ref().is_none_or(|there| identity(there) != identity(&now));
         let renamed = current.renamed;
-        let is_cut = now.len() < current.offset || now.len() > current.offset && !current.is_same();
-        if is_cut {
+        if current.is_cut()? {
             self.cut(renamed, take)?;
         }
-        if renamed && there.is_some() {
-            self.between(None);
-            match open(&self.path) {
-                Ok(file) => self.begin(file, false)?,
-                // Renamed again; the next look finds it.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+        match (renamed, there) {
+            (true, Some(_)) => {
+                self.between(None);
+                self.begin_current()
             }
-        } else if !renamed && self.files.back().is_some_and(|current| current.offset == 0) {
-            // Nothing of it was read, so that nothing tells whether it was cut.
-            if let Some(current) = self.files.pop_back() {
-                self.between(Some(&current.file));
-                self.files.push_back(current);
+            (true, None) => Ok(()),
+            (false, _) => {
+                // What nobody looked at between two rotations may show only now.
+                if let Some(current) = self.files.pop_back() {
+                    self.between(Some(&current));
+                    self.files.push_back(current);
+                }
+                Ok(())
             }
         }
-        Ok(())
+    }
+
+    /// Reads the file that has the name.
+    fn begin_current(&mut self) -> io::Result<()> {
+        match open(&self.path) {
+            Ok(file) => self.begin(file, false),
+            // Renamed meanwhile; the next look finds it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// The last file was cut, after it was copied if somebody cared.
@@ -165,7 +176,7 @@ impl Log {
                 self.files.push_back(copy);
                 // The file itself may be among its siblings by now.
                 self.known.extend(anew.as_ref().and_then(|anew| anew.file.metadata().ok()).map(|anew| known(&anew)));
-                self.between(anew.as_ref().map(|anew| &anew.file));
+                self.between(anew.as_ref());
             }
             None => {
                 take(Part::End(current.number));
@@ -181,11 +192,16 @@ impl Log {
 
     /// Files that were rotated away before anybody looked are read whole; all but the copy of a file that will only now be
     /// cut.
-    fn between(&mut self, current: Option<&File>) {
-        for (file, metadata) in self.unknown() {
-            if current.is_some_and(|current| begins_with(current, &file, metadata.len())) {
-                continue;
+    fn between(&mut self, current: Option<&Reading>) {
+        let mut unread = self.unknown();
+        if let Some(current) = current {
+            unread.retain(|(file, metadata)| !begins_with(&current.file, file, metadata.len()));
+            if current.is_cut().unwrap_or(true) {
+                // One of them is its copy; the next look finds out which.
+                return;
             }
+        }
+        for (file, metadata) in unread {
             self.known.insert(known(&metadata));
             // What cannot be examined is not read.
             let _ = self.begin(file, true);
@@ -249,6 +265,12 @@ fn siblings(path: &Path) -> Vec<PathBuf> {
 }
 
 impl Reading {
+    /// Is what was read no longer all before the place of reading?
+    fn is_cut(&self) -> io::Result<bool> {
+        let length = self.file.metadata()?.len();
+        Ok(length < self.offset || (length > self.offset || self.quiet == 0) && !self.is_same())
+    }
+
     /// Does what was read still stand before the place of reading?
     fn is_same(&self) -> bool {
         let mut there = vec![0; self.tail.len()];
@@ -266,7 +288,8 @@ impl Reading {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
-            if read == 0 {
+            // What was read may be of a file that was cut right before and has grown again; the next look finds out.
+            if read == 0 || !self.is_same() {
                 break;
             }
             take(Part::Bytes(self.number, &chunk[..read]));
