@@ -381,7 +381,12 @@ impl<'r> Run<'r> {
             document: "",
             given: false,
             workflow: None,
-            spot: Spot { region: region(self.source, Span::default()), pointer: String::new(), inner_pointer: None },
+            spot: Spot {
+                region: region(self.source, Span::default()),
+                last_line: 1,
+                pointer: String::new(),
+                inner_pointer: None,
+            },
             profiles: ProfileSet::default(),
             home: None,
             service: None,
@@ -476,6 +481,7 @@ impl<'r> Run<'r> {
             message,
             path: self.source.name().to_string(),
             region: primary.region,
+            last_line: primary.last_line,
             pointer: primary.pointer,
             inner_pointer: primary.inner_pointer,
             target: self.target_ref(target),
@@ -623,6 +629,7 @@ pub fn check_fleet(plan: &Plan, mut facts: Vec<Fact>, now: i64) -> Outcome {
             message: fleet.message,
             path: fact.path.clone(),
             region: fleet.spot.region,
+            last_line: fleet.spot.last_line,
             pointer: fleet.spot.pointer.clone(),
             inner_pointer: fleet.spot.inner_pointer.clone(),
             target: target_of(fact),
@@ -797,9 +804,15 @@ fn spot(cursor: Cursor<'_>, word: u16) -> Spot {
     };
     let pointer = document.pointer(cursor.id);
     match &document.decoded {
-        None => Spot { region: region(&document.source, span), pointer, inner_pointer: None },
+        None => Spot {
+            region: region(&document.source, span),
+            last_line: last_line(&document.source, cursor.span()),
+            pointer,
+            inner_pointer: None,
+        },
         Some(decoded) => Spot {
             region: region(&decoded.outer, outer_span(document, span)),
+            last_line: last_line(&decoded.outer, outer_span(document, cursor.span())),
             pointer: decoded.outer_pointer.clone(),
             inner_pointer: Some(pointer),
         },
@@ -834,6 +847,12 @@ fn outer_span(document: &Document, span: Span) -> Span {
 fn region(source: &Source, span: Span) -> Region {
     let start = source.position(span.start as usize);
     Region::new(start, source.position(span.end as usize), span.start as usize, span.len())
+}
+
+/// The line of a span's last character that is no white space.
+fn last_line(source: &Source, span: Span) -> u32 {
+    let kept = source.slice(span).trim_end().len();
+    source.line_index().line_of(span.start as usize + kept.saturating_sub(1))
 }
 
 /// Values that must never be shown: what stands under a secret's name at any depth, and private members of keys. Of a

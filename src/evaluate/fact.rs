@@ -10,6 +10,8 @@ use crate::report::Region;
 pub struct Spot {
     /// Place in the file.
     pub region: Region,
+    /// Last line of what stands there: of an object over several lines `region` is the beginning only.
+    pub last_line: u32,
     /// Pointer in the file's document.
     pub pointer: String,
     /// Pointer in the document decoded from there.

@@ -112,6 +112,9 @@ pub struct Suppressed {
     /// `no_modify: not shown by a registration`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mitigations: Vec<String>,
+    /// Line of the comment, from 1; 0 for what is no comment.
+    #[serde(skip)]
+    pub line: u32,
 }
 
 /// Where a suppression came from.
@@ -159,6 +162,9 @@ pub struct Finding {
     pub path: String,
     /// Place in the file.
     pub region: Region,
+    /// Last line of what it points at: of an object over several lines `region` is the beginning only.
+    #[serde(skip)]
+    pub last_line: u32,
     /// JSON Pointer in the file's document.
     pub pointer: String,
     /// JSON Pointer in the document decoded from there (a JWT's payload), else null.

@@ -336,6 +336,7 @@ pub fn problem(view: &View<'_>, region: &Region, message: &str, options: Options
         message: heading.to_owned(),
         path: view.name().to_owned(),
         region: *region,
+        last_line: region.end_line,
         pointer: String::new(),
         inner_pointer: None,
         target: TargetRef { kind: String::new(), name: String::new(), workflow: None },

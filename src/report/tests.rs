@@ -37,6 +37,7 @@ fn finding_at(source: &Source, span: std::ops::Range<usize>, rule: &str, profile
         message: format!("access tokens live 30 d, {profile} allows 6 h"),
         path: source.name().into(),
         region: Region::new(start, end, span.start, span.len()),
+        last_line: end.line,
         pointer: "/Resources/0/access_token_validity_seconds".into(),
         inner_pointer: None,
         target: TargetRef { kind: "client".into(), name: "fts-prod".into(), workflow: None },
@@ -119,6 +120,7 @@ fn demo<'a>(source: &'a Source, secrets: &'a [Span]) -> Checked<'a> {
         owner: Some("iam-team".into()),
         expires: Some("2027-01-31".into()),
         mitigations: vec![],
+        line: 0,
     };
     Checked {
         more: false,
@@ -496,6 +498,7 @@ fn hostile_checked<'a>(source: &'a Source, text: &str) -> Checked<'a> {
         owner: Some(text.into()),
         expires: Some(text.into()),
         mitigations: vec![],
+        line: 0,
     };
     Checked {
         more: false,

@@ -34,6 +34,11 @@ impl LineIndex {
         Position { line: line as u32, column: text[start..offset].chars().count() as u32 + 1 }
     }
 
+    /// The line of `offset` alone, which costs the same however long the line is.
+    pub fn line_of(&self, offset: usize) -> u32 {
+        self.starts.partition_point(|&start| start as usize <= offset) as u32
+    }
+
     /// Number of lines, at least 1.
     pub fn count(&self) -> usize {
         self.starts.len()
@@ -60,6 +65,7 @@ mod tests {
         assert_eq!(index.position(text, 5), Position { line: 2, column: 2 });
         assert_eq!(index.position(text, 4), Position { line: 2, column: 1 }, "inside ü");
         assert_eq!(index.position(text, 99), Position { line: 3, column: 1 });
+        assert_eq!([0, 2, 3, 6].map(|offset| index.line_of(offset)), [1, 1, 2, 2]);
         assert_eq!(index.line(text, 1), Some(0..1));
         assert_eq!(index.line(text, 2), Some(3..6));
         assert_eq!(index.line(text, 4), None);

@@ -72,7 +72,8 @@ impl Baseline {
                 let reason = "in the baseline".to_string();
                 let kind = SuppressionKind::Baseline;
                 let mitigations = vec![];
-                finding.suppressed = Some(Suppressed { kind, reason, owner: None, expires: None, mitigations });
+                finding.suppressed =
+                    Some(Suppressed { kind, reason, owner: None, expires: None, mitigations, line: 0 });
             }
         }
     }

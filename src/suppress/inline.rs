@@ -28,6 +28,8 @@ pub struct Allow {
     pub reason: Option<String>,
     /// The line it holds for, from 1.
     pub line: u32,
+    /// The line of the comment, from 1.
+    pub stands_on: u32,
 }
 
 impl Allow {
@@ -39,7 +41,8 @@ impl Allow {
     /// How a finding is suppressed by it; `None` without a reason.
     pub fn suppressed(&self) -> Option<Suppressed> {
         let reason = self.reason.clone()?;
-        Some(Suppressed { kind: SuppressionKind::Inline, reason, owner: None, expires: None, mitigations: vec![] })
+        let (kind, line) = (SuppressionKind::Inline, self.stands_on);
+        Some(Suppressed { kind, reason, owner: None, expires: None, mitigations: vec![], line })
     }
 }
 
@@ -52,6 +55,7 @@ pub fn read(source: &Source, comments: &[Span]) -> Vec<Allow> {
         }
         let Some((rules, reason)) = directive(source.slice(comment)) else { continue };
         let line = line_it_holds_for(source, comment);
+        let stands_on = source.position(comment.start as usize).line;
         let text = source.slice(comment);
         for part in rules.split(',') {
             let rule = part.trim();
@@ -60,7 +64,7 @@ pub fn read(source: &Source, comments: &[Span]) -> Vec<Allow> {
             }
             let offset = comment.start as usize + (rule.as_ptr() as usize - text.as_ptr() as usize);
             let span = Span::new(offset, offset + rule.len());
-            found.push(Allow { rule: rule.to_string(), span, reason: reason.map(str::to_string), line });
+            found.push(Allow { rule: rule.to_string(), span, reason: reason.map(str::to_string), line, stands_on });
         }
     }
     found

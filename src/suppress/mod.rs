@@ -5,6 +5,7 @@
 //! everything else: it becomes a [`Suppression`](crate::model::Suppression) target.
 
 pub mod baseline;
+pub mod changed;
 pub mod inline;
 pub mod mitigation;
 pub mod waiver;

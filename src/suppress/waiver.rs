@@ -314,6 +314,7 @@ impl Waiver {
             owner: Some(self.raw.owner.clone()),
             expires: days.min().cloned(),
             mitigations,
+            line: 0,
         }
     }
 
