@@ -481,7 +481,7 @@ impl<'r> Run<'r> {
             message,
             path: self.source.name().to_string(),
             region: primary.region,
-            last_line: primary.last_line,
+            fault: fault(documents, target, field, &primary),
             pointer: primary.pointer,
             inner_pointer: primary.inner_pointer,
             target: self.target_ref(target),
@@ -629,7 +629,7 @@ pub fn check_fleet(plan: &Plan, mut facts: Vec<Fact>, now: i64) -> Outcome {
             message: fleet.message,
             path: fact.path.clone(),
             region: fleet.spot.region,
-            last_line: fleet.spot.last_line,
+            fault: (fleet.spot.region.start_line, fleet.spot.last_line),
             pointer: fleet.spot.pointer.clone(),
             inner_pointer: fleet.spot.inner_pointer.clone(),
             target: target_of(fact),
@@ -823,6 +823,15 @@ fn spot(cursor: Cursor<'_>, word: u16) -> Spot {
 pub(crate) fn spot_at(documents: &[&Document], at: At) -> Spot {
     let document = documents.get(at.document as usize).copied().unwrap_or(documents[0]);
     spot(document.cursor(at.node), at.word)
+}
+
+/// The lines of what is at fault. Rules may point elsewhere than at the field, for example at the name of the target.
+fn fault(documents: &[&Document], target: &Target<'_>, field: &str, primary: &Spot) -> (u32, u32) {
+    let lines = |spot: &Spot| (spot.region.start_line, spot.last_line);
+    let own = lines(primary);
+    let Some(index) = target.kind.fields().iter().position(|spec| spec.name == field) else { return own };
+    let (first, last) = lines(&spot_at(documents, target.record.field(index).at.unwrap_or(target.at)));
+    if first <= own.0 && own.0 <= last && target.record.field(index).at.is_some() { own } else { (first, last) }
 }
 
 /// The bytes to point at: the value, or the opening bracket of a container over several lines.

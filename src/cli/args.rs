@@ -2,9 +2,10 @@
 
 #[cfg(feature = "state")]
 use super::audit;
+use super::changed::ChangeArgs;
 #[cfg(feature = "fetch")]
 use super::fetch;
-use super::{fix, redact, scan, trace, whatif};
+use super::{fix, man, redact, scan, trace, whatif};
 use crate::parse::jwt;
 use crate::policy::FailOn;
 use crate::report::Format;
@@ -59,6 +60,8 @@ pub(super) enum Command {
     Schema(SchemaArgs),
     /// Print shell completions
     Completions(CompletionsArgs),
+    /// Print or write manual pages
+    Man(man::ManArgs),
 }
 
 impl Args {
@@ -133,6 +136,9 @@ pub(super) struct CheckArgs {
     /// Write every finding that nothing else suppresses to a baseline file, and do not fail because of them
     #[arg(long, value_name = "FILE", help_heading = "Policy and suppressions")]
     pub(super) write_baseline: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
 
     /// Output format on standard output
     #[arg(long, short, value_name = "FORMAT", help_heading = "Output", value_parser = parse_format)]

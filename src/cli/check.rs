@@ -1,6 +1,7 @@
 //! `tokenvet check`: the main job.
 
 use super::args::{CheckArgs, Color, Unrecognised};
+use super::changed::Changed;
 use super::exit::{Exit, Failure};
 use super::output::ReportFile;
 use super::policy::Governance;
@@ -49,7 +50,9 @@ pub(super) fn with_job(
 
     let mut found = walk::walk(&args.paths, &|path, _| governance.ignores(path));
     let lost = follow(args, &governance, &mut found)?;
+    let changed = Changed::load(&args.paths, &args.change, &governance, &mut found)?;
     let mut job = Job::new(args, now, governance, reporters)?;
+    job.changed = changed;
     job.tally.skipped = found.skipped;
     job.lose(found.unreadable.into_iter().map(error_of).chain(lost));
     judge(&mut job, found.inputs)?;
@@ -219,6 +222,8 @@ pub(super) struct Job<'j> {
     reporters: Vec<Box<dyn Reporter + 'j>>,
     /// What a baseline written by this run holds.
     accepted: Vec<baseline::Entry>,
+    /// The change whose lines count, when only they do.
+    pub(super) changed: Option<Changed>,
     /// The run has so few files that they are kept, to show what findings at its end point at.
     keeps: bool,
     /// Those files, with what they were judged by.
@@ -261,8 +266,9 @@ impl<'j> Job<'j> {
     ) -> Result<Self, Failure> {
         let (clock, now) = (now.to_string(), now.as_second());
         let (accepted, kept, tally) = (vec![], BTreeMap::new(), Tally::default());
-        let replaced = BTreeMap::new();
-        let mut job = Job { args, now, clock, governance, reporters, accepted, keeps: false, kept, replaced, tally };
+        let (changed, replaced) = (None, BTreeMap::new());
+        let mut job =
+            Job { args, now, clock, governance, reporters, accepted, changed, keeps: false, kept, replaced, tally };
         #[cfg(feature = "verify")]
         job.tally.facts.extend(super::trust::keys(&job.governance.plan, &args.keys, now)?);
         Ok(job)
@@ -341,12 +347,18 @@ impl<'j> Job<'j> {
             self.kept.insert(source.name().to_string(), kept);
         }
         let complete = !outcome.more && !outcome.gapped && outcome.errors.is_empty();
+        if let Some(changed) = &self.changed {
+            changed.void(&mut outcome.findings);
+        }
         let findings = std::mem::take(&mut outcome.findings).into_iter();
         let waivers = &self.governance.waivers;
         let (held, decided) = findings.partition(|finding| waivers.holds_back(&task.relative, finding));
         outcome.findings = decided;
         self.tally.held.extend(held.into_iter().map(|finding: Finding| (task.relative.clone(), finding)));
         self.suppress(&task.relative, &mut outcome.findings, complete);
+        if let Some(changed) = &mut self.changed {
+            outcome.findings.retain(|finding| changed.keeps(finding));
+        }
         let tally = &mut self.tally;
         let allowed = std::mem::take(&mut outcome.allowed).into_iter();
         tally.allowed.extend(allowed.map(|allow| (source.name().to_string(), allow)));
@@ -399,7 +411,13 @@ impl<'j> Job<'j> {
 
     /// Takes a finding that belongs to the end of the run.
     pub(super) fn at_the_end(&mut self, relative: &str, mut finding: Finding) {
+        if let Some(changed) = &self.changed {
+            changed.void(std::slice::from_mut(&mut finding));
+        }
         self.suppress(relative, std::slice::from_mut(&mut finding), false);
+        if self.changed.as_mut().is_some_and(|changed| !changed.keeps(&finding)) {
+            return;
+        }
         self.tally.count(&finding, self.governance.fail_on);
         self.tally.fleet.push(finding);
     }
@@ -562,7 +580,10 @@ impl<'j> Job<'j> {
 
     /// Closes the reports.
     pub(super) fn finish(&mut self) -> Result<Exit, Failure> {
-        let own = self.about_suppressions();
+        let mut own = self.about_suppressions();
+        if let Some(changed) = &mut self.changed {
+            own.retain(|finding| changed.keeps(finding));
+        }
         own.iter().for_each(|finding| self.tally.count(finding, self.governance.fail_on));
         let exit = self.tally.exit(self.args);
         let mut tally = std::mem::take(&mut self.tally);
@@ -575,6 +596,8 @@ impl<'j> Job<'j> {
             sources: sources.collect(),
             now: self.clock.clone(),
             policy_digest: self.governance.digest.clone(),
+            policy_from: self.governance.policy_from.clone(),
+            only_changed: self.changed.as_ref().and_then(|changed| changed.said.clone()),
             profiles: profiles(&self.governance, tally.profiles),
             workflows: self.governance.workflows(&tally.workflows),
             findings: tally.fleet,

@@ -3,6 +3,7 @@
 mod args;
 #[cfg(feature = "state")]
 mod audit;
+mod changed;
 mod check;
 mod collect;
 mod compare;
@@ -13,10 +14,15 @@ mod explain;
 #[cfg(feature = "fetch")]
 mod fetch;
 mod fix;
+<<<<<<< HEAD
 #[cfg(unix)]
 mod follow;
+=======
+mod git;
+>>>>>>> c4f83ce (Continuous integration: findings on changed lines, the policy of the base branch, an action, recipes, manual pages)
 mod inspect;
 mod list;
+mod man;
 mod output;
 mod policy;
 mod problem;
@@ -26,6 +32,7 @@ mod rules;
 mod scan;
 mod schema;
 mod staged;
+mod store;
 mod test;
 mod trace;
 mod trust;
@@ -70,6 +77,7 @@ pub fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => schema::completions(&args),
+        Command::Man(args) => man::run(&args),
     };
     match result {
         Ok(exit) => ExitCode::from(exit as u8),

@@ -2,6 +2,7 @@
 
 use super::args::CheckArgs;
 use super::exit::Failure;
+use super::store::Store;
 use super::{problem, rules, trust};
 use crate::audit::ratchet::Accepted;
 use crate::check::check_targets;
@@ -10,6 +11,8 @@ use crate::evaluate::{Adjustments, Plan, Selection};
 use crate::model::{At, Field, Target, TargetKind, WorkflowEntry};
 use crate::policy::{self, FailOn, Fitting, Policy, PolicyFile, RawPolicy, Workflow};
 use crate::report::{Finding, WorkflowRef};
+use crate::policy::{self, FailOn, Fitting, Policy, PolicyFile, Workflow};
+use crate::report::{Finding, PolicyFrom, WorkflowRef};
 use crate::rule::RuleBook;
 use crate::source::Source;
 use crate::suppress::{self, baseline::Baseline, waiver::Waivers};
@@ -34,6 +37,10 @@ pub(super) struct Governance {
     /// SHA-256 over policy, rule files, waivers and baseline; `None` without any.
     pub(super) digest: Option<String>,
     pub(super) fail_on: FailOn,
+    /// Where all that was read, when not from disk.
+    pub(super) policy_from: Option<PolicyFrom>,
+    /// Every file and folder that governs the run, as absolute paths.
+    pub(super) files: Vec<PathBuf>,
     root: Root,
     policy: Option<Policy>,
     /// The policy as written.
@@ -64,38 +71,44 @@ struct Found {
 impl Governance {
     /// Finds and reads everything.
     pub(super) fn load(args: &CheckArgs) -> Result<Self, Failure> {
+        let store = Store::new(args.change.policy_from.as_deref(), &folder_of_first(&args.paths))?;
         let path = match (&args.config, args.no_config) {
             (Some(path), _) => Some(path.clone()),
             (None, true) => None,
-            (None, false) => args.paths.first().and_then(|path| discover(path)),
+            (None, false) => args.paths.first().and_then(|path| discover(&store, path)),
         };
-        let found = path.as_deref().map(Found::read).transpose()?;
+        let found = path.as_deref().map(|path| Found::read(&store, path)).transpose()?;
         let folder = path.as_deref().map_or(Path::new("."), folder_of);
-        let folder = fs::canonicalize(folder)
+        let folder = store
+            .real(folder)
             .map_err(|error| Failure::Usage(format!("{}: cannot be read: {error}", folder.display())))?;
         let root = Root { folder, known: RefCell::default() };
         let mut digest = Parts::default();
         let (mut rule_files, mut waiver_files, mut baseline_file) = (vec![], vec![], None);
         if let Some(found) = &found {
             digest.add("policy", &found.source);
-            rule_files = found.below(&root, "rule-files", &found.file.raw.rule_files)?;
+            rule_files = found.below(&store, &root, "rule-files", &found.file.raw.rule_files)?;
             let names: Vec<String> = found.file.raw.waivers.iter().map(|file| file.path().to_string()).collect();
-            waiver_files = found.below(&root, "waivers", &names)?;
+            waiver_files = found.below(&store, &root, "waivers", &names)?;
             if args.waivers.is_empty() {
-                found.pinned(&waiver_files)?;
+                found.pinned(&store, &waiver_files)?;
             }
             let baseline = found.file.raw.baseline.as_slice();
-            baseline_file = found.baseline(&root, baseline, args.write_baseline.as_deref())?;
+            baseline_file = found.baseline(&store, &root, baseline, args.write_baseline.as_deref())?;
         }
         rule_files.extend(args.rules.iter().cloned());
-        let (mut book, sources) = rules::book_and_sources(&rule_files)?;
+        let waiver_files = if args.waivers.is_empty() { waiver_files } else { args.waivers.clone() };
+        let baseline_file = args.baseline.clone().or(baseline_file);
+        let lists = [&rule_files, &waiver_files, &args.issuers, given_keys(args)];
+        let named = path.iter().chain(&baseline_file).chain(lists.into_iter().flatten());
+        let files = named.filter_map(|path| store.real(path).ok()).collect();
+        let (mut book, sources) = rules::book_and_sources(&store, &rule_files)?;
         sources.iter().for_each(|source| digest.add("rule", source));
-        let registries = trust::issuers(&mut book.registry, &args.issuers)?;
+        let registries = trust::issuers(&store, &mut book.registry, &args.issuers)?;
         registries.iter().for_each(|source| digest.add("issuers", source));
         let policy = found.as_ref().map(|found| found.file.compile(&book).map_err(|error| found.failure(&error)));
-        let waiver_files = if args.waivers.is_empty() { waiver_files } else { args.waivers.clone() };
-        let (policy, waivers) = (policy.transpose()?, read_waivers(&waiver_files, &root, &book, &mut digest)?);
-        let baseline = read_baseline(args.baseline.clone().or(baseline_file), args, &root, &mut digest)?;
+        let (policy, waivers) = (policy.transpose()?, read_waivers(&store, &waiver_files, &root, &book, &mut digest)?);
+        let baseline = read_baseline(&store, baseline_file, args, &root, &mut digest)?;
 
         let chosen = args.profile.iter().map(|text| book.resolve_profile(text)).collect::<Result<Vec<_>, _>>()?;
         args.only.iter().chain(&args.ignore).try_for_each(|id| rules::known(&book, id))?;
@@ -115,6 +128,8 @@ impl Governance {
             baseline,
             digest,
             fail_on: args.fail_on.or(by_policy).unwrap_or_default(),
+            policy_from: store.from().cloned(),
+            files,
             root,
             policy,
             file: found.map(|found| found.file),
@@ -214,6 +229,14 @@ impl Governance {
         self.policy.as_ref().is_some_and(|policy| policy.ignores(&self.relative(path)))
     }
 
+    /// Does the policy treat two paths of one file the same?
+    pub(super) fn treats_alike(&self, one: &Path, other: &Path) -> bool {
+        let (one, other) = (self.relative(one), self.relative(other));
+        self.policy
+            .as_ref()
+            .is_none_or(|policy| policy.fitting(&one) == policy.fitting(&other) && !policy.ignores(&one))
+    }
+
     /// A path relative to the policy's folder, with `/` separators; as named when it lies elsewhere.
     pub(super) fn relative(&self, path: &Path) -> String {
         self.root.relative(path)
@@ -297,24 +320,42 @@ fn seen_from_here(real: PathBuf) -> PathBuf {
     here.and_then(|here| real.strip_prefix(here).ok().map(Path::to_path_buf)).unwrap_or(real)
 }
 
+/// The folder that the first of some paths is or lies in; the working folder for standard input.
+pub(super) fn folder_of_first(paths: &[PathBuf]) -> PathBuf {
+    match paths.first() {
+        Some(path) if path.as_os_str() != "-" => if path.is_dir() { path } else { folder_of(path) }.to_path_buf(),
+        Some(_) | None => PathBuf::from("."),
+    }
+}
+
+#[cfg(feature = "verify")]
+fn given_keys(args: &CheckArgs) -> &Vec<PathBuf> {
+    &args.keys
+}
+
+#[cfg(not(feature = "verify"))]
+fn given_keys(_: &CheckArgs) -> &Vec<PathBuf> {
+    const { &Vec::new() }
+}
+
 /// The policy that holds for a path: in its folder or the nearest folder above, within the repository.
-fn discover(path: &Path) -> Option<PathBuf> {
+fn discover(store: &Store, path: &Path) -> Option<PathBuf> {
     let start = if path.as_os_str() == "-" {
         Path::new(".")
-    } else if path.is_dir() {
+    } else if path.is_dir() || store.is_folder(path) {
         path
     } else {
         folder_of(path)
     };
     // As it was named when it stands there, so that messages name it the same way.
     let own = start.join(policy::FILE_NAME);
-    if own.is_file() {
+    if store.is_file(&own) {
         return Some(own);
     }
-    let real = fs::canonicalize(start).ok()?;
+    let real = store.real(start).or_else(|_| fs::canonicalize(start)).ok()?;
     for folder in real.ancestors() {
         let candidate = folder.join(policy::FILE_NAME);
-        if candidate.is_file() {
+        if store.is_file(&candidate) {
             return Some(seen_from_here(candidate));
         }
         if folder.join(".git").exists() {
@@ -325,8 +366,8 @@ fn discover(path: &Path) -> Option<PathBuf> {
 }
 
 impl Found {
-    fn read(path: &Path) -> Result<Self, Failure> {
-        let source = Arc::new(problem::read_small(path, policy::MAX_FILE).map_err(Failure::Reported)?);
+    fn read(store: &Store, path: &Path) -> Result<Self, Failure> {
+        let source = Arc::new(store.read(path, policy::MAX_FILE).map_err(Failure::Reported)?);
         match PolicyFile::read(&source) {
             Ok(file) => Ok(Found { file, source }),
             Err(error) => Err(Failure::Reported(problem::render(&source, &error))),
@@ -338,10 +379,10 @@ impl Found {
     }
 
     /// Files that the policy names. Each must exist and lie below its folder, links resolved.
-    fn below(&self, root: &Root, member: &str, names: &[String]) -> Result<Vec<PathBuf>, Failure> {
+    fn below(&self, store: &Store, root: &Root, member: &str, names: &[String]) -> Result<Vec<PathBuf>, Failure> {
         let resolve = |text: &String| -> Result<PathBuf, String> {
             let path = policy::inside(text)?;
-            let real = fs::canonicalize(root.folder.join(path)).map_err(|_| "there is no such file; check the path")?;
+            let real = store.real(&root.folder.join(path)).map_err(|_| "there is no such file; check the path")?;
             match real.strip_prefix(&root.folder) {
                 Ok(_) => Ok(seen_from_here(real)),
                 Err(_) => Err("a link leads out of the policy's folder".into()),
@@ -354,14 +395,14 @@ impl Found {
     }
 
     /// Refuses waiver files that are not the edition the policy names.
-    fn pinned(&self, files: &[PathBuf]) -> Result<(), Failure> {
+    fn pinned(&self, store: &Store, files: &[PathBuf]) -> Result<(), Failure> {
         for (index, (entry, path)) in self.file.raw.waivers.iter().zip(files).enumerate() {
             let Some(expected) = entry.sha256() else { continue };
             let error = |message: String| self.failure(&self.file.error("waivers", Some(index), message));
             if expected.len() != 64 || !expected.bytes().all(|digit| digit.is_ascii_hexdigit()) {
                 return Err(error("`sha256` is expected as 64 hexadecimal digits, as sha256sum prints them".into()));
             }
-            let source = problem::read_small(path, suppress::MAX_FILE).map_err(Failure::Reported)?;
+            let source = store.read(path, suppress::MAX_FILE).map_err(Failure::Reported)?;
             let found = hex(Sha256::digest(source.text().as_bytes()));
             if !expected.eq_ignore_ascii_case(&found) {
                 return Err(error(format!(
@@ -374,20 +415,32 @@ impl Found {
     }
 
     /// The baseline, which need not exist when this run writes it.
-    fn baseline(&self, root: &Root, name: &[String], written: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
+    fn baseline(
+        &self,
+        store: &Store,
+        root: &Root,
+        name: &[String],
+        written: Option<&Path>,
+    ) -> Result<Option<PathBuf>, Failure> {
         let path = name.first().and_then(|text| policy::inside(text).ok()).map(|path| root.folder.join(path));
         let same = |path: &PathBuf| written.is_some_and(|written| root.relative(written) == root.relative(path));
         if path.as_ref().is_some_and(|path| !path.exists() && same(path)) {
             return Ok(None);
         }
-        Ok(self.below(root, "baseline", name)?.pop())
+        Ok(self.below(store, root, "baseline", name)?.pop())
     }
 }
 
-fn read_waivers(files: &[PathBuf], root: &Root, book: &RuleBook, digest: &mut Parts) -> Result<Waivers, Failure> {
+fn read_waivers(
+    store: &Store,
+    files: &[PathBuf],
+    root: &Root,
+    book: &RuleBook,
+    digest: &mut Parts,
+) -> Result<Waivers, Failure> {
     let mut waivers = Waivers::default();
     for path in files {
-        let source = problem::read_small(path, suppress::MAX_FILE).map_err(Failure::Reported)?;
+        let source = store.read(path, suppress::MAX_FILE).map_err(Failure::Reported)?;
         let source = root.anchored(source, path);
         digest.add("waivers", &source);
         waivers.add(&source, book).map_err(|error| Failure::Reported(problem::render(&source, &error)))?;
@@ -396,6 +449,7 @@ fn read_waivers(files: &[PathBuf], root: &Root, book: &RuleBook, digest: &mut Pa
 }
 
 fn read_baseline(
+    store: &Store,
     path: Option<PathBuf>,
     args: &CheckArgs,
     root: &Root,
@@ -406,7 +460,7 @@ fn read_baseline(
     if args.write_baseline.as_deref() == Some(path.as_path()) && !path.exists() {
         return Ok(None);
     }
-    let source = root.anchored(problem::read_small(&path, suppress::MAX_FILE).map_err(Failure::Reported)?, &path);
+    let source = root.anchored(store.read(&path, suppress::MAX_FILE).map_err(Failure::Reported)?, &path);
     digest.add("baseline", &source);
     Baseline::read(&source).map(Some).map_err(|error| Failure::Reported(problem::render(&source, &error)))
 }

@@ -2,24 +2,25 @@
 
 use super::exit::Failure;
 use super::problem;
+use super::store::Store;
 use crate::report::{self, RuleInfo};
 use crate::rule::near::did_you_mean;
 use crate::rule::{RuleBook, RuleFile};
-use crate::source::Source;
+use crate::source::{MAX_SOURCE_BYTES, Source};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The built-in book plus rule files; every broken file is reported with a snippet.
 pub(super) fn book(paths: &[PathBuf]) -> Result<RuleBook, Failure> {
-    Ok(book_and_sources(paths)?.0)
+    Ok(book_and_sources(&Store::new(None, Path::new("."))?, paths)?.0)
 }
 
 /// The same, with the rule files that were read.
-pub(super) fn book_and_sources(paths: &[PathBuf]) -> Result<(RuleBook, Vec<Arc<Source>>), Failure> {
+pub(super) fn book_and_sources(store: &Store, paths: &[PathBuf]) -> Result<(RuleBook, Vec<Arc<Source>>), Failure> {
     let mut book = RuleBook::builtin().map_err(|defect| Failure::Usage(format!("the built-in rule book: {defect}")))?;
     let (mut problems, mut sources) = (String::new(), Vec::new());
-    for path in rule_files(paths)? {
-        match load(&mut book, &path) {
+    for path in store.rule_files(paths)? {
+        match store.read(&path, MAX_SOURCE_BYTES).and_then(|source| add(&mut book, source)) {
             Ok((_, source, _)) => sources.push(source),
             Err(problem) => problems.push_str(&problem),
         }
@@ -29,7 +30,11 @@ pub(super) fn book_and_sources(paths: &[PathBuf]) -> Result<(RuleBook, Vec<Arc<S
 
 /// Adds one rule file; the error is the rendered problem.
 pub(super) fn load(book: &mut RuleBook, path: &Path) -> Result<(String, Arc<Source>, RuleFile), String> {
-    let source = Arc::new(problem::read(path)?);
+    add(book, problem::read(path)?)
+}
+
+fn add(book: &mut RuleBook, source: Source) -> Result<(String, Arc<Source>, RuleFile), String> {
+    let source = Arc::new(source);
     let file = RuleFile::read(&source).map_err(|error| problem::render(&source, &error))?;
     book.add_custom(&file.raw, source.name()).map_err(|defect| problem::render(&source, &file.locate(defect)))?;
     Ok((file.raw.id.clone(), source, file))
@@ -45,19 +50,20 @@ pub(super) fn rule_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
         }
         for entry in ignore::WalkBuilder::new(path).standard_filters(false).follow_links(false).build() {
             let entry = entry.map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
-            let yaml = entry.path().extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-            // Profiles and the requirement ledger lie beside rules but are none.
-            let data = entry
-                .path()
-                .components()
-                .any(|part| matches!(part.as_os_str().to_str(), Some("profiles" | "requirements" | "tables")));
-            if yaml && !data && entry.file_type().is_some_and(|kind| kind.is_file()) {
+            if is_rule_file(entry.path()) && entry.file_type().is_some_and(|kind| kind.is_file()) {
                 files.push(entry.into_path());
             }
         }
     }
     files.sort();
     Ok(files)
+}
+
+/// Does a file of a folder of rules hold one, by its name? Profiles and the requirement ledger lie beside rules.
+pub(super) fn is_rule_file(path: &Path) -> bool {
+    let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+    let data = |part: &str| matches!(part, "profiles" | "requirements" | "tables");
+    yaml && !path.components().any(|part| part.as_os_str().to_str().is_some_and(data))
 }
 
 /// Checks that a rule id exists.

@@ -2,6 +2,7 @@
 
 use super::exit::Failure;
 use super::problem;
+use super::store::Store;
 #[cfg(feature = "verify")]
 use crate::check::check;
 #[cfg(feature = "verify")]
@@ -19,10 +20,10 @@ use std::sync::Arc;
 const MAX_FILE: u64 = 1 << 20;
 
 /// Adds the issuers of registry files to the built-in ones; the files are handed back for the policy's digest.
-pub(super) fn issuers(registry: &mut Registry, paths: &[PathBuf]) -> Result<Vec<Arc<Source>>, Failure> {
+pub(super) fn issuers(store: &Store, registry: &mut Registry, paths: &[PathBuf]) -> Result<Vec<Arc<Source>>, Failure> {
     let mut sources = Vec::new();
     for path in paths {
-        let source = Arc::new(problem::read_small(path, MAX_FILE).map_err(Failure::Reported)?);
+        let source = Arc::new(store.read(path, MAX_FILE).map_err(Failure::Reported)?);
         let own = Registry::read(&source).map_err(|error| Failure::Reported(problem::render(&source, &error)))?;
         registry.add(own);
         sources.push(source);

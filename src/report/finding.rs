@@ -1,5 +1,6 @@
 //! What renderers receive.
 
+use super::text;
 use crate::policy::Mitigation;
 use crate::rule::Severity;
 use crate::source::Position;
@@ -162,9 +163,10 @@ pub struct Finding {
     pub path: String,
     /// Place in the file.
     pub region: Region,
-    /// Last line of what it points at: of an object over several lines `region` is the beginning only.
+    /// First and last line of what is at fault: of an object over several lines `region` is the beginning only, and a
+    /// member that is missing has no place but the object it is missing in.
     #[serde(skip)]
-    pub last_line: u32,
+    pub fault: (u32, u32),
     /// JSON Pointer in the file's document.
     pub pointer: String,
     /// JSON Pointer in the document decoded from there (a JWT's payload), else null.
@@ -228,6 +230,66 @@ pub struct DocumentRef {
     pub kind: String,
     /// Number of targets it yielded.
     pub targets: u64,
+}
+
+/// That findings on touched lines only were asked for, and what became of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct OnlyChanged {
+    /// What the change is compared with: a branch or commit, or the diff that was given; null when nothing says so.
+    pub since: Option<String>,
+    /// Why everything is reported all the same; null when findings elsewhere were left out.
+    pub off: Option<String>,
+    /// Files that the change touches and that are still there.
+    pub files: u64,
+    /// Findings on other lines: counted here, and neither listed nor in the summary.
+    pub left_out: LeftOut,
+}
+
+/// Findings that are counted and not listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct LeftOut {
+    /// Errors.
+    pub error: u64,
+    /// Warnings.
+    pub warning: u64,
+    /// Notes.
+    pub note: u64,
+}
+
+/// The commit that policy, waivers, baseline and rule files were read from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PolicyFrom {
+    /// The branch or commit as it was named.
+    pub reference: String,
+    /// The commit, in hexadecimal digits.
+    pub commit: String,
+}
+
+impl OnlyChanged {
+    /// The same in one sentence.
+    pub fn sentence(&self) -> String {
+        let since = self.since.as_deref().unwrap_or_default();
+        if let Some(off) = &self.off {
+            return format!("everything is reported, not changed lines only: {off}");
+        }
+        let LeftOut { error, warning, note } = self.left_out;
+        let files = text::counted(self.files, "file");
+        let counts = [(error, "error"), (warning, "warning"), (note, "note")];
+        let counts: Vec<_> = counts
+            .iter()
+            .filter(|(number, _)| *number > 0)
+            .map(|&(number, noun)| text::counted(number, noun))
+            .collect();
+        let rest = if counts.is_empty() { "nothing".into() } else { counts.join(", ") };
+        format!("only lines changed since {since} are reported ({files}); on other lines: {rest}")
+    }
+}
+
+impl PolicyFrom {
+    /// The same in one sentence.
+    pub fn sentence(&self) -> String {
+        format!("policy, waivers, baseline and rule files are those of {} ({})", self.reference, self.commit)
+    }
 }
 
 /// A profile that was applied and why.

@@ -1,20 +1,28 @@
 //! `github`: workflow commands of GitHub Actions, one line each. The runner shows ten annotations of each level for a
-//! step and keeps the rest in the log.
+//! step and keeps the rest in the log; the last lines, which are no commands, say so.
 
 use super::{Checked, FileError, Finding, Region, Reporter, Run, text};
 use crate::rule::Severity;
 use std::io;
 
+/// Annotations of one level that GitHub shows for a step.
+const SHOWN: u64 = 10;
+
+/// The levels of annotations.
+const LEVELS: [&str; 3] = ["error", "warning", "notice"];
+
 /// Writes `github`.
 #[derive(Debug)]
 pub struct Github<W: io::Write> {
     out: W,
+    /// Annotations written, by level.
+    written: [u64; 3],
 }
 
 impl<W: io::Write> Github<W> {
     /// A report to this writer.
     pub fn new(out: W) -> Self {
-        Github { out }
+        Github { out, written: [0; 3] }
     }
 
     fn finding(&mut self, finding: &Finding) -> io::Result<()> {
@@ -41,6 +49,11 @@ impl<W: io::Write> Github<W> {
         self.command("error", &error.path, error.region.as_ref(), "not checked", &text::shown(&error.message))
     }
 
+    /// A line of the log that is no command.
+    fn plain(&mut self, words: &str) -> io::Result<()> {
+        writeln!(self.out, "tokenvet: {}", text::shown(words))
+    }
+
     fn command(
         &mut self,
         level: &str,
@@ -49,6 +62,9 @@ impl<W: io::Write> Github<W> {
         title: &str,
         message: &str,
     ) -> io::Result<()> {
+        if let Some(at) = LEVELS.iter().position(|known| *known == level) {
+            self.written[at] += 1;
+        }
         write!(self.out, "::{level} ")?;
         if !path.is_empty() {
             write!(self.out, "file={},", property(&text::visible(path)))?;
@@ -75,6 +91,11 @@ impl<W: io::Write> Reporter for Github<W> {
     fn finish(&mut self, run: &Run) -> io::Result<()> {
         run.findings.iter().try_for_each(|finding| self.finding(finding))?;
         run.errors.iter().try_for_each(|error| self.error(error))?;
+        for (level, number) in LEVELS.iter().zip(self.written).filter(|(_, number)| *number > SHOWN) {
+            let number = text::counted(number, level);
+            self.plain(&format!("GitHub shows {SHOWN} of {number} as annotations; all stand in this log"))?;
+        }
+        run.remarks().iter().try_for_each(|remark| self.plain(remark))?;
         self.out.flush()
     }
 }

@@ -30,7 +30,9 @@ impl<W: io::Write> Reporter for Gitlab<W> {
     fn finish(&mut self, run: &Run) -> io::Result<()> {
         self.collected.close(run);
         let findings = self.collected.findings.iter().filter(|finding| finding.suppressed.is_none()).map(issue);
-        let issues: Vec<_> = findings.chain(self.collected.errors.iter().map(error)).collect();
+        let remarks = run.remarks();
+        let remarks = remarks.iter().map(|remark| remark_of_run(remark));
+        let issues: Vec<_> = findings.chain(self.collected.errors.iter().map(error)).chain(remarks).collect();
         write(&mut self.out, &issues, 1)?;
         self.out.flush()
     }
@@ -75,18 +77,34 @@ fn issue(finding: &Finding) -> Issue<'_> {
     }
 }
 
-fn error(error: &FileError) -> Issue<'_> {
+/// The format has no place for what concerns the whole run but an issue of its own.
+fn remark_of_run(remark: &str) -> Issue<'_> {
+    Issue {
+        description: text::shown(remark),
+        check_name: "run",
+        fingerprint: digest(&["run", remark]),
+        severity: "info",
+        location: Location { path: ".", lines: Lines { begin: 1, end: 1 } },
+    }
+}
+
+fn digest(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
-    hash.update(error.path.as_bytes());
-    hash.update([0]);
-    hash.update(error.message.as_bytes());
+    for part in parts {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn error(error: &FileError) -> Issue<'_> {
     let lines = error
         .region
         .map_or(Lines { begin: 1, end: 1 }, |region| Lines { begin: region.start_line, end: region.end_line });
     Issue {
         description: text::shown(&error.message),
         check_name: "not-checked",
-        fingerprint: hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect(),
+        fingerprint: digest(&[&error.path, &error.message]),
         severity: "blocker",
         // GitLab wants a path; what concerns the whole run gets the working directory.
         location: Location { path: if error.path.is_empty() { "." } else { &error.path }, lines },

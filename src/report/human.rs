@@ -336,7 +336,7 @@ pub fn problem(view: &View<'_>, region: &Region, message: &str, options: Options
         message: heading.to_owned(),
         path: view.name().to_owned(),
         region: *region,
-        last_line: region.end_line,
+        fault: (region.start_line, region.end_line),
         pointer: String::new(),
         inner_pointer: None,
         target: TargetRef { kind: String::new(), name: String::new(), workflow: None },
@@ -484,6 +484,10 @@ impl<W: io::Write> Reporter for Human<'_, W> {
         closing.push_str(&self.not_judged_lines());
         closing.push_str(&self.table_lines());
         closing.push_str(&self.profiles_lines(run));
+        for remark in run.remarks() {
+            closing.push_str(&wrapped(&text::shown(&remark), self.options.width.max(40) - 4).join("\n    "));
+            closing.push('\n');
+        }
         closing.push_str(&self.summary_line(run));
         self.print(&closing)?;
         self.out.flush()

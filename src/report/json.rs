@@ -1,7 +1,8 @@
 //! `json`: one object with everything, described by `schemas/report.schema.json`.
 
 use super::{
-    Checked, DocumentRef, FileError, Finding, NotJudged, ProfileRef, Reporter, Run, Summary, WorkflowRef, text,
+    Checked, DocumentRef, FileError, Finding, NotJudged, OnlyChanged, PolicyFrom, ProfileRef, Reporter, Run, Summary,
+    WorkflowRef, text,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,12 @@ pub struct JsonReport<'a> {
     pub now: Cow<'a, str>,
     /// SHA-256 of the effective policy in hexadecimal digits, null without one.
     pub policy_digest: Option<Cow<'a, str>>,
+    /// Where policy, waivers, baseline and rule files were read (`--policy-from`); absent when from disk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_from: Option<Cow<'a, PolicyFrom>>,
+    /// What became of `--only-changed`, `--changed-since` or `--diff`; absent without them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub only_changed: Option<Cow<'a, OnlyChanged>>,
     /// Profiles that were applied to at least one target.
     pub profiles: Cow<'a, [ProfileRef]>,
     /// The policy's workflows, in its order, with the number of clients and tokens judged as belonging to them.
@@ -113,6 +120,8 @@ impl<W: io::Write> Reporter for Json<W> {
             tool: Tool::this(),
             now: run.now.as_str().into(),
             policy_digest: run.policy_digest.as_deref().map(Cow::from),
+            policy_from: run.policy_from.as_ref().map(Cow::Borrowed),
+            only_changed: run.only_changed.as_ref().map(Cow::Borrowed),
             profiles: run.profiles.as_slice().into(),
             workflows: run.workflows.as_slice().into(),
             documents: self.collected.documents.as_slice().into(),

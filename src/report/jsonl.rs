@@ -2,7 +2,10 @@
 //! `json` with a `type` before them; the last line has the type `run` and holds what remains.
 
 use super::json::{SCHEMA_VERSION, Tool, write};
-use super::{Checked, DocumentRef, FileError, Finding, NotJudged, ProfileRef, Reporter, Run, Summary, WorkflowRef};
+use super::{
+    Checked, DocumentRef, FileError, Finding, NotJudged, OnlyChanged, PolicyFrom, ProfileRef, Reporter, Run, Summary,
+    WorkflowRef,
+};
 use serde::Serialize;
 use std::io;
 
@@ -18,6 +21,10 @@ enum Line<'a> {
         tool: Tool<'a>,
         now: &'a str,
         policy_digest: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        policy_from: Option<&'a PolicyFrom>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        only_changed: Option<&'a OnlyChanged>,
         profiles: &'a [ProfileRef],
         #[serde(skip_serializing_if = "<[_]>::is_empty")]
         workflows: &'a [WorkflowRef],
@@ -62,6 +69,8 @@ impl<W: io::Write> Reporter for Jsonl<W> {
             tool: Tool::this(),
             now: &run.now,
             policy_digest: run.policy_digest.as_deref(),
+            policy_from: run.policy_from.as_ref(),
+            only_changed: run.only_changed.as_ref(),
             profiles: &run.profiles,
             workflows: &run.workflows,
             skipped: run.skipped,

@@ -28,6 +28,8 @@ struct Suite<'a> {
     findings: Vec<&'a Finding>,
     not_judged: Vec<&'a NotJudged>,
     errors: Vec<&'a FileError>,
+    /// What concerns the whole run.
+    remarks: Vec<String>,
 }
 
 /// Counts in the order of JUnit's attributes.
@@ -47,7 +49,11 @@ impl<W: io::Write> Reporter for Junit<W> {
 
     fn finish(&mut self, run: &Run) -> io::Result<()> {
         self.collected.close(run);
-        let suites = suites(&self.collected);
+        let remarks = run.remarks();
+        let mut suites = suites(&self.collected);
+        if !remarks.is_empty() {
+            suites.entry("").or_default().remarks = remarks;
+        }
         let mut total = Totals::default();
         for suite in suites.values() {
             let one = suite.totals();
@@ -97,13 +103,17 @@ impl Totals {
 
 impl Suite<'_> {
     fn is_clean(&self) -> bool {
-        self.findings.is_empty() && self.errors.is_empty()
+        self.findings.is_empty() && self.errors.is_empty() && self.remarks.is_empty()
     }
 
     fn totals(&self) -> Totals {
         let skipped = usize::from(!self.not_judged.is_empty());
         Totals {
-            tests: self.findings.len() + self.errors.len() + skipped + usize::from(self.is_clean()),
+            tests: self.findings.len()
+                + self.errors.len()
+                + self.remarks.len()
+                + skipped
+                + usize::from(self.is_clean()),
             failures: self.findings.iter().filter(|finding| fails(finding)).count(),
             errors: self.errors.len(),
             skipped: skipped + self.findings.iter().filter(|finding| finding.suppressed.is_some()).count(),
@@ -126,6 +136,13 @@ impl Suite<'_> {
             writeln!(
                 out,
                 "<testcase classname=\"{name}\" name=\"not judged\"><skipped message=\"{count} not judged\"/></testcase>"
+            )?;
+        }
+        for remark in &self.remarks {
+            let remark = escaped(remark);
+            writeln!(
+                out,
+                "<testcase classname=\"{name}\" name=\"remark\"><system-out>{remark}</system-out></testcase>"
             )?;
         }
         for error in &self.errors {

@@ -4,13 +4,18 @@
 
 use super::excerpt::Excerpt;
 use super::json::Collected;
-use super::{Checked, Finding, Options, Reporter, RuleBook, Run, text};
+use super::{Checked, FileError, Finding, Options, ProfileRef, Reporter, RuleBook, Run, text};
 use crate::rule::Severity;
 use std::collections::BTreeMap;
 use std::io;
 
-/// Places listed for one rule unless all are asked for; a job summary holds 1 MiB.
+/// Places listed for one rule unless all are asked for.
 const PLACES: usize = 25;
+
+/// Bytes that the sections of rules may take, and the whole page: a job summary of GitHub holds 1 MiB, and is not shown
+/// at all when it is larger.
+const SECTIONS: usize = 700_000;
+const PAGE: usize = 1_000_000;
 
 /// Errors and reasons listed.
 const LINES: usize = 100;
@@ -71,8 +76,22 @@ impl<W: io::Write> Reporter for Markdown<'_, W> {
             let number = text::count(findings.len() as u64);
             page.push_str(&format!("| {severity} | {number} | {} | {contact} |\n", code(rule)));
         }
+        let (mut rules_left, mut findings_left) = (0, 0);
         for (rule, findings) in &rules {
-            self.section(&mut page, rule, findings);
+            let mut section = String::new();
+            self.section(&mut section, rule, findings);
+            if self.options.all || page.len() + section.len() <= SECTIONS {
+                page.push_str(&section);
+            } else {
+                rules_left += 1;
+                findings_left += findings.len() as u64;
+            }
+        }
+        if rules_left > 0 {
+            let (of_rules, findings) = (text::counted(rules_left, "rule"), text::counted(findings_left, "finding"));
+            page.push_str(&format!(
+                "\n… {findings} of {of_rules} are not listed: the page would be too long (--all lists them)\n"
+            ));
         }
         self.remainder(&mut page, run);
         self.out.write_all(text::without_commands(&page).as_bytes())?;
@@ -117,21 +136,33 @@ impl<W: io::Write> Markdown<'_, W> {
         }
     }
 
+    /// Adds lines as long as the page has room, at most [`LINES`]; what is left out is counted.
+    fn lines(&self, page: &mut String, lines: impl Iterator<Item = String>) {
+        let mut left = 0;
+        for (number, line) in lines.enumerate() {
+            match self.options.all || number < LINES && page.len() + line.len() <= PAGE {
+                true => page.push_str(&line),
+                false => left += 1,
+            }
+        }
+        if left > 0 {
+            page.push_str(&format!("- … {} more\n", text::count(left)));
+        }
+    }
+
     fn remainder(&self, page: &mut String, run: &Run) {
         let errors = &self.collected.errors;
         if !errors.is_empty() {
             page.push_str("\n### Not checked\n\n");
         }
-        for error in errors.iter().take(LINES) {
+        let line = |error: &FileError| {
             let place = match error.region {
                 Some(region) => format!("{}:{}:{}", error.path, region.start_line, region.start_column),
                 None => error.path.clone(),
             };
-            page.push_str(&format!("- {} {}\n", code(&place), escaped(&error.message)));
-        }
-        if errors.len() > LINES {
-            page.push_str(&format!("- … {} more\n", text::count((errors.len() - LINES) as u64)));
-        }
+            format!("- {} {}\n", code(&place), escaped(&error.message))
+        };
+        self.lines(page, errors.iter().map(line));
         let mut reasons: BTreeMap<(&str, &str), u64> = BTreeMap::new();
         for not_judged in &self.collected.not_judged {
             *reasons.entry((&not_judged.field, &not_judged.why)).or_default() += 1;
@@ -139,16 +170,15 @@ impl<W: io::Write> Markdown<'_, W> {
         if !reasons.is_empty() {
             page.push_str("\n### Not judged\n\n");
         }
-        for ((field, why), number) in reasons.iter().take(LINES) {
-            let checks = text::counted(*number, "check");
-            page.push_str(&format!("- {checks}: {} {}\n", code(field), escaped(why)));
-        }
+        let line = |((field, why), number): (&(&str, &str), &u64)| {
+            format!("- {}: {} {}\n", text::counted(*number, "check"), code(field), escaped(why))
+        };
+        self.lines(page, reasons.iter().map(line));
         if !run.profiles.is_empty() {
             page.push_str("\n### Profiles\n\n");
         }
-        for profile in &run.profiles {
-            page.push_str(&format!("- {} {}\n", code(&profile.id), escaped(&profile.why)));
-        }
+        let line = |profile: &ProfileRef| format!("- {} {}\n", code(&profile.id), escaped(&profile.why));
+        self.lines(page, run.profiles.iter().map(line));
     }
 }
 
@@ -167,6 +197,9 @@ fn head(run: &Run) -> String {
         line.push_str(&format!(", {} skipped", text::counted(run.skipped, "file")));
     }
     line.push('\n');
+    for remark in run.remarks() {
+        line.push_str(&format!("\n{}\n", escaped(&remark)));
+    }
     line
 }
 

@@ -115,6 +115,10 @@ pub struct Run {
     pub now: String,
     /// SHA-256 of the effective policy, `None` without one.
     pub policy_digest: Option<String>,
+    /// Where policy, waivers, baseline and rule files were read, when not from disk.
+    pub policy_from: Option<PolicyFrom>,
+    /// What became of the wish to see findings on changed lines only; `None` when nobody had it.
+    pub only_changed: Option<OnlyChanged>,
     /// Profiles that were applied to at least one target.
     pub profiles: Vec<ProfileRef>,
     /// The policy's workflows with the number of their targets.
@@ -130,6 +134,14 @@ pub struct Run {
     pub skipped: u64,
     /// Counts.
     pub summary: Summary,
+}
+
+impl Run {
+    /// What the reader of any format must know of how the run was cut, one sentence each.
+    fn remarks(&self) -> Vec<String> {
+        let changed = self.only_changed.iter().map(OnlyChanged::sentence);
+        changed.chain(self.policy_from.iter().map(PolicyFrom::sentence)).collect()
+    }
 }
 
 /// An output format.

@@ -5,8 +5,8 @@
 
 use super::json::{Collected, Tool, write};
 use super::{
-    Checked, FileError, Finding, ProfileRef, Region, Reporter, RuleBook, RuleInfo, Run, Summary, Suppressed,
-    SuppressionKind, TargetRef,
+    Checked, FileError, Finding, OnlyChanged, PolicyFrom, ProfileRef, Region, Reporter, RuleBook, RuleInfo, Run,
+    Summary, Suppressed, SuppressionKind, TargetRef,
 };
 use crate::rule::Severity;
 use serde::{Serialize, Serializer};
@@ -213,6 +213,10 @@ struct ResultProperties<'a> {
 struct RunProperties<'a> {
     now: &'a str,
     policy_digest: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy_from: Option<&'a PolicyFrom>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    only_changed: Option<&'a OnlyChanged>,
     profiles: &'a [ProfileRef],
     skipped: u64,
     summary: &'a Summary,
@@ -243,6 +247,8 @@ fn run_object<'a>(collected: &'a Collected, run: &'a Run, rules: &dyn RuleBook) 
         properties: RunProperties {
             now: &run.now,
             policy_digest: run.policy_digest.as_deref(),
+            policy_from: run.policy_from.as_ref(),
+            only_changed: run.only_changed.as_ref(),
             profiles: &run.profiles,
             skipped: run.skipped,
             summary: &run.summary,

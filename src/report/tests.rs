@@ -37,7 +37,7 @@ fn finding_at(source: &Source, span: std::ops::Range<usize>, rule: &str, profile
         message: format!("access tokens live 30 d, {profile} allows 6 h"),
         path: source.name().into(),
         region: Region::new(start, end, span.start, span.len()),
-        last_line: end.line,
+        fault: (start.line, end.line),
         pointer: "/Resources/0/access_token_validity_seconds".into(),
         inner_pointer: None,
         target: TargetRef { kind: "client".into(), name: "fts-prod".into(), workflow: None },
@@ -466,6 +466,13 @@ fn hostile(text: &str) -> (Source, Run) {
         workflows: vec![],
         now: run().now,
         policy_digest: Some(text.into()),
+        policy_from: Some(PolicyFrom { reference: text.into(), commit: text.into() }),
+        only_changed: Some(OnlyChanged {
+            since: Some(text.into()),
+            off: None,
+            files: 1,
+            left_out: LeftOut { error: 1, warning: 0, note: 2 },
+        }),
         profiles: vec![ProfileRef { id: text.into(), why: text.into() }],
         findings: Vec::new(),
         sources: Vec::new(),
@@ -610,10 +617,10 @@ fn hostile_text_in_every_field_keeps_every_format_well_formed() {
                         assert_valid(&sarif_validator, &report);
                     }
                 }
-                Format::Gitlab => assert_eq!(json(&output).as_array().map(Vec::len), Some(4)),
+                Format::Gitlab => assert_eq!(json(&output).as_array().map(Vec::len), Some(6)),
                 Format::Github => {
                     let found = commands(&output);
-                    assert_eq!(output.lines().count(), 4, "one finding, one line: {output}");
+                    assert_eq!(output.lines().count(), 6, "one finding, one line; two remarks: {output}");
                     assert_eq!(found.len(), 4, "two findings, two errors: {output}");
                     let known = ["file", "line", "col", "endColumn", "endLine", "title"];
                     for (name, properties, _) in &found {
@@ -625,7 +632,7 @@ fn hostile_text_in_every_field_keeps_every_format_well_formed() {
                     let document =
                         roxmltree::Document::parse(&output).unwrap_or_else(|error| panic!("{error}: {output}"));
                     let cases = document.descendants().filter(|node| node.has_tag_name("testcase")).count();
-                    assert_eq!(cases, 6, "three findings, two errors, one for what was not judged");
+                    assert_eq!(cases, 8, "three findings, two errors, two remarks, one for what was not judged");
                 }
                 Format::Markdown => {
                     let mut expected = quiet_shape.clone();

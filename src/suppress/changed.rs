@@ -276,10 +276,11 @@ impl Reader {
         }
     }
 
-    /// The path on a `---` or `+++` line: a tab ends it, behind which other tools put the time.
+    /// The path on a `---` or `+++` line: a tab ends it when it has blanks; other tools put the time behind that.
     fn name(&self, rest: &[u8]) -> Result<Named, DiffError> {
-        let end = if rest.starts_with(b"\"") { None } else { rest.iter().position(|&byte| byte == b'\t') };
-        match unquoted(&rest[..end.unwrap_or(rest.len())]) {
+        let start = if rest.starts_with(b"\"") { quoted_end(rest).unwrap_or(0) } else { 0 };
+        let tab = rest[start..].iter().position(|&byte| byte == b'\t');
+        match unquoted(&rest[..tab.map_or(rest.len(), |tab| start + tab)]) {
             Some(path) if path == b"/dev/null" => Ok(Named::Nothing),
             Some(path) if !path.is_empty() => Ok(Named::File(path)),
             _ => self.fail("a path that cannot be read"),
@@ -471,6 +472,7 @@ mod tests {
                 "q\"\\",
                 "quotation marks",
             ),
+            ("diff --git \"a/\\t x\" \"b/\\t x\"\n--- \"a/\\t x\"\t\n+++ \"b/\\t x\"\t\n", "\t x", "a tab and a blank"),
             ("diff --git i/x w/x\n--- i/x\n+++ w/x\n", "x", "mnemonic prefixes"),
             ("diff --git x x\n--- x\n+++ x\n", "x", "no prefixes"),
             ("diff --git b/x b/x\n--- b/x\n+++ b/x\n", "b/x", "no prefixes, a folder that looks like one"),
