@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 const HEADING: &str = "Changes";
 
 /// What a run is told of a change.
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, Default, ClapArgs)]
 pub(super) struct ChangeArgs {
     /// Report findings on lines that a pull or merge request touches; count the others. The branch it is made for comes
     /// from GITHUB_BASE_REF, CI_MERGE_REQUEST_DIFF_BASE_SHA or CHANGE_TARGET; without one everything is reported

@@ -10,8 +10,6 @@ use crate::discover::walk;
 use crate::evaluate::{Adjustments, Plan, Selection};
 use crate::model::{At, Field, Target, TargetKind, WorkflowEntry};
 use crate::policy::{self, FailOn, Fitting, Policy, PolicyFile, RawPolicy, Workflow};
-use crate::report::{Finding, WorkflowRef};
-use crate::policy::{self, FailOn, Fitting, Policy, PolicyFile, Workflow};
 use crate::report::{Finding, PolicyFrom, WorkflowRef};
 use crate::rule::RuleBook;
 use crate::source::Source;
