@@ -49,6 +49,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
     }
+    // In the order of the book, so that none is put before another that is there already.
+    logic.sort_by(|a, b| a["id"].as_str().cmp(&b["id"].as_str()));
     for (file, value) in [
         ("rules.json", Value::Array(logic)),
         ("profiles.json", Value::Array(profiles)),

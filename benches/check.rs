@@ -144,6 +144,8 @@ fn report(shrink: usize) -> Result<(), Box<dyn Error>> {
     );
 
     rules(&at("many"), &folder)?;
+    parity(&at("few"), &at("many"), &folder)?;
+    lists(&folder, shrink)?;
     exports(&folder, shrink)?;
 
     workload::tokens(&at("tokens.jwt"), 10_000 / shrink)?;
@@ -176,6 +178,55 @@ fn rules(files: &Path, folder: &Path) -> Result<(), Box<dyn Error>> {
     let results = compare(files, &[("6 rules", few), ("all rules", format), ("200 idle rules more", more)], RUNS)?;
     let idle = results[3].cpu.as_secs_f64() / results[2].cpu.as_secs_f64();
     println!("\n200 rules that do not apply: {:.0} % more CPU.", (idle - 1.0) * 100.0);
+    Ok(())
+}
+
+/// Ten everyday rules, and two hundred like them: what a rule costs, and what more files cost.
+fn parity(few: &Path, many: &Path, folder: &Path) -> Result<(), Box<dyn Error>> {
+    heading("Ten plain rules, and two hundred like them");
+    let sets = [10, 100, 200].map(|count| workload::parity_rules(&folder.join(format!("parity-{count}")), count));
+    let [ten, hundred, all] = sets;
+    let sets = [ten?, hundred?, all?];
+    let only = |set: usize| {
+        let mut options = options(&["--format", "jsonl", "--no-config", "--only", "parity-*", "--rules"]);
+        options.push(sets[set].as_os_str());
+        options
+    };
+    let rows = || [("10 rules", only(0)), ("100 rules", only(1)), ("200 rules", only(2))];
+    println!("| a tenth of the files | | | | |");
+    let tenth = compare(few, &rows(), RUNS)?;
+    println!("| all files | | | | |");
+    let whole = compare(many, &rows(), RUNS)?;
+    let ratio = |a: Used, b: Used| a.cpu.as_secs_f64() / b.cpu.as_secs_f64();
+    println!("\n200 rules: {:.2} times the CPU of 10.", ratio(whole[3], whole[1]));
+    println!(
+        "Ten times the files: {:.1} times the CPU, {:.2} times the memory.",
+        ratio(whole[3], tenth[3]),
+        whole[3].memory / tenth[3].memory
+    );
+    Ok(())
+}
+
+/// A bare list of clients, which is judged while it is read, and one of ten times its length.
+fn lists(folder: &Path, shrink: usize) -> Result<(), Box<dyn Error>> {
+    let rules = workload::parity_rules(&folder.join("parity-200"), 200)?;
+    let mut used = Vec::new();
+    for megabytes in [10, 100] {
+        let path = folder.join(format!("list-{megabytes}.json"));
+        let bytes = megabytes * 1_000_000 / shrink as u64;
+        workload::list(&path, bytes)?;
+        heading(&format!("One list of {} MB", bytes / 1_000_000));
+        let mut parity = options(&["--format", "jsonl", "--no-config", "--only", "parity-*", "--rules"]);
+        parity.push(rules.as_os_str());
+        let results = compare(&path, &[("200 rules", parity), ("all rules", options(&["--format", "jsonl"]))], 3)?;
+        println!("\n200 rules: {:.0} MB per CPU second.", bytes as f64 / 1e6 / results[1].cpu.as_secs_f64());
+        used.push(results[1]);
+    }
+    println!(
+        "Ten times the list: {:.1} times the CPU, {:.2} times the memory.",
+        used[1].cpu.as_secs_f64() / used[0].cpu.as_secs_f64(),
+        used[1].memory / used[0].memory
+    );
     Ok(())
 }
 

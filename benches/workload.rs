@@ -182,9 +182,27 @@ pub(crate) fn export(path: &Path, bytes: u64, lines: bool) -> io::Result<()> {
         return Ok(());
     }
     let mut out = BufWriter::new(File::create(path)?);
+    out.write_all(b"{\"Resources\": [\n")?;
+    let count = elements(&mut out, bytes, lines)?;
+    write!(out, "\n], \"itemsPerPage\": {count}, \"startIndex\": 1, \"totalResults\": {count}}}\n")?;
+    out.flush()
+}
+
+/// Writes the same clients as a bare list, a client a line.
+pub(crate) fn list(path: &Path, bytes: u64) -> io::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    let mut out = BufWriter::new(File::create(path)?);
+    out.write_all(b"[\n")?;
+    elements(&mut out, bytes, true)?;
+    out.write_all(b"\n]\n")?;
+    out.flush()
+}
+
+fn elements(out: &mut impl Write, bytes: u64, lines: bool) -> io::Result<usize> {
     let mut dice = Dice::new(2);
     let (mut written, mut count) = (0, 0);
-    out.write_all(b"{\"Resources\": [\n")?;
     while written < bytes {
         let mut text = client(&mut dice, count);
         if lines {
@@ -196,8 +214,7 @@ pub(crate) fn export(path: &Path, bytes: u64, lines: bool) -> io::Result<()> {
         written += text.len() as u64;
         count += 1;
     }
-    write!(out, "\n], \"itemsPerPage\": {count}, \"startIndex\": 1, \"totalResults\": {count}}}\n")?;
-    out.flush()
+    Ok(count)
 }
 
 /// Writes a file of compact JWS, one a line, with claims of the WLCG profile and made-up signatures. One in twenty
@@ -239,6 +256,49 @@ pub(crate) fn idle_rules(folder: &Path, count: usize) -> io::Result<PathBuf> {
              rationale: It measures what a rule costs that does not apply.\n"
         );
         fs::write(folder.join(format!("idle-{number}.yaml")), rule)?;
+    }
+    Ok(folder.to_path_buf())
+}
+
+/// Ids of the rules in `benches/parity/`, ten everyday conditions on clients.
+pub(crate) const PARITY: [&str; 10] = [
+    "parity-implicit-grant",
+    "parity-long-lifetime",
+    "parity-no-authentication",
+    "parity-no-contact",
+    "parity-password-grant",
+    "parity-policy-plain",
+    "parity-redirect-plain",
+    "parity-redirect-wildcard",
+    "parity-short-name",
+    "parity-write-everywhere",
+];
+
+/// Writes `count` rules, a multiple of ten: the ten of `benches/parity/` over and over with other constants, which cost the
+/// same and, lifetimes apart, are next to never broken. Ids end in the number of the round, the first in `-0`.
+pub(crate) fn parity_rules(folder: &Path, count: usize) -> io::Result<PathBuf> {
+    fs::create_dir_all(folder)?;
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/parity");
+    for id in PARITY {
+        let text = fs::read_to_string(from.join(format!("{id}.yaml")))?;
+        for round in 0..count / PARITY.len() {
+            let mut rule = text.replace(&format!("id: {id}"), &format!("id: {id}-{round}"));
+            let changed = [
+                ("'^http://'", format!("'^http://v{round}\\.'")),
+                ("'\\*'", format!("'\\*\\.v{round}'")),
+                ("[implicit]", format!("[implicit{round}]")),
+                ("[password]", format!("[password{round}]")),
+                ("not_equals: none", format!("not_equals: none{round}")),
+                ("max: 21600", format!("max: {}", 21_600 + round)),
+                ("min: 1 ", format!("max: {} ", 20 + round)),
+                ("min: 3 ", "min: 1 ".to_string()),
+                ("modify:/$", format!("modify:/v{round}$")),
+            ];
+            if round > 0 {
+                changed.iter().for_each(|(from, to)| rule = rule.replace(from, to));
+            }
+            fs::write(folder.join(format!("{id}-{round}.yaml")), rule)?;
+        }
     }
     Ok(folder.to_path_buf())
 }

@@ -16,6 +16,7 @@ use crate::source::{Source, Span, mask};
 use crate::suppress::{inline, mitigation};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::io::{self, Read};
 use std::sync::Arc;
 
 /// What was found in one source.
@@ -57,12 +58,16 @@ pub struct Outcome {
     pub inventory: Vec<Entry>,
     /// True when the source says itself that it is a part of something larger (a page of a list).
     pub partial: bool,
+    /// True when a part belongs to a document whose format holds no metadata of issuers.
+    pub issuerless: bool,
     /// True when errors kept earlier parts of the source from being judged as a whole.
     pub gapped: bool,
 }
 
-/// Sources above this many bytes (16 MiB) are handed out in parts, see [`check_in_parts`].
-const WHOLE: usize = 16 << 20;
+/// Sources above this many bytes (4 MiB) are handed out in parts, see [`check_in_parts`] and [`check_list`].
+pub const WHOLE: usize = 4 << 20;
+/// Secrets of a document that are counted; a list that is judged while it is read may hold any number.
+const MAX_SECRETS: usize = 100_000;
 /// Findings, gaps and secrets that make a part.
 const PART: usize = 4096;
 
@@ -73,18 +78,49 @@ pub fn check(plan: &Plan, source: &Arc<Source>, now: i64) -> Outcome {
 
 /// The same, but a large list is handed out in parts while it is read, so that what is held in memory does not grow
 /// with it. Every part is in order in itself; what concerns the document as a whole comes with the last part.
-pub fn check_in_parts(plan: &Plan, source: &Arc<Source>, now: i64, sink: &mut dyn FnMut(Outcome)) {
+pub fn check_in_parts(plan: &Plan, source: &Arc<Source>, now: i64, sink: &mut PartSink<'_>) {
     if source.text().len() <= WHOLE {
-        return sink(check(plan, source, now));
+        return sink(source, check(plan, source, now));
     }
     let last = run(plan, source, now, Some(sink));
-    sink(last);
+    sink(source, last);
 }
 
-fn run<'r>(plan: &'r Plan, source: &'r Arc<Source>, now: i64, sink: Option<&'r mut dyn FnMut(Outcome)>) -> Outcome {
+/// Receives the parts of a source, each with the text it is about.
+pub type PartSink<'s> = dyn FnMut(&Arc<Source>, Outcome) + 's;
+
+/// Judges a large JSON list while it is read, so that neither text nor values are in memory as a whole. The parts are those
+/// of [`check_in_parts`]; what was found before a place where the list is broken counts. Where `input` holds something else,
+/// or a list that has to be seen as a whole, it is given back to be read: the bytes that were taken from it, and the rest.
+/// `frame` is a source without text that has the name of the file and what else is known of it.
+pub fn check_list(
+    plan: &Plan,
+    frame: &Source,
+    input: Box<dyn Read + Send>,
+    now: i64,
+    sink: &mut PartSink<'_>,
+) -> io::Result<Option<(Vec<u8>, Box<dyn Read + Send>)>> {
+    let (document, adapter, kind) = match discover::flowing(frame, input)? {
+        Ok(known) => known,
+        Err(other) => return Ok(Some(other)),
+    };
+    let source = Arc::clone(&document.source);
+    let mut run = Run::new(plan, &source, now);
+    run.flow = Some(Flowing { sink, window: Arc::clone(&source), reached: 0, gapped: false });
+    run.outcome.recognised = true;
+    run.mask(&document);
+    run.document(&document, kind, |sink| adapter.adapt(&document, kind, sink));
+    let mut last = run.finish();
+    let beginning = document.root().span().end as usize;
+    last.secrets.push(Span::new(beginning, source.text().len()));
+    sink(&source, last);
+    Ok(None)
+}
+
+fn run<'r>(plan: &'r Plan, source: &'r Arc<Source>, now: i64, sink: Option<&'r mut PartSink<'r>>) -> Outcome {
     let recognised = discover::recognise(source);
     let mut run = Run::new(plan, source, now);
-    run.parts = sink.map(|sink| Parts { sink, known: vec![], held: None, reached: 0, gapped: false });
+    run.parts = sink.map(|sink| Parts { sink, source, known: vec![], held: None, reached: 0, gapped: false });
     for error in &recognised.errors {
         run.outcome.errors.push(FileError {
             path: source.name().to_string(),
@@ -164,9 +200,13 @@ struct Run<'r> {
     now: i64,
     outcome: Outcome,
     kind: &'static str,
+    /// See [`Outcome::issuerless`].
+    issuerless: bool,
     targets: u64,
     /// Facts of the current document.
-    secrets: Vec<(String, Option<NodeId>)>,
+    secrets: Vec<(Arc<str>, Option<NodeId>)>,
+    /// There are more than are kept.
+    more_secrets: bool,
     secrets_expected: bool,
     paging: Option<(NodeId, i64, NodeId, i64)>,
     /// Documents (by their place) whose notes and secrets are taken already.
@@ -177,20 +217,34 @@ struct Run<'r> {
     /// The rule at work (one rule's judgements of a target follow each other) and its findings by profile and field.
     ordinals: (String, Vec<(usize, &'static str, usize)>),
     parts: Option<Parts<'r>>,
+    flow: Option<Flowing<'r>>,
     /// Name of the workflow that the current target belongs to.
     workflow: Option<String>,
     /// Nobody asks for facts, nor for the secrets of a text that is not shown.
     alone: bool,
+    /// How reports name the current target, once something is to be said of it.
+    shown: Option<TargetRef>,
 }
 
 /// A large source on its way out.
 struct Parts<'r> {
-    sink: &'r mut dyn FnMut(Outcome),
+    sink: &'r mut PartSink<'r>,
+    source: &'r Arc<Source>,
     /// Stretches of the text whose secrets are known: the first, and those about the part that is held.
     known: Vec<Known>,
     /// The part that waits until the secrets behind it are known, since reports show the lines around a finding.
     held: Option<Outcome>,
     /// Where the last target ends.
+    reached: u32,
+    /// Some part had errors.
+    gapped: bool,
+}
+
+/// A list on its way through: of its text only the window is in memory.
+struct Flowing<'r> {
+    sink: &'r mut PartSink<'r>,
+    window: Arc<Source>,
+    /// Where the last target in it ends. Of what stands behind nobody knows the secrets.
     reached: u32,
     /// Some part had errors.
     gapped: bool,
@@ -212,7 +266,7 @@ impl Parts<'_> {
         self.known.push(Known { text: Span { start, end: end.max(start) }, secrets });
         if let Some(mut held) = self.held.take() {
             held.secrets = self.hidden();
-            (self.sink)(held);
+            (self.sink)(self.source, held);
         }
         if self.known.len() > 3 {
             self.known.remove(1);
@@ -243,8 +297,10 @@ impl<'r> Run<'r> {
             now,
             outcome: Outcome::default(),
             kind: "",
+            issuerless: false,
             targets: 0,
             secrets: vec![],
+            more_secrets: false,
             secrets_expected: false,
             paging: None,
             noted: HashSet::new(),
@@ -252,21 +308,33 @@ impl<'r> Run<'r> {
             masks_all: false,
             ordinals: Default::default(),
             parts: None,
+            flow: None,
             workflow: None,
             alone: false,
+            shown: None,
         }
     }
 
     fn document(&mut self, document: &Document, kind: &'static str, adapt: impl FnOnce(&mut dyn Sink)) {
         self.kind = kind;
+        self.issuerless = self.parts.is_some() || self.flow.is_some();
+        self.issuerless &=
+            adapt::kinds().all(|known| known.name != kind || !known.targets.contains(&TargetKind::Issuer));
         self.targets = 0;
         self.secrets.clear();
+        self.more_secrets = false;
         self.secrets_expected = false;
         self.paging = None;
         if self.parts.is_some() {
             self.mask(document);
         }
         adapt(self);
+        if let Some((source, error)) = document.flow_error() {
+            let message = format!("not readable as {}: {}", document.syntax.name(), error.message);
+            let region = Some(region(&source, error.span));
+            self.outcome.errors.push(FileError { path: self.source.name().to_string(), message, region });
+        }
+        self.enter(document);
         let targets = self.targets;
         self.facts(document);
         self.native(document);
@@ -288,7 +356,9 @@ impl<'r> Run<'r> {
         }
         if !self.secrets.is_empty() {
             let place = |node: &Option<NodeId>| node.map(At::node);
-            let items = self.secrets.iter().map(|(name, node)| Field::text(name.clone(), place(node))).collect();
+            let named = self.secrets.iter().map(|(name, node)| Field::text(name.to_string(), place(node)));
+            let more = self.more_secrets.then(|| Field::text("others, which were not counted", None));
+            let items = named.chain(more).collect();
             facts.secrets = Field::list(items, self.secrets.iter().find_map(|(_, node)| place(node)));
             facts.secrets_expected = Field::bool(self.secrets_expected, None);
         }
@@ -300,6 +370,7 @@ impl<'r> Run<'r> {
         let target = Target::new(TargetKind::Document, document.source.name(), DocumentFacts::default());
         let before = self.outcome.findings.len();
         let (plan, kind, now) = (self.plan, self.kind, self.now);
+        self.shown = None;
         judge_native(plan, document, kind, now, &mut |rule, planned, judgement| {
             self.take(&[document], &target, rule, planned, judgement);
         });
@@ -313,6 +384,7 @@ impl<'r> Run<'r> {
         let plan = self.plan;
         let now = self.now;
         self.ordinals.0.clear();
+        self.shown = None;
         judge(plan, target, &profiles, now, &mut |rule, planned, judgement| {
             self.take(documents, target, rule, planned, judgement);
         });
@@ -330,6 +402,9 @@ impl<'r> Run<'r> {
         let kept = self.plan.fact_fields(target.kind);
         if kept.is_empty() || self.alone {
             return;
+        }
+        if target.kind == TargetKind::Document && self.plan.only_names_documents {
+            return self.note_file();
         }
         let kept = kept.iter().filter_map(|(&index, &keep)| {
             let field = target.record.field(index);
@@ -368,32 +443,13 @@ impl<'r> Run<'r> {
 
     /// Leaves behind that the run holds this file, though nothing in it is known.
     fn note_unrecognised(&mut self) {
-        if self.plan.fact_fields(TargetKind::Document).is_empty() {
-            return;
+        if !self.plan.fact_fields(TargetKind::Document).is_empty() {
+            self.note_file();
         }
-        let name = self.source.name();
-        self.outcome.facts.push(Fact {
-            kind: TargetKind::Document,
-            name: message::quote(name),
-            identity: String::new(),
-            path: name.to_string(),
-            anchor: self.source.anchor().to_string(),
-            document: "",
-            given: false,
-            workflow: None,
-            spot: Spot {
-                region: region(self.source, Span::default()),
-                last_line: 1,
-                pointer: String::new(),
-                inner_pointer: None,
-            },
-            profiles: ProfileSet::default(),
-            home: None,
-            service: None,
-            fields: vec![],
-            #[cfg(feature = "verify")]
-            proof: None,
-        });
+    }
+
+    fn note_file(&mut self) {
+        self.outcome.facts.push(Fact::of_file(self.source.name()));
     }
 
     /// What tells the service that a target belongs to.
@@ -504,9 +560,13 @@ impl<'r> Run<'r> {
         }
     }
 
-    fn target_ref(&self, target: &Target<'_>) -> TargetRef {
-        let (kind, name) = (target.kind.name().to_string(), message::quote(&target.name));
-        TargetRef { kind, name, workflow: self.workflow.clone() }
+    fn target_ref(&mut self, target: &Target<'_>) -> TargetRef {
+        let workflow = &self.workflow;
+        let made = || {
+            let (kind, name) = (target.kind.name().to_string(), message::quote(&target.name));
+            TargetRef { kind, name, workflow: workflow.clone() }
+        };
+        self.shown.get_or_insert_with(made).clone()
     }
 
     /// What a waiver has to know of a lifetime over its maximum; `field` holds the lifetime.
@@ -563,14 +623,37 @@ impl<'r> Run<'r> {
         }
         let mut part = std::mem::take(&mut self.outcome);
         arrange(&mut part);
-        (part.recognised, part.more) = (true, true);
+        (part.recognised, part.more, part.issuerless) = (true, true, self.issuerless);
         self.masked.clear();
         let part = parts.take(part, parts.reached);
         parts.held = Some(part);
     }
 
+    /// Hands out what was found in the stretch of text that was in memory so far, when a document lies in another one.
+    fn enter(&mut self, document: &Document) {
+        let Some(flow) = &mut self.flow else { return };
+        let source = document.decoded.as_ref().map_or(&document.source, |decoded| &decoded.outer);
+        if Arc::ptr_eq(source, &flow.window) {
+            return;
+        }
+        let window = std::mem::replace(&mut flow.window, Arc::clone(source));
+        let mut part = std::mem::take(&mut self.outcome);
+        arrange(&mut part);
+        part.secrets.push(Span::new(flow.reached as usize, window.text().len()));
+        flow.reached = 0;
+        (part.recognised, part.more, part.gapped) = (true, true, flow.gapped);
+        part.issuerless = self.issuerless;
+        flow.gapped |= !part.errors.is_empty();
+        self.masked.clear();
+        self.noted.clear();
+        (flow.sink)(&window, part);
+    }
+
     fn finish(mut self) -> Outcome {
         arrange(&mut self.outcome);
+        if let Some(flow) = &self.flow {
+            (self.outcome.recognised, self.outcome.gapped) = (true, flow.gapped);
+        }
         let Some(mut parts) = self.parts else { return self.outcome };
         self.outcome.recognised |= parts.held.is_some();
         let mut last = parts.take(self.outcome, u32::MAX);
@@ -690,6 +773,7 @@ pub fn sort(findings: &mut [Finding]) {
 
 impl Sink for Run<'_> {
     fn target(&mut self, documents: &[&Document], target: Target<'_>) {
+        self.enter(documents[0]);
         self.targets += 1;
         if self.masks_all {
             documents.iter().for_each(|document| self.mask(document));
@@ -709,7 +793,7 @@ impl Sink for Run<'_> {
                 self.judge(documents, &whole);
             }
         }
-        let workflows = Arc::clone(&self.plan.workflows);
+        let workflows = &self.plan.workflows;
         let (target, workflow) = workflows.assign(self.source.anchor(), target);
         if let Some(index) = workflow {
             *self.outcome.workflows.entry(index).or_default() += 1;
@@ -733,9 +817,14 @@ impl Sink for Run<'_> {
             let span = documents[0].cursor(target.at.node).span();
             self.part(outer_span(documents[0], span).end);
         }
+        if let Some(flow) = &mut self.flow {
+            let span = documents[0].cursor(target.at.node).span();
+            flow.reached = flow.reached.max(outer_span(documents[0], span).end);
+        }
     }
 
     fn secret(&mut self, document: &Document, node: NodeId) {
+        self.enter(document);
         let cursor = document.cursor(node);
         self.outcome.secrets.push(outer_span(document, cursor.span()));
         // A repeated key: the adapter sees the value that counts, the others are as secret.
@@ -748,10 +837,20 @@ impl Sink for Run<'_> {
             return;
         }
         let own = document.prefix.is_empty() && document.decoded.is_none();
-        self.secrets.push((cursor.key().unwrap_or("value").to_string(), own.then_some(node)));
+        if self.secrets.len() == MAX_SECRETS {
+            self.more_secrets = true;
+            return;
+        }
+        let name = cursor.key().unwrap_or("value");
+        let name = match self.secrets.last() {
+            Some((last, _)) if **last == *name => Arc::clone(last),
+            _ => Arc::from(name),
+        };
+        self.secrets.push((name, own.then_some(node)));
     }
 
     fn error(&mut self, document: &Document, node: NodeId, message: String) {
+        self.enter(document);
         let region = Some(spot(document.cursor(node), 0).region);
         self.outcome.errors.push(FileError { path: self.source.name().to_string(), message, region });
     }
@@ -855,7 +954,8 @@ fn outer_span(document: &Document, span: Span) -> Span {
 
 fn region(source: &Source, span: Span) -> Region {
     let start = source.position(span.start as usize);
-    Region::new(start, source.position(span.end as usize), span.start as usize, span.len())
+    let before = usize::try_from(source.origin().byte).unwrap_or(usize::MAX);
+    Region::new(start, source.position(span.end as usize), before + span.start as usize, span.len())
 }
 
 /// The line of a span's last character that is no white space.
@@ -918,7 +1018,9 @@ fn fingerprint(parts: &[&str]) -> String {
         hash.update(part.as_bytes());
     }
     let digits = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]));
-    hash.finalize().iter().take(16).flat_map(digits).collect()
+    let mut text = String::with_capacity(32);
+    text.extend(hash.finalize().iter().take(16).flat_map(digits));
+    text
 }
 
 #[cfg(test)]
@@ -928,8 +1030,8 @@ mod tests {
     use crate::report::View;
     use crate::rule::RuleBook;
 
-    /// A listing whose clients stand several on a line, each with a secret and something to find.
-    fn listing(clients: usize) -> Arc<Source> {
+    /// Clients, several on a line, each with a secret and something to find.
+    fn clients(number: usize) -> String {
         let client = |n: usize| {
             let end = if n.is_multiple_of(3) { "\n" } else { " " };
             format!(
@@ -940,8 +1042,12 @@ mod tests {
                 ""
             )
         };
-        let clients: String = (0..clients).map(client).collect();
-        let list = clients.trim_end().trim_end_matches(',');
+        let clients: String = (0..number).map(client).collect();
+        clients.trim_end().trim_end_matches(',').to_string()
+    }
+
+    fn listing(number: usize) -> Arc<Source> {
+        let list = clients(number);
         let text = format!(r#"{{"db_password": "TESTSECRET", "Resources": [{list}], "api_key": "TESTSECRET"}}"#);
         Arc::new(Source::from_text("listing", text))
     }
@@ -952,7 +1058,7 @@ mod tests {
         let plan = Plan::new(book, Selection::Auto, &Adjustments::default());
         let source = listing(2500);
         let mut parts = Vec::new();
-        let last = run(&plan, &source, 0, Some(&mut |part| parts.push(part)));
+        let last = run(&plan, &source, 0, Some(&mut |_, part| parts.push(part)));
         assert!(parts.len() > 2 && parts.iter().all(|part| part.more) && !last.more);
         let before: usize = parts.iter().map(|part| part.findings.len()).sum();
         assert!(parts.iter().all(|part| part.findings.len() < 2 * PART) && last.findings.len() < before);
@@ -974,5 +1080,42 @@ mod tests {
         assert_eq!(findings, whole.findings);
         assert_eq!(parts.iter().map(|part| part.judged).sum::<u64>(), whole.judged);
         assert_eq!(parts.last().map(|part| &part.documents), Some(&whole.documents));
+    }
+
+    #[test]
+    fn a_list_that_is_judged_while_it_is_read_is_judged_as_a_whole() {
+        let book = Arc::new(RuleBook::builtin().expect("built in"));
+        let plan = Plan::new(book, Selection::Auto, &Adjustments::default());
+        let list = clients(2500).replacen("\"scope\"", "\"active\": false, \"scope\"", 2000);
+        for text in [format!("[{list}]"), format!("\u{feff}\n [{}]\n", list.replace('\n', " "))] {
+            let source = Arc::new(Source::from_text("listing", text.as_str()).anchored("there/listing"));
+            let whole = check(&plan, &source, 0);
+            let (mut parts, mut largest) = (Vec::new(), 0);
+            let frame = Source::from_text("listing", "").anchored("there/listing");
+            let back = check_list(&plan, &frame, Box::new(io::Cursor::new(text.clone())), 0, &mut |window, part| {
+                largest = largest.max(window.text().len());
+                let (from, view) = (window.origin().byte as usize, View::new(window, &part.secrets));
+                let shown = view.text(from..from + window.text().len());
+                assert!(!shown.contains("TESTSECRET"));
+                parts.push(part);
+            });
+            assert!(back.expect("no device fails").is_none());
+            assert!(parts.len() > 3 && largest * 3 < text.len());
+            assert!(parts[..parts.len() - 1].iter().all(|part| part.more) && !parts[parts.len() - 1].more);
+            let mut findings: Vec<Finding> = parts.iter().flat_map(|part| part.findings.iter().cloned()).collect();
+            let about = |finding: &Finding| finding.target.kind == "client";
+            let offsets: Vec<u64> = findings.iter().filter(|f| about(f)).map(|f| f.region.byte_offset).collect();
+            assert!(offsets.is_sorted(), "clients come in the order of the document");
+            sort(&mut findings);
+            assert_eq!(findings.len(), whole.findings.len());
+            assert_eq!(findings, whole.findings);
+            let sum = |of: fn(&Outcome) -> u64| parts.iter().map(of).sum::<u64>();
+            assert_eq!(sum(|part| part.judged), whole.judged);
+            assert_eq!(sum(|part| part.passed), whole.passed);
+            assert_eq!(sum(|part| part.not_judged.len() as u64), whole.not_judged.len() as u64);
+            assert_eq!(sum(|part| part.targets.get("client").copied().unwrap_or(0)), whole.targets["client"]);
+            assert_eq!(parts.iter().flat_map(|part| part.documents.clone()).collect::<Vec<_>>(), whole.documents);
+            assert_eq!(parts.iter().flat_map(|part| part.profiles.clone()).collect::<BTreeSet<_>>(), whole.profiles);
+        }
     }
 }

@@ -52,6 +52,10 @@ impl Adapter for EgiRegistry {
         &KINDS
     }
 
+    fn flows(&self, kind: &str) -> bool {
+        matches!(kind, CLIENTS)
+    }
+
     fn recognise(&self, document: &Document) -> Option<&'static str> {
         let root = document.root();
         if is_tenant(root) {

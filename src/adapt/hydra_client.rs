@@ -50,6 +50,10 @@ impl Adapter for HydraClient {
         &KINDS
     }
 
+    fn flows(&self, kind: &str) -> bool {
+        matches!(kind, CLIENTS)
+    }
+
     fn recognise(&self, document: &Document) -> Option<&'static str> {
         let root = document.root();
         if is_client(root) {

@@ -177,6 +177,10 @@ impl Adapter for IndigoIamClient {
         &KINDS
     }
 
+    fn flows(&self, kind: &str) -> bool {
+        matches!(kind, CLIENTS | ROWS | AUDIT)
+    }
+
     fn recognise(&self, document: &Document) -> Option<&'static str> {
         let root = document.root();
         if root.is_map() {

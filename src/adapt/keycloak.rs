@@ -104,6 +104,10 @@ impl Adapter for Keycloak {
         &KINDS
     }
 
+    fn flows(&self, kind: &str) -> bool {
+        matches!(kind, CLIENTS)
+    }
+
     fn recognise(&self, document: &Document) -> Option<&'static str> {
         let root = document.root();
         if root.is_seq() {

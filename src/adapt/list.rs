@@ -1,7 +1,7 @@
 //! Lists of native objects: element by element, so that a large export never stands in memory as one tree.
 
 use super::Sink;
-use crate::parse::{Cursor, Data, Document};
+use crate::parse::{Cursor, Data, Document, NodeId};
 
 /// How many elements a recogniser looks at before it says that a list is not its own.
 const PROBED: usize = 3;
@@ -21,6 +21,11 @@ pub(super) fn for_each_element(
                 Err(error) => sink.error(item.document, item.id, error.message),
             },
             Data::Null | Data::Bool(_) | Data::Number | Data::Text(_) | Data::Seq | Data::Map => visit(item, sink),
+        }
+    }
+    if list.id == NodeId::ROOT {
+        while let Some(element) = list.document.next_element() {
+            visit(element.root(), sink);
         }
     }
 }

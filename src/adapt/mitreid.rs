@@ -66,6 +66,10 @@ impl Adapter for Mitreid {
         &KINDS
     }
 
+    fn flows(&self, kind: &str) -> bool {
+        matches!(kind, CLIENTS)
+    }
+
     fn recognise(&self, document: &Document) -> Option<&'static str> {
         let root = document.root();
         if data(root).is_some() {

@@ -99,6 +99,12 @@ pub trait Adapter: Sync {
         None
     }
 
+    /// True for kinds whose lists, at the root of a document, are nothing but their elements: each is adapted for itself, by
+    /// [`list::for_each_element`]. Such a list may be judged while it is read.
+    fn flows(&self, _kind: &str) -> bool {
+        false
+    }
+
     /// The codes of the traps this adapter finds; each has a rule.
     fn traps(&self) -> &'static [&'static str] {
         &[]

@@ -100,10 +100,10 @@ pub(super) struct CheckArgs {
     /// Additional rule files or folders
     #[arg(long, value_name = "PATH", help_heading = "What to judge by")]
     pub(super) rules: Vec<PathBuf>,
-    /// Run only this rule; repeats
+    /// Run only this rule, or those a pattern fits (`site-*`); repeats
     #[arg(long, value_name = "RULE", help_heading = "What to judge by")]
     pub(super) only: Vec<String>,
-    /// Leave this rule out; repeats
+    /// Leave this rule out, or those a pattern fits; repeats
     #[arg(long, value_name = "RULE", help_heading = "What to judge by")]
     pub(super) ignore: Vec<String>,
     /// Verify signatures with the keys of this JSON Web Key Set, whoever issued the tokens; repeats. Keys that lie

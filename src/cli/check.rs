@@ -7,11 +7,11 @@ use super::output::ReportFile;
 use super::policy::Governance;
 use super::progress::Progress;
 use super::rules;
-use crate::check::{ASK_THE_VO, Outcome, check, check_fleet, check_in_parts, secrets, sort};
+use crate::check::{ASK_THE_VO, Outcome, WHOLE, check, check_fleet, check_in_parts, check_list, secrets, sort};
 use crate::discover::include::Follow;
-use crate::discover::walk::{self, Found, Input, Unreadable};
+use crate::discover::walk::{self, Found, Input, Taken, Unreadable};
 use crate::discover::{self};
-use crate::evaluate::{Fact, Plan, Selection};
+use crate::evaluate::{Facts, Plan, Selection};
 use crate::policy::FailOn;
 use crate::report::{
     self, Checked, DocumentRef, FileError, Finding, Format, Options, ProfileRef, Reporter, Run, Summary, View,
@@ -80,8 +80,8 @@ fn follow(args: &CheckArgs, governance: &Governance, found: &mut Found) -> Resul
 }
 
 /// A file to judge and what it is judged by.
-struct Task {
-    input: Input,
+struct Task<'i> {
+    input: &'i Input,
     /// Its path relative to the policy's folder.
     relative: String,
     plan: Arc<Plan>,
@@ -91,14 +91,25 @@ struct Task {
     replaced: Option<Arc<str>>,
 }
 
-impl Task {
+impl<'i> Task<'i> {
     /// `folders` keeps what is known of the folders so far.
-    fn new(input: Input, governance: &Governance, folders: &mut HashMap<PathBuf, Option<bool>>) -> Self {
+    fn new(input: &'i Input, governance: &Governance, folders: &mut HashMap<PathBuf, Option<bool>>) -> Self {
         let relative = governance.relative(&input.path);
         let plan = governance.plan_for(&relative);
-        let folder = input.path.parent().unwrap_or(Path::new("")).to_path_buf();
-        let reachable = *folders.entry(folder).or_insert_with_key(|folder| walk::folder_opens_to_all(folder));
+        let folder = input.path.parent().unwrap_or(Path::new(""));
+        let reachable = folders.get(folder).copied().unwrap_or_else(|| {
+            let reachable = walk::folder_opens_to_all(folder);
+            folders.insert(folder.to_path_buf(), reachable);
+            reachable
+        });
         Task { input, relative, plan, reachable, replaced: None }
+    }
+
+    /// Tells a source where it lies.
+    fn place(&self, source: Source) -> Source {
+        let source = source.anchored(self.relative.as_str());
+        let open = source.open_to_all().and_then(|open| Some(open && self.reachable?));
+        source.opened_to_all(open)
     }
 }
 
@@ -135,21 +146,18 @@ fn reporters<'a>(
     Ok(reporters)
 }
 
-/// The bytes of a file, as far as the system says.
-fn size(task: &Task) -> u64 {
-    walk::length_of(&task.input)
-}
-
-/// Cuts the inputs into runs that are judged together.
-fn groups(inputs: &[Task]) -> Vec<&[Task]> {
-    let (mut groups, mut start, mut bytes) = (Vec::new(), 0, 0);
+/// Cuts the inputs into runs that are judged together; a large file stands alone.
+fn groups(inputs: &[Input]) -> Vec<&[Input]> {
+    let (mut groups, mut start, mut bytes, mut alone) = (Vec::new(), 0, 0, false);
     for (index, input) in inputs.iter().enumerate() {
-        let next = size(input);
-        if index > start && (index - start >= GROUP_FILES || bytes + next > GROUP_BYTES) {
+        let next = walk::length_of(input);
+        let full = index - start >= GROUP_FILES || bytes + next > GROUP_BYTES || next > WHOLE as u64 || alone;
+        if index > start && full {
             groups.push(&inputs[start..index]);
             (start, bytes) = (index, 0);
         }
         bytes += next;
+        alone = next > WHOLE as u64;
     }
     if start < inputs.len() {
         groups.push(&inputs[start..]);
@@ -190,20 +198,32 @@ impl Workers {
     }
 }
 
+/// Why a file that stands alone was not judged.
+enum Stop {
+    /// It cannot be read.
+    Unreadable(Unreadable),
+    /// The run cannot go on.
+    Failure(Failure),
+}
+
+impl From<Unreadable> for Stop {
+    fn from(unreadable: Unreadable) -> Self {
+        Stop::Unreadable(unreadable)
+    }
+}
+
 /// A file that was read and judged.
 type Judged = Result<(Arc<Source>, Outcome), Unreadable>;
 
-fn read(task: &Task) -> Result<Arc<Source>, Unreadable> {
-    let mut source = walk::read(&task.input)?;
+fn read(task: &Task<'_>) -> Result<Arc<Source>, Unreadable> {
+    let mut source = walk::read(task.input)?;
     if let Some(text) = &task.replaced {
         source = Source::from_text(task.input.name.as_str(), &**text).opened_to_all(source.open_to_all());
     }
-    let source = source.anchored(task.relative.as_str());
-    let open = source.open_to_all().and_then(|open| Some(open && task.reachable?));
-    Ok(Arc::new(source.opened_to_all(open)))
+    Ok(Arc::new(task.place(source)))
 }
 
-fn judge(task: &Task, now: i64) -> Judged {
+fn judge(task: &Task<'_>, now: i64) -> Judged {
     let source = read(task)?;
     let outcome = check(&task.plan, &source, now);
     Ok((source, outcome))
@@ -240,7 +260,7 @@ struct Tally {
     skipped: u64,
     documents: u64,
     /// What the targets left behind for rules that span documents, and what those found.
-    facts: Vec<Fact>,
+    facts: Facts,
     fleet: Vec<Finding>,
     /// What comments say about findings of rules that span documents, by file.
     allowed: Vec<(String, Allow)>,
@@ -270,7 +290,7 @@ impl<'j> Job<'j> {
         let mut job =
             Job { args, now, clock, governance, reporters, accepted, changed, keeps: false, kept, replaced, tally };
         #[cfg(feature = "verify")]
-        job.tally.facts.extend(super::trust::keys(&job.governance.plan, &args.keys, now)?);
+        job.tally.facts.take(&job.governance.plan, super::trust::keys(&job.governance.plan, &args.keys, now)?);
         Ok(job)
     }
 
@@ -282,25 +302,28 @@ impl<'j> Job<'j> {
 
     /// Judges files and hands them to the reporters.
     pub(super) fn check(&mut self, inputs: Vec<Input>) -> Result<(), Failure> {
+        inputs.iter().for_each(|input| self.tally.facts.expect(&input.name));
+        let workers = Workers::new(self.args.threads, inputs.len());
+        let progress = Progress::new(inputs.len(), || inputs.iter().map(walk::length_of).sum());
         let mut folders = HashMap::new();
-        let task = |input| Task::new(input, &self.governance, &mut folders);
-        let mut tasks: Vec<Task> = inputs.into_iter().map(task).collect();
-        for task in &mut tasks {
-            task.replaced = self.replaced.get(&task.input.name).cloned();
-        }
-        let workers = Workers::new(self.args.threads, tasks.len());
-        let progress = Progress::new(tasks.len(), || tasks.iter().map(size).sum());
-        let groups = groups(&tasks);
+        let groups = groups(&inputs);
         // What is in memory at one time anyway may stay there.
         self.keeps = groups.len() == 1;
         for group in groups {
-            if let [task] = group {
+            let mut tasks: Vec<Task<'_>> =
+                group.iter().map(|input| Task::new(input, &self.governance, &mut folders)).collect();
+            for task in &mut tasks {
+                task.replaced = self.replaced.get(&task.input.name).cloned();
+            }
+            if let [task] = tasks.as_slice() {
                 self.alone(task, &progress)?;
             } else {
-                let judged = workers.map(group, |task| judge(task, self.now));
-                progress.pause(|| group.iter().zip(judged).try_for_each(|(task, result)| self.report(task, result)))?;
+                let now = self.now;
+                let judged = workers.map(&tasks, |task| judge(task, now));
+                progress.pause(|| tasks.iter().zip(judged).try_for_each(|(task, result)| self.report(task, result)))?;
             }
-            progress.read(|| group.iter().map(size).sum());
+            progress.read(|| group.iter().map(walk::length_of).sum());
+            group.iter().for_each(|input| self.tally.facts.done(&input.name));
             progress.advance(group.len());
         }
         progress.end();
@@ -315,29 +338,58 @@ impl<'j> Job<'j> {
     }
 
     /// Judges and reports a file that stands alone, perhaps because it is large: part by part.
-    fn alone(&mut self, task: &Task, progress: &Progress) -> Result<(), Failure> {
-        let source = match read(task) {
-            Ok(source) => source,
-            Err(unreadable) => return progress.pause(|| self.refuse(&task.input, unreadable)),
+    fn alone(&mut self, task: &Task<'_>, progress: &Progress) -> Result<(), Failure> {
+        let source = match self.flow(task, progress) {
+            Ok(Some(source)) => source,
+            Ok(None) => return Ok(()),
+            Err(Stop::Failure(failure)) => return Err(failure),
+            Err(Stop::Unreadable(unreadable)) => return progress.pause(|| self.refuse(task.input, unreadable)),
         };
         let mut result = Ok(());
-        check_in_parts(&task.plan, &source, self.now, &mut |part| {
+        check_in_parts(&task.plan, &source, self.now, &mut |source, part| {
             if result.is_ok() {
-                result = progress.pause(|| self.report(task, Ok((Arc::clone(&source), part))));
+                result = progress.pause(|| self.report(task, Ok((Arc::clone(source), part))));
             }
             progress.advance(0);
         });
         result
     }
 
+    /// Judges and reports a large list while it is read; anything else is read and given back.
+    fn flow(&mut self, task: &Task<'_>, progress: &Progress) -> Result<Option<Arc<Source>>, Stop> {
+        if task.replaced.is_some() {
+            return Ok(Some(read(task)?));
+        }
+        let (frame, input) = match walk::take(task.input, WHOLE as u64)? {
+            Taken::Read(source) => return Ok(Some(Arc::new(task.place(source)))),
+            Taken::Large(frame, input) => (task.place(frame), input),
+        };
+        // Of a list that flows only parts are ever in memory.
+        let keeps = std::mem::take(&mut self.keeps);
+        let mut result = Ok(());
+        let rest = check_list(&task.plan, &frame, input, self.now, &mut |window, part| {
+            if result.is_ok() {
+                result = progress.pause(|| self.report(task, Ok((Arc::clone(window), part))));
+            }
+            progress.advance(0);
+        });
+        self.keeps = keeps;
+        result.map_err(Stop::Failure)?;
+        let source = walk::read_rest(task.input, &frame, rest)?;
+        Ok(source.map(|source| Arc::new(task.place(source))))
+    }
+
     /// Takes one file's outcome: counts it and hands it to the reporters.
-    fn report(&mut self, task: &Task, judged: Judged) -> Result<(), Failure> {
-        let input = &task.input;
+    fn report(&mut self, task: &Task<'_>, judged: Judged) -> Result<(), Failure> {
+        let input = task.input;
         let (source, mut outcome) = match judged {
             Ok(judged) => judged,
             Err(unreadable) => return self.refuse(input, unreadable),
         };
-        self.tally.facts.append(&mut outcome.facts);
+        self.tally.facts.take(&self.governance.plan, std::mem::take(&mut outcome.facts));
+        if outcome.issuerless {
+            self.tally.facts.done_but_for_clients(&input.name);
+        }
         if !outcome.recognised && !self.keep_unrecognised(input, &source, &mut outcome) {
             self.tally.skipped += 1;
             return Ok(());
@@ -458,7 +510,7 @@ impl<'j> Job<'j> {
 
     /// Hands over the keys that the user gave; the run has none then.
     pub(super) fn take_keys(&mut self) -> Keys {
-        Keys(std::mem::take(&mut self.tally.facts))
+        Keys(std::mem::take(&mut self.tally.facts).finish())
     }
 
     /// Takes a document that was read, with the number of targets in it.
@@ -500,7 +552,7 @@ impl<'j> Job<'j> {
 
     /// Judges what spans documents, once all are known.
     fn fleet(&mut self) -> Result<(), Failure> {
-        let mut outcome = check_fleet(&self.governance.plan, std::mem::take(&mut self.tally.facts), self.now);
+        let mut outcome = check_fleet(&self.governance.plan, std::mem::take(&mut self.tally.facts).finish(), self.now);
         for mut finding in std::mem::take(&mut outcome.findings) {
             let relative = self.governance.relative(Path::new(&finding.path));
             // An override says what holds for the file the finding points at.
@@ -611,7 +663,7 @@ impl<'j> Job<'j> {
 }
 
 /// Keys that the user vouches for.
-pub(super) struct Keys(Vec<Fact>);
+pub(super) struct Keys(Vec<crate::evaluate::Fact>);
 
 impl Keys {
     /// Does some work with what verifies tokens; `None` without keys.

@@ -1,13 +1,14 @@
 //! `tokenvet scan --follow`: tokens as they are written.
 
-use super::check::Job;
+use super::check::{Job, Keys};
 use super::exit::Failure;
 use super::scan::{KIND, Reading, input_of};
 use crate::discover::grow::{Log, Part, Stream};
 use crate::discover::walk::{self, Input, Unreadable};
 use crate::report::Finding;
 use crate::scan::find::Finder;
-use crate::scan::judge;
+use crate::scan::fingerprint::Fingerprints;
+use crate::scan::judge::Judge;
 use crate::scan::member::{self, Note, Text, Visit};
 use crate::scan::stream::{Growing, Place, Scanner};
 use crate::scan::tally::{self, Tally};
@@ -31,8 +32,8 @@ pub(super) fn follow(job: &mut Job<'_>, inputs: &[Input], reading: &Reading, fix
         flag.map_err(|error| Failure::Usage(format!("signals cannot be caught: {error}")))?;
     }
     let finder = Finder::new().map_err(Failure::Usage)?;
-    let mut watcher =
-        Watcher { job, inputs, scanner: Scanner::new(&finder), seen: HashSet::new(), found: HashMap::new() };
+    let judged = Judged { seen: HashSet::new(), keys: job.take_keys(), fingerprints: reading.fingerprints.clone() };
+    let mut watcher = Watcher { job, inputs, scanner: Scanner::new(&finder), judged, found: HashMap::new() };
     let mut logs = watcher.open(reading)?;
     let stdin = inputs.iter().find(|input| input.path.as_os_str() == "-");
     let mut stdin = stdin.map(|input| Listened::new(&input.name));
@@ -73,10 +74,18 @@ struct Watcher<'w, 'j, 'f> {
     job: &'w mut Job<'j>,
     inputs: &'w [Input],
     scanner: Scanner<'f>,
-    /// Digests of the tokens that were reported.
-    seen: HashSet<[u8; 32]>,
+    judged: Judged,
     /// Tokens by input.
     found: HashMap<&'w str, u64>,
+}
+
+/// How tokens are judged, and which were.
+struct Judged {
+    /// Digests of the tokens that were reported.
+    seen: HashSet<[u8; 32]>,
+    /// Keys that the user vouches for.
+    keys: Keys,
+    fingerprints: Fingerprints,
 }
 
 /// Findings, each with the path that policies know its file by; reported when nothing borrows the text any more.
@@ -111,12 +120,12 @@ impl<'w> Watcher<'w, '_, '_> {
 
     /// Reads more of a text; the text is at rest where `piece` is `None`.
     fn read(&mut self, name: &str, input: &'w str, text: &mut Growing, piece: Option<&[u8]>) -> Result<(), Failure> {
-        let Watcher { job, inputs, scanner, seen, found } = self;
+        let Watcher { job, inputs, scanner, judged, found } = self;
         let count = found.entry(input).or_default();
         let mut fresh = Fresh::new();
         let mut take = |place: Place<'_>| {
             *count += 1;
-            fresh.extend(findings(job, inputs, seen, name, &place));
+            fresh.extend(findings(job, inputs, judged, name, &place));
         };
         match piece {
             Some(piece) => text.push(scanner, piece, &mut take),
@@ -175,7 +184,8 @@ impl<'w> Listened<'w> {
 }
 
 /// What is wrong with a token that was not seen before.
-fn findings(job: &Job<'_>, inputs: &[Input], seen: &mut HashSet<[u8; 32]>, name: &str, place: &Place<'_>) -> Fresh {
+fn findings(job: &Job<'_>, inputs: &[Input], judged: &mut Judged, name: &str, place: &Place<'_>) -> Fresh {
+    let seen = &mut judged.seen;
     if seen.len() >= MOST {
         // What was reported long ago may be reported again, rather than anything be missed.
         seen.clear();
@@ -189,8 +199,11 @@ fn findings(job: &Job<'_>, inputs: &[Input], seen: &mut HashSet<[u8; 32]>, name:
     let relative = job.governance.relative(Path::new(input_of(name, inputs)));
     let plan = job.governance.plan_for(&relative);
     let account = tally.finish();
-    let findings = account.tokens.iter().flat_map(|seen| judge::findings(&plan, seen, job.now));
-    findings.map(|finding| (relative.clone(), finding)).collect()
+    judged.keys.with_verifier(|verifier| {
+        let judge = Judge::new(job.now, judged.fingerprints.clone(), verifier);
+        let findings = account.tokens.iter().flat_map(|token| judge.findings(&plan, token));
+        findings.map(|finding| (relative.clone(), finding)).collect()
+    })
 }
 
 /// A log that is followed.

@@ -14,12 +14,9 @@ mod explain;
 #[cfg(feature = "fetch")]
 mod fetch;
 mod fix;
-<<<<<<< HEAD
 #[cfg(unix)]
 mod follow;
-=======
 mod git;
->>>>>>> c4f83ce (Continuous integration: findings on changed lines, the policy of the base branch, an action, recipes, manual pages)
 mod inspect;
 mod list;
 mod man;

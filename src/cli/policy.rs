@@ -109,7 +109,10 @@ impl Governance {
         let baseline = read_baseline(&store, baseline_file, args, &root, &mut digest)?;
 
         let chosen = args.profile.iter().map(|text| book.resolve_profile(text)).collect::<Result<Vec<_>, _>>()?;
-        args.only.iter().chain(&args.ignore).try_for_each(|id| rules::known(&book, id))?;
+        let named = |names: &[String]| -> Result<Vec<String>, Failure> {
+            Ok(names.iter().map(|name| rules::named(&book, name)).collect::<Result<Vec<_>, _>>()?.concat())
+        };
+        let (only, ignore) = (named(&args.only)?, named(&args.ignore)?);
         let digest = digest.finish();
         if let Some(pinned) = args.policy_digest.as_deref().filter(|pinned| Some(*pinned) != digest.as_deref()) {
             let now = digest.as_deref().unwrap_or("no policy");
@@ -132,8 +135,8 @@ impl Governance {
             policy,
             file: found.map(|found| found.file),
             chosen,
-            only: args.only.clone(),
-            ignore: args.ignore.clone(),
+            only,
+            ignore,
             limits: BTreeMap::new(),
             audited: None,
             plans: RefCell::default(),

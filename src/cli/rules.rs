@@ -71,6 +71,20 @@ pub(super) fn known(book: &RuleBook, id: &str) -> Result<(), Failure> {
     Ok(book.require(id).map(|_| ())?)
 }
 
+/// The ids that a name stands for: one rule's, or with `*` in it those of every rule that fits. One at least.
+pub(super) fn named(book: &RuleBook, name: &str) -> Result<Vec<String>, Failure> {
+    if !name.contains('*') {
+        return known(book, name).map(|()| vec![name.to_string()]);
+    }
+    let pattern = format!("^{}$", name.split('*').map(regex::escape).collect::<Vec<_>>().join(".*"));
+    let pattern = regex::Regex::new(&pattern).map_err(|_| Failure::Usage(format!("`{name}` is too long")))?;
+    let fitting: Vec<String> = book.ids().filter(|id| pattern.is_match(id)).map(str::to_string).collect();
+    match fitting.is_empty() {
+        true => Err(Failure::Usage(format!("no rule is called like `{name}`; `tokenvet rules` lists what there is"))),
+        false => Ok(fitting),
+    }
+}
+
 /// Says that an id is no rule's, requirement's or profile's.
 pub(super) fn unknown(book: &RuleBook, id: &str) -> Failure {
     let requirement = did_you_mean(&id.to_ascii_uppercase(), book.requirements.keys().map(String::as_str));

@@ -7,7 +7,7 @@
 //! read once, by whichever name, unless it was gone before anybody could see it; then a note says so.
 
 use super::several;
-use super::walk::{describe, identity, open};
+use super::walk::{describe, identity, open_file};
 use std::collections::{HashSet, VecDeque};
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
@@ -149,7 +149,7 @@ impl Log {
 
     /// Reads the file that has the name.
     fn begin_current(&mut self) -> io::Result<()> {
-        match open(&self.path) {
+        match open_file(&self.path) {
             Ok(file) => self.begin(file, false),
             // Renamed meanwhile; the next look finds it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -219,7 +219,7 @@ impl Log {
         for _ in 0..TRIES {
             let there = || siblings(&self.path).into_iter().map(|path| (fs::metadata(&path).ok(), path));
             let before: Vec<_> = there().collect();
-            opened = before.iter().filter_map(|(_, path)| open(path).ok()).collect();
+            opened = before.iter().filter_map(|(_, path)| open_file(path).ok()).collect();
             opened = opened.into_iter().filter(|file: &File| file.metadata().is_ok()).collect();
             let ids = |list: &[(Option<Metadata>, PathBuf)]| -> Vec<_> {
                 list.iter().map(|(metadata, path)| (metadata.as_ref().and_then(identity), path.clone())).collect()

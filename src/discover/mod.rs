@@ -12,8 +12,10 @@ pub mod several;
 pub mod walk;
 
 use crate::adapt::{self, Adapter, Sample};
+use crate::parse::flow::{Flow, Opened};
 use crate::parse::{Document, ParseError, Syntax, jwt, parse};
 use crate::source::Source;
+use std::io::{self, Read};
 use std::sync::Arc;
 
 /// Files above this size are only read when they are JSON, whose large lists are read element by element.
@@ -36,6 +38,25 @@ impl Recognised {
     /// True when some document is of a known kind.
     pub fn is_known(&self) -> bool {
         self.documents.iter().any(|(_, kind)| kind.is_some())
+    }
+}
+
+/// A list that flows, and its format.
+pub(crate) type Known = (Document, &'static dyn Adapter, &'static str);
+
+/// Recognises a JSON list by its beginning, where all there is to a list of its format is its elements. Else the input is
+/// given back: what was read of it, and the rest.
+pub(crate) fn flowing(
+    frame: &Source,
+    input: Box<dyn Read + Send>,
+) -> io::Result<Result<Known, (Vec<u8>, Box<dyn Read + Send>)>> {
+    let document = match Flow::open(frame, input)? {
+        Opened::List(document) => document,
+        Opened::Other(bytes, rest) => return Ok(Err((bytes, rest))),
+    };
+    match adapt::recognise(&document).filter(|(adapter, kind)| adapter.flows(kind)) {
+        Some((adapter, kind)) => Ok(Ok((document, adapter, kind))),
+        None => Ok(Err(document.give_back())),
     }
 }
 

@@ -198,8 +198,9 @@ pub fn opened(input: &Input) -> Result<Opened, Unreadable> {
     if input.path.as_os_str() == "-" {
         return Ok(Opened { bytes: Box::new(std::io::stdin().lock()), length: None, modified: None, watch: None });
     }
-    let (file, length) = regular(input)?;
-    let modified = file.metadata().ok().and_then(|metadata| seconds(metadata.modified().ok()?));
+    let (file, metadata) = regular(input)?;
+    let length = metadata.len();
+    let modified = metadata.modified().ok().and_then(seconds);
     let watch = file.try_clone().ok().map(|file| Watch { file, path: input.path.clone(), length });
     // A log may grow faster than it is read. Files of the system (`/proc`) do not know their length.
     let bytes = file.take(if length == 0 { u64::MAX } else { length });
@@ -214,54 +215,117 @@ fn seconds(time: std::time::SystemTime) -> Option<i64> {
     }
 }
 
-/// An open regular file and its length.
-pub(crate) fn regular(input: &Input) -> Result<(File, u64), Unreadable> {
+/// An open regular file and what the system says of it.
+pub(crate) fn regular(input: &Input) -> Result<(File, fs::Metadata), Unreadable> {
     let fail = |message: String| Unreadable { name: input.name.clone(), message, content: false };
-    let file = open(&input.path).map_err(|error| fail(describe(&error, &input.path)))?;
+    let file = open_file(&input.path).map_err(|error| fail(describe(&error, &input.path)))?;
     let metadata = file.metadata().map_err(|error| fail(describe(&error, &input.path)))?;
     match metadata.is_file() {
-        true => Ok((file, metadata.len())),
+        true => Ok((file, metadata)),
         false => Err(fail("not a regular file (a folder, pipe, socket or device); use `-` to read a pipe".into())),
     }
+}
+
+/// An input that was opened.
+pub enum Taken {
+    /// It is no larger than it may be to be read as a whole.
+    Read(Source),
+    /// A larger one, or standard input, of which nobody knows how large it is: a source without text that knows what the
+    /// system says of the file, and what it is read from.
+    Large(Source, Box<dyn Read + Send>),
+}
+
+/// Opens an input; up to `whole` bytes it is read at once. Only regular files are opened, see [`read`].
+pub fn take(input: &Input, whole: u64) -> Result<Taken, Unreadable> {
+    if input.path.as_os_str() == "-" {
+        return Ok(Taken::Large(Source::from_text(input.name.as_str(), ""), Box::new(std::io::stdin())));
+    }
+    let (file, metadata) = regular(input)?;
+    if metadata.len() <= whole {
+        return read_regular(input, file, &metadata).map(Taken::Read);
+    }
+    let frame = Source::from_text(input.name.as_str(), "").opened_to_all(mode_opens_to_all(&metadata));
+    Ok(Taken::Large(frame, Box::new(file)))
+}
+
+/// Reads an input to its end of which `read` gives a part and the rest; nothing where it gives nothing back.
+pub fn read_rest(
+    input: &Input,
+    frame: &Source,
+    read: std::io::Result<Option<(Vec<u8>, Box<dyn Read + Send>)>>,
+) -> Result<Option<Source>, Unreadable> {
+    let fail = |error| Unreadable { name: input.name.clone(), message: describe(&error, &input.path), content: false };
+    let Some((mut bytes, rest)) = read.map_err(fail)? else { return Ok(None) };
+    let room = (MAX_SOURCE_BYTES + 1).saturating_sub(bytes.len() as u64);
+    rest.take(room).read_to_end(&mut bytes).map_err(fail)?;
+    Ok(Some(decode(input, bytes)?.opened_to_all(frame.open_to_all())))
 }
 
 /// Reads an input. Only regular files are opened, so that a pipe or device never blocks; the descriptor that was
 /// examined is the one that is read.
 pub fn read(input: &Input) -> Result<Source, Unreadable> {
-    let fail = |message: String| Unreadable { name: input.name.clone(), message, content: false };
+    if input.path.as_os_str() != "-" {
+        let (file, metadata) = regular(input)?;
+        return read_regular(input, file, &metadata);
+    }
     let mut bytes = Vec::new();
-    let mut open_to_all = None;
+    match std::io::stdin().lock().take(MAX_SOURCE_BYTES + 1).read_to_end(&mut bytes) {
+        Ok(_) => decode(input, bytes),
+        Err(error) => {
+            let message = format!("standard input: {error}");
+            Err(Unreadable { name: input.name.clone(), message, content: false })
+        }
+    }
+}
+
+fn read_regular(input: &Input, mut file: File, metadata: &fs::Metadata) -> Result<Source, Unreadable> {
     let limit = MAX_SOURCE_BYTES;
-    if input.path.as_os_str() == "-" {
-        let read = std::io::stdin().lock().take(limit + 1).read_to_end(&mut bytes);
-        read.map_err(|error| fail(format!("standard input: {error}")))?;
-    } else {
-        let (mut file, length) = regular(input)?;
-        open_to_all = mode_opens_to_all(&file);
-        bytes.reserve(usize::try_from(length.min(limit)).unwrap_or(0) + 1);
-        let read = Read::by_ref(&mut file).take(limit + 1).read_to_end(&mut bytes);
-        read.map_err(|error| fail(describe(&error, &input.path)))?;
+    let mut bytes = vec![0; usize::try_from(metadata.len().min(limit + 1)).unwrap_or(0)];
+    read_whole(&mut file, &mut bytes, limit).map_err(|error| Unreadable {
+        name: input.name.clone(),
+        message: describe(&error, &input.path),
+        content: false,
+    })?;
+    Ok(decode(input, bytes)?.opened_to_all(mode_opens_to_all(metadata)))
+}
+
+fn decode(input: &Input, bytes: Vec<u8>) -> Result<Source, Unreadable> {
+    let fail = |message: String| Unreadable { name: input.name.clone(), message, content: false };
+    if bytes.len() as u64 > MAX_SOURCE_BYTES {
+        return Err(fail(format!("larger than {} GiB; split it", MAX_SOURCE_BYTES >> 30)));
     }
-    if bytes.len() as u64 > limit {
-        return Err(fail(format!("larger than {} GiB; split it", limit >> 30)));
-    }
-    let source = Source::from_bytes(input.name.clone(), bytes).map(|source| source.opened_to_all(open_to_all));
-    source.map_err(|DecodeError { message, position, .. }| {
+    Source::from_bytes(input.name.clone(), bytes).map_err(|DecodeError { message, position, .. }| {
         let message = format!("line {}, column {}: {message}", position.line, position.column);
         Unreadable { content: true, ..fail(message) }
     })
 }
 
+/// Reads a file into a buffer of its length, in one go as a rule. One that is shorter or has no length of its own (below
+/// `/proc`) is read to its end.
+fn read_whole(file: &mut File, bytes: &mut Vec<u8>, limit: u64) -> std::io::Result<()> {
+    let read = loop {
+        match file.read(bytes) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            read => break read?,
+        }
+    };
+    if read < bytes.len() || bytes.is_empty() {
+        bytes.truncate(read);
+        file.take(limit + 1 - read as u64).read_to_end(bytes)?;
+    }
+    Ok(())
+}
+
 /// Does the mode of a file let every user of the machine read it? `None` where there are no modes.
-fn mode_opens_to_all(file: &File) -> Option<bool> {
+fn mode_opens_to_all(metadata: &fs::Metadata) -> Option<bool> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        file.metadata().ok().map(|metadata| metadata.permissions().mode() & 0o004 != 0)
+        Some(metadata.permissions().mode() & 0o004 != 0)
     }
     #[cfg(not(unix))]
     {
-        let _ = file;
+        let _ = metadata;
         None
     }
 }
@@ -286,7 +350,7 @@ pub fn folder_opens_to_all(folder: &Path) -> Option<bool> {
     }
 }
 
-pub(super) fn open(path: &Path) -> std::io::Result<File> {
+pub(super) fn open_file(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]

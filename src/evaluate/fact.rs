@@ -4,6 +4,7 @@ use super::ProfileSet;
 use super::service::Home;
 use crate::model::{Field, Record, TargetKind};
 use crate::report::Region;
+use crate::source::Position;
 
 /// Where something stands in a file, resolved while the file was in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +80,28 @@ impl Record<'static> for Fact {
 }
 
 impl Fact {
+    /// That the run holds a file.
+    pub fn of_file(path: &str) -> Self {
+        let region = Region::new(Position { line: 1, column: 1 }, Position { line: 1, column: 1 }, 0, 0);
+        Fact {
+            kind: TargetKind::Document,
+            name: String::new(),
+            identity: String::new(),
+            path: path.to_string(),
+            anchor: String::new(),
+            document: "",
+            given: false,
+            workflow: None,
+            spot: Spot { region, last_line: 1, pointer: String::new(), inner_pointer: None },
+            profiles: ProfileSet::default(),
+            home: None,
+            service: None,
+            fields: vec![],
+            #[cfg(feature = "verify")]
+            proof: None,
+        }
+    }
+
     /// A kept field; absent when it was not kept.
     pub fn known(&self, index: usize) -> &Field<'static> {
         self.field(index)

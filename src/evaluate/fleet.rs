@@ -5,10 +5,15 @@ use super::plan::{Entry, Plan, Planned};
 use crate::model::{Field, Record, State, Value, url};
 use crate::rule::condition::{Scope, Verdict, Violation};
 use crate::rule::{Compiled, Hold, Joined, Rule, Where, near};
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 
 /// Others that one target is compared with at the most; a group beyond that is cut and counted as not judged.
 const MAX_GROUP: usize = 1000;
+
+/// Comparisons of two targets that one rule may take in a run. A configuration of many thousand issuers would else keep it
+/// busy for minutes; what is left over is counted as not judged.
+const MAX_PAIRS: usize = 500_000;
 
 /// A finding that spans documents, before it is dressed for the report.
 #[derive(Debug)]
@@ -50,11 +55,13 @@ pub fn judge_fleet<'f>(plan: &'f Plan, facts: &'f [Fact], now: i64) -> FleetJudg
         let groups = Groups::new(facts, form, join);
         // What belongs to no service has no others of its service that could be missing.
         let homed = |fact: &Fact| join.place != Where::Service || fact.service.is_some();
+        let left = Cell::new(MAX_PAIRS);
         for fact in facts.iter().filter(|fact| fact.kind == *kind && !fact.given && homed(fact)) {
             let others =
                 groups.of(fact, join).filter(|other| !std::ptr::eq(*other, fact) && is_there(fact, other, join));
-            let judge = Judge { plan, entry, rule, form, join, fact, now };
-            judge.against(&others.collect::<Vec<_>>(), &mut said);
+            let others: Vec<&Fact> = others.take(MAX_GROUP + 1).collect();
+            let judge = Judge { plan, entry, rule, form, join, fact, left: &left, now };
+            judge.against(&others, &mut said);
         }
     }
     said
@@ -124,17 +131,19 @@ fn joined(text: &str) -> String {
     text.strip_prefix("http://").map_or(text.clone(), |rest| format!("https://{rest}"))
 }
 
-struct Judge<'f> {
+struct Judge<'f, 'l> {
     plan: &'f Plan,
     entry: &'f Entry,
     rule: &'f Rule,
     form: &'f Compiled,
     join: &'f Joined,
     fact: &'f Fact,
+    /// Of [`MAX_PAIRS`].
+    left: &'l Cell<usize>,
     now: i64,
 }
 
-impl<'f> Judge<'f> {
+impl<'f> Judge<'f, '_> {
     fn scope<'s>(&self, other: Option<&'s Fact>, planned: &Planned) -> Scope<'s, 'static>
     where
         'f: 's,
@@ -195,6 +204,11 @@ impl<'f> Judge<'f> {
         if self.join.kinds.is_empty() {
             return self.whole(planned, item, said);
         }
+        let Some(left) = self.left.get().checked_sub(others.len()) else {
+            let why = format!("the rule compared {MAX_PAIRS} pairs of targets before; check fewer files at a time");
+            return self.gap(said, "join", why);
+        };
+        self.left.set(left);
         for other in others {
             let scope = Scope { item: self.item(item), ..self.scope(Some(other), planned) };
             match self.form.check.judge(&scope) {

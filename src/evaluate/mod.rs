@@ -2,6 +2,7 @@
 
 mod audience;
 mod fact;
+mod facts;
 mod fleet;
 mod link;
 mod plan;
@@ -9,6 +10,7 @@ mod service;
 mod target;
 
 pub use fact::{Fact, Kept, Spot};
+pub use facts::Facts;
 pub use fleet::{FleetFinding, FleetJudgements, judge_fleet};
 pub use link::link;
 pub(crate) use plan::Keep;

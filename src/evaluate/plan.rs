@@ -4,7 +4,8 @@ use crate::audit::ratchet::Accepted;
 use crate::model::TargetKind;
 use crate::policy::{Software, Workflows, has_workflow};
 use crate::profile::ProfileClass;
-use crate::rule::{Application, Compiled, Limit, Rule, RuleBook, Severity};
+use crate::rule::condition::bit;
+use crate::rule::{Application, Compiled, Joined, Limit, Rule, RuleBook, Severity};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -70,6 +71,36 @@ pub(crate) struct Entry {
     pub(crate) planned: Vec<Planned>,
     /// Bit set of the profiles in `planned`.
     pub(crate) profiles: u64,
+    /// What makes it worth a look.
+    pub(crate) needs: Needs,
+}
+
+/// The fields, as bits by their index, without which a rule has nothing to say of a target: it would be judged not to apply.
+/// Most rules meet targets that do not have their field, and this costs less than to find that out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Needs {
+    /// All of these have to be there.
+    pub(crate) all: u128,
+    /// One of these has to be there, unless there are none.
+    pub(crate) any: u128,
+}
+
+impl Needs {
+    /// Of a rule that reads its fields alone.
+    fn of(form: &Compiled) -> Self {
+        let Some(when) = &form.when else {
+            return match form.each {
+                Some(list) => Needs { all: bit(list), any: 0 },
+                None => Needs { all: 0, any: form.check.silent_without() },
+            };
+        };
+        Needs { all: when.false_without(), any: 0 }
+    }
+
+    /// Is what is there enough?
+    pub(crate) fn met_by(self, present: u128) -> bool {
+        self.all & !present == 0 && (self.any == 0 || self.any & present != 0)
+    }
 }
 
 /// How much a fact keeps of where a field stands. Places take time and memory, so only those are kept that a finding
@@ -108,6 +139,11 @@ pub struct Plan {
     pub(crate) fleet: Vec<(TargetKind, Entry)>,
     /// Fields that those rules read, by kind: what a fact has to keep, and how much of its place.
     fact_fields: Vec<BTreeMap<usize, Keep>>,
+    /// No rule judges documents by what the run holds: that a file is there is all that is asked of them.
+    pub(crate) only_names_documents: bool,
+    /// Joining rules judge a client only by others of the same issuer: nothing is to be found out about one whose issuer
+    /// nobody knows.
+    pub(crate) joins_clients_by_issuer: bool,
     /// The profiles that apply to every target before any evidence, as bits.
     pub(crate) fixed: u64,
     /// By target kind: what shows a family, as index of the profile that holds the evidence, index of the evidence in
@@ -142,6 +178,8 @@ impl Plan {
             native,
             fleet,
             fact_fields,
+            only_names_documents: false,
+            joins_clients_by_issuer: false,
             fixed,
             evidence,
             selection,
@@ -169,7 +207,8 @@ impl Plan {
             }
             let profiles = planned.iter().fold(0, |set, planned| set | 1 << planned.profile);
             for (form, (kind, compiled)) in rule.compiled.iter().enumerate() {
-                let entry = Entry { rule: index, form, planned: planned.clone(), profiles };
+                let needs = if compiled.join.is_none() { Needs::of(compiled) } else { Needs::default() };
+                let entry = Entry { rule: index, form, planned: planned.clone(), profiles, needs };
                 match &compiled.join {
                     None => plan.by_kind[*kind as usize].push(entry),
                     Some(_) => {
@@ -179,10 +218,12 @@ impl Plan {
                 }
             }
             if rule.native.is_some() {
-                plan.native.push(Entry { rule: index, form: 0, planned, profiles });
+                plan.native.push(Entry { rule: index, form: 0, planned, profiles, needs: Needs::default() });
             }
         }
         plan.keep_links();
+        plan.only_names_documents = plan.names_documents_only();
+        plan.joins_clients_by_issuer = plan.compares_clients_within_issuers();
         plan
     }
 
@@ -217,6 +258,7 @@ impl Plan {
 
     /// Lets facts keep what the joining rules of another plan read, which judges them in the end.
     pub fn keep_facts_of(&mut self, other: &Plan) {
+        self.only_names_documents &= other.only_names_documents;
         for (kept, wanted) in self.fact_fields.iter_mut().zip(&other.fact_fields) {
             for (index, keep) in wanted {
                 let known = kept.entry(*index).or_default();
@@ -288,6 +330,30 @@ impl Plan {
     fn keep_field(&mut self, kind: TargetKind, index: usize, keep: Keep) {
         let known = self.fact_fields[kind as usize].entry(index).or_default();
         *known = (*known).max(keep);
+    }
+
+    fn names_documents_only(&self) -> bool {
+        !self.looks_for(TargetKind::Document) && self.fleet.iter().all(|(kind, _)| *kind != TargetKind::Document)
+    }
+
+    fn compares_clients_within_issuers(&self) -> bool {
+        let issuer = TargetKind::Client.fields().iter().position(|spec| spec.name == "issuer");
+        let by_issuer = |entry: &Entry| {
+            self.join_of(entry).is_some_and(|join| {
+                !join.required && !join.kinds.is_empty() && join.on.iter().any(|(ours, _)| Some(*ours) == issuer)
+            })
+        };
+        let mut of_clients = self.fleet.iter().filter(|(kind, _)| *kind == TargetKind::Client);
+        !self.looks_for(TargetKind::Client) && of_clients.all(|(_, entry)| by_issuer(entry))
+    }
+
+    /// Does a rule look for targets of this kind to judge others by?
+    fn looks_for(&self, kind: TargetKind) -> bool {
+        self.fleet.iter().filter_map(|(_, entry)| self.join_of(entry)).any(|join| join.kinds.contains(&kind))
+    }
+
+    fn join_of(&self, entry: &Entry) -> Option<&Joined> {
+        self.book.rules[entry.rule].compiled[entry.form].1.join.as_ref()
     }
 
     /// The fields that facts of a kind keep; empty when no joining rule looks at the kind.

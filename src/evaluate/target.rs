@@ -3,7 +3,7 @@
 use super::plan::{Entry, Plan, Planned};
 use crate::model::{At, Field, FieldSpec, Record, State, Target};
 use crate::parse::{Cursor, Data, Document, NodeId};
-use crate::rule::condition::{Scope, Verdict, Violation, lenient_version};
+use crate::rule::condition::{Scope, Verdict, Violation, bit, lenient_version};
 use crate::rule::{Compiled, Rule};
 
 /// Which profiles apply to a target, and what showed the families among them.
@@ -81,11 +81,15 @@ pub type Judgements<'s> = dyn FnMut(&Rule, &Planned, Judgement) + 's;
 
 /// Judges a target by every rule of the plan for its kind, under the profiles that apply to it.
 pub fn judge(plan: &Plan, target: &Target<'_>, profiles: &ProfileSet, now: i64, sink: &mut Judgements<'_>) {
+    let fields = 0..target.kind.fields().len();
+    let is_there = |index: &usize| !target.record.field(*index).is_absent();
+    let present = fields.filter(is_there).fold(0, |bits, index| bits | bit(index));
+    let mut scope = scope(plan, target, now);
     for entry in plan.entries(target.kind) {
-        if entry.profiles & profiles.bits != 0 {
+        if entry.profiles & profiles.bits != 0 && entry.needs.met_by(present) {
             let rule = &plan.book.rules[entry.rule];
             let Some(unsure) = of_version(plan, rule, target.kind.fields(), target.record.as_ref()) else { continue };
-            Judge { plan, rule, form: &rule.compiled[entry.form].1, unsure, sink }.entry(entry, target, profiles, now);
+            Judge { plan, rule, form: &rule.compiled[entry.form].1, unsure, sink }.entry(entry, profiles, &mut scope);
         }
     }
 }
@@ -120,24 +124,25 @@ struct Judge<'j, 's> {
 }
 
 impl Judge<'_, '_> {
-    fn entry(&mut self, entry: &Entry, target: &Target<'_>, profiles: &ProfileSet, now: i64) {
-        let mut scope = scope(self.plan, target, now);
-        let early = match self.form.when.as_ref().map_or(Verdict::Holds, |when| when.applies(&scope)) {
+    fn entry<'a, 'd>(&mut self, entry: &Entry, profiles: &ProfileSet, scope: &mut Scope<'a, 'd>) {
+        scope.limit = None;
+        let early = match self.form.when.as_ref().map_or(Verdict::Holds, |when| when.applies(scope)) {
             Verdict::Holds => None,
             Verdict::Broken(_) | Verdict::Absent => Some(Judgement::NotApplicable),
             Verdict::Unknown { field, why } => Some(Judgement::NotJudged { field, why }),
             Verdict::Defective(defect) => Some(Judgement::Error(defect)),
         };
-        let items: Option<&[Field<'_>]> = self.form.each.map(|index| target.record.field(index).items());
+        let record = scope.record;
+        let items: Option<&'a [Field<'d>]> = self.form.each.map(|index| record.field(index).items());
         for planned in entry.planned.iter().filter(|planned| profiles.contains(planned.profile)) {
             scope.limit = planned.limit;
             match (&early, items) {
                 (Some(judgement), _) => (self.sink)(self.rule, planned, judgement.clone()),
                 (None, None) => {
-                    let verdict = self.form.check.judge(&scope);
-                    self.deliver(planned, &scope, verdict);
+                    let verdict = self.form.check.judge(scope);
+                    self.deliver(planned, scope, verdict);
                 }
-                (None, Some(items)) => self.each(planned, &mut scope, items),
+                (None, Some(items)) => self.each(planned, scope, items),
             }
         }
     }

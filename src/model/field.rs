@@ -184,7 +184,7 @@ impl<'d> Field<'d> {
 
     /// True when nothing was there.
     pub fn is_absent(&self) -> bool {
-        self.state == State::Absent
+        matches!(self.state, State::Absent)
     }
 
     /// The text, when the field holds one.

@@ -3,7 +3,7 @@
 use super::{Data, NodeId, Syntax, Text, Tree, json};
 use crate::source::{Source, Span};
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// A parsed document (or one element of a large list, or a value decoded from another document).
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct Document {
     pub decoded: Option<Decoded>,
     /// See [`Document::ordinals`]; made when the first pointer is asked for.
     pub(super) ordinals: OnceLock<Box<[u32]>>,
+    /// What is still to be read of the list at the root, see [`super::flow`].
+    pub(super) flow: Option<Box<Mutex<super::flow::Flow>>>,
 }
 
 /// How a decoded document's bytes map back to the file they came from.
@@ -72,7 +74,8 @@ impl Decoded {
 impl Document {
     /// A document at the top of a source.
     pub fn new(source: Arc<Source>, syntax: Syntax, tree: Tree) -> Self {
-        Document { source, syntax, tree, prefix: String::new(), decoded: None, ordinals: OnceLock::new() }
+        let (prefix, ordinals) = (String::new(), OnceLock::new());
+        Document { source, syntax, tree, prefix, decoded: None, ordinals, flow: None }
     }
 
     /// A cursor on the root.
@@ -96,29 +99,38 @@ impl Document {
     /// JSON Pointer (RFC 6901) of a node, with the document's prefix. A repeated key gets its occurrence
     /// number from the second on: `/exp#2`.
     pub fn pointer(&self, id: NodeId) -> String {
-        let mut steps = Vec::new();
-        let mut at = id;
-        while let Some(parent) = self.tree.parent(at) {
-            let cursor = self.cursor(at);
-            steps.push(match cursor.key() {
-                Some(key) => {
-                    let earlier = self.ordinals()[at.0 as usize];
-                    let mut step = key.replace('~', "~0").replace('/', "~1");
-                    if earlier > 0 {
-                        step.push_str(&format!("#{}", earlier + 1));
-                    }
-                    step
-                }
-                None => self.ordinals()[at.0 as usize].to_string(),
-            });
-            at = parent;
-        }
         let mut pointer = self.prefix.clone();
-        for step in steps.iter().rev() {
-            pointer.push('/');
-            pointer.push_str(step);
-        }
+        self.push_steps(id, &mut pointer);
         pointer
+    }
+
+    /// The way from the root to a node; as deep as documents nest, see [`super::MAX_DEPTH`].
+    fn push_steps(&self, id: NodeId, pointer: &mut String) {
+        let Some(parent) = self.tree.parent(id) else { return };
+        self.push_steps(parent, pointer);
+        pointer.push('/');
+        let Some(key) = self.cursor(id).key() else {
+            return pointer.push_str(&self.place_in_list(parent, id).to_string());
+        };
+        for part in key.split_inclusive(['~', '/']) {
+            match part.as_bytes().last() {
+                Some(b'~') => pointer.extend([&part[..part.len() - 1], "~0"]),
+                Some(b'/') => pointer.extend([&part[..part.len() - 1], "~1"]),
+                _ => pointer.push_str(part),
+            }
+        }
+        if self.tree.may_repeat_keys() && self.ordinals()[id.0 as usize] > 0 {
+            pointer.push_str(&format!("#{}", self.ordinals()[id.0 as usize] + 1));
+        }
+    }
+
+    fn place_in_list(&self, list: NodeId, id: NodeId) -> u32 {
+        const FEW: usize = 500;
+        match self.tree.len() {
+            // Looking at so few is less work than numbering all.
+            ..FEW => self.tree.children(list).take_while(|child| *child != id).count() as u32,
+            _ => self.ordinals()[id.0 as usize],
+        }
     }
 
     /// Of every node its place in its list, or the number of earlier members of its mapping with the same key. A file with
@@ -179,6 +191,7 @@ impl Document {
             prefix: pointer,
             decoded: self.decoded.clone(),
             ordinals: OnceLock::new(),
+            flow: None,
         })
     }
 
@@ -229,11 +242,13 @@ impl<'d> Cursor<'d> {
     /// The first member with this name; `None` also when the node is no mapping.
     pub fn get(self, name: &str) -> Option<Cursor<'d>> {
         let absent = self.id == NodeId::ROOT && !self.document.tree.root_may_have(name);
-        if absent || *self.data() != Data::Map {
+        if absent || !self.is_map() {
             return None;
         }
         let source = self.document.source.text();
-        self.items().find(|member| member.document.tree.node(member.id).key.is(name, source))
+        let document = self.document;
+        let found = document.tree.children(self.id).find(|id| document.tree.node(*id).key.is(name, source));
+        found.map(|id| Cursor { document, id })
     }
 
     /// Follows several names.
@@ -259,17 +274,17 @@ impl<'d> Cursor<'d> {
 
     /// True for a mapping.
     pub fn is_map(self) -> bool {
-        *self.data() == Data::Map
+        matches!(self.data(), Data::Map)
     }
 
     /// True for a list.
     pub fn is_seq(self) -> bool {
-        *self.data() == Data::Seq
+        matches!(self.data(), Data::Seq)
     }
 
     /// True for null.
     pub fn is_null(self) -> bool {
-        *self.data() == Data::Null
+        matches!(self.data(), Data::Null)
     }
 
     /// The text of a string; `None` for everything else (numbers included).

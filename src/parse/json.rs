@@ -28,6 +28,9 @@ pub const READ_IN_FULL: usize = 8;
 /// About how many bytes of compact JSON a value takes, for room in the tree.
 const BYTES_PER_VALUE: usize = 24;
 
+/// Values that a client registration has, for room in the tree.
+const USUAL_VALUES: usize = 64;
+
 /// Most values one document may hold; beyond, a hostile file would take more memory than a site has.
 pub const MAX_NODES: usize = 1 << 24;
 
@@ -61,6 +64,80 @@ fn read_range(text: &str, start: usize, end: usize, large: bool) -> Result<Tree,
         None => Ok(build.builder.finish()),
         Some(byte) => Err(ParseError::at(reader.at, trailing(byte))),
     }
+}
+
+/// Bytes that an error may stand before the place where the text ends too early: it need not be one when more text follows.
+pub(super) const CERTAIN: usize = 16;
+
+/// The beginning of a list.
+pub(super) struct Head {
+    /// The list with its first elements.
+    pub(super) tree: Tree,
+    /// Where the text goes on.
+    pub(super) next: usize,
+    /// Elements in the tree.
+    pub(super) elements: usize,
+}
+
+/// Reads a list up to its first [`READ_IN_FULL`] objects, or as many other elements; `None` for what is no list. A list that
+/// ends before is an error like any other: it is not large.
+pub(super) fn read_head(text: &str) -> Result<Option<Head>, ParseError> {
+    const ELEMENTS: usize = 64;
+    let start = if text.starts_with('\u{feff}') { 3 } else { 0 };
+    let mut reader = Reader { bytes: text.as_bytes(), at: start };
+    reader.space();
+    if reader.peek() != Some(b'[') {
+        return Ok(None);
+    }
+    let mut build = Build { text, builder: TreeBuilder::new(), lone_in_key: false };
+    build.open(Data::Seq, reader.at);
+    reader.at += 1;
+    let (mut objects, mut elements) = (0, 0);
+    loop {
+        reader.space();
+        objects += usize::from(reader.peek() == Some(b'{'));
+        reader.value(&mut build, &mut Place::element())?;
+        elements += 1;
+        if objects == READ_IN_FULL || elements == ELEMENTS {
+            break;
+        }
+        if !reader.after(&mut Check, &mut Place::list())? {
+            return reader.error("the list ends");
+        }
+    }
+    build.close(reader.at);
+    Ok(Some(Head { tree: build.builder.finish(), next: reader.at, elements }))
+}
+
+/// What follows in a list.
+pub(super) enum Step {
+    /// An element and where it ends.
+    Element {
+        /// The element, with offsets in the whole text.
+        tree: Tree,
+        /// Behind its last byte.
+        end: usize,
+    },
+    /// The end of the list, and of the text.
+    End,
+}
+
+/// Reads on in a list behind one of its elements.
+pub(super) fn next_element(text: &str, at: usize) -> Result<Step, ParseError> {
+    let mut reader = Reader { bytes: text.as_bytes(), at };
+    if !reader.after(&mut Check, &mut Place::list())? {
+        reader.space();
+        return match reader.peek() {
+            None => Ok(Step::End),
+            Some(byte) => Err(ParseError::at(reader.at, trailing(byte))),
+        };
+    }
+    if reader.peek().is_none() {
+        return reader.error(CUT_LIST);
+    }
+    let mut build = Build { text, builder: TreeBuilder::with_capacity(USUAL_VALUES), lone_in_key: false };
+    reader.value(&mut build, &mut Place::element())?;
+    Ok(Step::Element { tree: build.builder.finish(), end: reader.at })
 }
 
 impl Document {
@@ -209,6 +286,16 @@ struct Place {
 }
 
 impl Place {
+    /// Behind an element of a list.
+    fn list() -> Self {
+        Place { base: 0, open: vec![false], large: false, in_list_member: false, list: None }
+    }
+
+    /// At an element of a list.
+    fn element() -> Self {
+        Place { base: 1, open: Vec::new(), large: false, in_list_member: false, list: None }
+    }
+
     /// Called at an opening `[`: remembers the list whose elements are skipped.
     fn enter_list(&mut self) {
         let depth = self.open.len();

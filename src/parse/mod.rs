@@ -7,6 +7,7 @@ pub mod cfg;
 mod condor;
 mod document;
 pub mod env;
+pub mod flow;
 pub mod ini;
 pub mod json;
 pub mod jwt;

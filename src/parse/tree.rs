@@ -145,18 +145,21 @@ pub struct Tree {
     /// Spans of comments, in document order, without their line ending.
     pub comments: Vec<Span>,
     root_keys: Option<KeyFilter>,
+    /// Some mapping has, or may have, a key twice.
+    twins: bool,
 }
 
-/// Which keys a mapping may have. Recognisers ask each document for a hundred members that it does not have.
+/// Which keys a mapping may have. Recognisers ask each document for hundreds of members that it does not have.
 #[derive(Clone, Copy, Debug, Default)]
-struct KeyFilter([u64; 4]);
+struct KeyFilter([u64; 16]);
 
 impl KeyFilter {
     fn place(name: &str) -> (usize, u64) {
         let bytes = name.as_bytes();
-        let end = |byte: Option<&u8>| byte.map_or(0, |byte| usize::from(*byte));
-        let hash = name.len() ^ (end(bytes.first()) << 3) ^ (end(bytes.last()) * 7);
-        (hash >> 6 & 3, 1 << (hash & 63))
+        let [first, .., last] = bytes else { return (0, 1) };
+        let middle = bytes[bytes.len() / 2];
+        let mixed = bytes.len() * 151 + usize::from(*first) * 7 + usize::from(middle) * 31 + usize::from(*last) * 73;
+        (mixed >> 6 & 15, 1 << (mixed & 63))
     }
 
     fn add(&mut self, name: &str) {
@@ -180,6 +183,11 @@ impl Tree {
     #[inline]
     pub(super) fn root_may_have(&self, name: &str) -> bool {
         self.root_keys.is_none_or(|filter| filter.may_have(name))
+    }
+
+    /// True when some mapping has, or may have, a key twice.
+    pub(super) fn may_repeat_keys(&self) -> bool {
+        self.twins
     }
 
     /// Number of nodes.
@@ -282,6 +290,7 @@ impl TreeBuilder {
 
     /// Closes the innermost container like [`TreeBuilder::close`]; its keys may be repeated.
     pub fn close_repeating(&mut self, end: usize) {
+        self.tree.twins = true;
         if let Some((id, _)) = self.open.pop() {
             self.tree.nodes[id as usize].span.end = end as u32;
         }
@@ -338,6 +347,7 @@ impl TreeBuilder {
                 }
             }
         }
+        self.tree.twins |= !found.is_empty();
         self.tree.notes.extend(found.into_iter().map(|(node, other)| Note {
             kind: NoteKind::DuplicateKey,
             node,

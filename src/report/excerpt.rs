@@ -23,7 +23,7 @@ impl Excerpt {
     pub(super) fn new(view: &View<'_>, region: &Region, context: u32, width: usize) -> Option<Excerpt> {
         let width = width.max(16);
         let line = view.line_range(region.start_line)?;
-        let first = region.start_line.saturating_sub(context).max(1);
+        let first = region.start_line.saturating_sub(context).max(view.first_line());
         let last = region.start_line.saturating_add(context);
         let mut excerpt = Excerpt {
             first_line: first,

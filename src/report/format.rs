@@ -112,7 +112,7 @@ pub fn reporter<'a>(
     options: Options,
     rules: &'a dyn RuleBook,
 ) -> Box<dyn Reporter + 'a> {
-    const HELD: usize = 8 << 10;
+    const HELD: usize = 64 << 10;
     let out = io::BufWriter::with_capacity(if options.at_once { 0 } else { HELD }, out);
     match format {
         #[cfg(feature = "cli")]

@@ -152,6 +152,15 @@ pub(crate) fn text_of(value: &impl Serialize) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// True for bytes that may stand as they are: what is printable and no part of a command.
+fn is_plain(bytes: &[u8]) -> bool {
+    let odd = |byte: u8| u8::from(byte.wrapping_sub(b' ') > b'~' - b' ') | u8::from(byte == b'[');
+    // Without a way out in the middle the compiler looks at many bytes at a time.
+    let any_odd = |bytes: &[u8]| bytes.iter().fold(0, |any, &byte| any | odd(byte)) != 0;
+    let (chunks, rest) = bytes.as_chunks::<32>();
+    !chunks.iter().any(|chunk| any_odd(chunk)) && !any_odd(rest)
+}
+
 /// JSON whose strings hold no unsafe character as it is: `\u001b` and `\u202e` instead, so that nothing is lost.
 struct SafeJson {
     depth: usize,
@@ -219,8 +228,7 @@ impl Formatter for SafeJson {
     }
 
     fn write_string_fragment<W: io::Write + ?Sized>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
-        let plain = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b'[';
-        if fragment.bytes().all(plain) {
+        if is_plain(fragment.as_bytes()) {
             return out.write_all(fragment.as_bytes());
         }
         let mut written = 0;

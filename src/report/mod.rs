@@ -77,34 +77,51 @@ impl<'a> View<'a> {
         self.source.name()
     }
 
-    /// Number of lines, at least 1.
+    /// Number of lines up to the end of what is in memory, at least 1.
     pub fn lines(&self) -> usize {
-        self.source.line_index().count()
+        self.source.line_index().count() + self.first_line() as usize - 1
     }
 
-    /// Byte range of a line (from 1) in the file, without its line ending.
+    /// The first line that is in memory: 1 unless the file is too large to be held as a whole.
+    pub fn first_line(&self) -> u32 {
+        self.source.origin().position.line
+    }
+
+    /// Bytes of the file before what is in memory.
+    fn base(&self) -> usize {
+        usize::try_from(self.source.origin().byte).unwrap_or(usize::MAX)
+    }
+
+    /// A range of the file as one of the text in memory.
+    fn within(&self, range: std::ops::Range<usize>) -> std::ops::Range<usize> {
+        range.start.saturating_sub(self.base())..range.end.saturating_sub(self.base())
+    }
+
+    /// Byte range of a line (from 1) in the file, without its line ending, as far as it is in memory.
     pub fn line_range(&self, line: u32) -> Option<std::ops::Range<usize>> {
-        self.source.line_index().line(self.source.text(), line)
+        let line = line.checked_sub(self.first_line() - 1)?;
+        let range = self.source.line_index().line(self.source.text(), line)?;
+        Some(range.start + self.base()..range.end + self.base())
     }
 
-    /// The offset, or the nearest character boundary before it; the end of the file for offsets past it.
+    /// The offset, or the nearest character boundary before it; the end of what is in memory for offsets past it.
     pub fn snap(&self, offset: usize) -> usize {
         let text = self.source.text();
-        let mut offset = offset.min(text.len());
+        let mut offset = offset.saturating_sub(self.base()).min(text.len());
         while !text.is_char_boundary(offset) {
             offset -= 1;
         }
-        offset
+        offset + self.base()
     }
 
     /// Number of characters of a byte range, masked or not.
     pub fn chars(&self, range: std::ops::Range<usize>) -> usize {
-        self.source.text().get(range).map_or(0, |text| text.chars().count())
+        self.source.text().get(self.within(range)).map_or(0, |text| text.chars().count())
     }
 
     /// The masked text of a byte range on character boundaries (see [`View::snap`]); as many characters and line breaks as the file has there.
     pub fn text(&self, range: std::ops::Range<usize>) -> String {
-        crate::source::mask::window(self.source, range, self.secrets)
+        crate::source::mask::window(self.source, self.within(range), self.secrets)
     }
 }
 

@@ -261,7 +261,7 @@ impl RuleBook {
         if logic.id.is_empty() || !kebab {
             return Err("`id` must be kebab-case: lower-case letters, digits and hyphens".into());
         }
-        if self.rules.iter().any(|rule| rule.id == logic.id) {
+        if self.rule(&logic.id).is_some() {
             return Err(format!("another rule has the id `{}`", logic.id));
         }
         let applications = self.applications(&logic)?;
@@ -300,19 +300,15 @@ impl RuleBook {
 
     /// Where a rule applies: through its limit, through the requirements it cites, else always (`general`).
     fn applications(&self, logic: &RawLogic) -> Result<Vec<Application>, Defect> {
-        for id in &logic.requirements {
-            if !self.requirements.contains_key(id) {
-                return Err(format!("requirement `{id}` is not in the ledger (rules/requirements)"));
-            }
-        }
+        let known = |id: &String| {
+            let known = self.requirements.get(id);
+            known.ok_or_else(|| format!("requirement `{id}` is not in the ledger (rules/requirements)"))
+        };
+        let all = logic.requirements.iter().map(known).collect::<Result<Vec<&Requirement>, Defect>>()?;
         let mut applications = Vec::new();
         for (index, profile) in self.profiles.iter().enumerate() {
-            let cited: Vec<&Requirement> = logic
-                .requirements
-                .iter()
-                .map(|id| &self.requirements[id])
-                .filter(|requirement| profile.holds(requirement))
-                .collect();
+            let cited: Vec<&Requirement> =
+                all.iter().copied().filter(|requirement| profile.holds(requirement)).collect();
             let ids = |cited: &[&Requirement]| cited.iter().map(|r| r.raw.id.clone()).collect::<Vec<_>>();
             match &logic.limit {
                 Some(name) => {

@@ -58,17 +58,69 @@ enum Op {
 #[derive(Debug)]
 pub(crate) struct Pattern {
     text: String,
-    regex: OnceLock<Option<Regex>>,
+    compiled: OnceLock<Option<Matcher>>,
+}
+
+#[derive(Debug)]
+enum Matcher {
+    Regex(Regex),
+    /// A text with `^` before it, `$` behind it, or both.
+    Edge {
+        text: String,
+        at_start: bool,
+        at_end: bool,
+    },
+    /// A text anywhere.
+    Within(Box<memchr::memmem::Finder<'static>>),
 }
 
 impl Pattern {
     pub(super) fn new(text: &str) -> Self {
-        Pattern { text: text.to_string(), regex: OnceLock::new() }
+        Pattern { text: text.to_string(), compiled: OnceLock::new() }
     }
 
-    pub(super) fn get(&self) -> Option<&Regex> {
-        let build = || regex::RegexBuilder::new(&self.text).size_limit(1 << 20).build().ok();
-        self.regex.get_or_init(build).as_ref()
+    /// `None` when it is no valid expression.
+    pub(super) fn is_match(&self, text: &str) -> Option<bool> {
+        let compiled = self.compiled.get_or_init(|| Matcher::new(&self.text)).as_ref()?;
+        Some(compiled.is_match(text))
+    }
+
+    /// Compiles now; false when it is no valid expression.
+    pub(super) fn is_valid(&self) -> bool {
+        self.compiled.get_or_init(|| Matcher::new(&self.text)).is_some()
+    }
+}
+
+impl Matcher {
+    fn new(pattern: &str) -> Option<Self> {
+        let literal = || {
+            let (at_start, rest) = pattern.strip_prefix('^').map_or((false, pattern), |rest| (true, rest));
+            let (mut text, mut at_end) = (String::new(), false);
+            let mut rest = rest.chars();
+            while let Some(c) = rest.next() {
+                match c {
+                    '\\' => text.push(rest.next().filter(|c| c.is_ascii_punctuation() && !matches!(c, '<' | '>'))?),
+                    '$' if rest.as_str().is_empty() => at_end = true,
+                    '.' | '*' | '+' | '?' | '(' | ')' | '[' | ']' | '{' | '}' | '|' | '^' | '$' => return None,
+                    plain => text.push(plain),
+                }
+            }
+            Some(match at_start || at_end {
+                true => Matcher::Edge { text, at_start, at_end },
+                false => Matcher::Within(Box::new(memchr::memmem::Finder::new(text.as_bytes()).into_owned())),
+            })
+        };
+        literal().or_else(|| regex::RegexBuilder::new(pattern).size_limit(1 << 20).build().ok().map(Matcher::Regex))
+    }
+
+    fn is_match(&self, within: &str) -> bool {
+        match self {
+            Matcher::Regex(regex) => regex.is_match(within),
+            Matcher::Edge { text, at_start: true, at_end: true } => within == text,
+            Matcher::Edge { text, at_start: true, .. } => within.starts_with(text.as_str()),
+            Matcher::Edge { text, .. } => within.ends_with(text.as_str()),
+            Matcher::Within(finder) => finder.find(within.as_bytes()).is_some(),
+        }
     }
 }
 
@@ -149,7 +201,33 @@ pub(crate) fn field_index(specs: &[FieldSpec], name: &str) -> Result<usize, Defe
     })
 }
 
+/// A field as one bit; none for the fields of records that have more than there are bits.
+pub(crate) fn bit(index: usize) -> u128 {
+    u32::try_from(index).ok().and_then(|index| 1u128.checked_shl(index)).unwrap_or(0)
+}
+
 impl Conditions {
+    /// For a `when`: the fields without which it is false.
+    pub(crate) fn false_without(&self) -> u128 {
+        let needs = |op: &Op| !matches!(op, Op::Present(false));
+        self.operators.iter().filter(|(_, ops)| ops.iter().any(needs)).fold(0, |all, (subject, _)| match subject {
+            Subject::Field(index) => all | bit(*index),
+            Subject::Item => all,
+        })
+    }
+
+    /// For a `check`: the fields of which one has to be there, or else it has nothing to say; 0 when nobody knows.
+    pub(crate) fn silent_without(&self) -> u128 {
+        let speaks = |op: &Op| matches!(op, Op::Present(_) | Op::Malformed(true));
+        let bits = self.operators.iter().map(|(subject, ops)| match subject {
+            Subject::Field(index) if !ops.iter().any(speaks) => bit(*index),
+            Subject::Field(_) | Subject::Item => 0,
+        });
+        let bits = bits.collect::<Vec<u128>>();
+        let known = self.expression.is_none() && bits.iter().all(|bit| *bit != 0);
+        if known { bits.into_iter().fold(0, |any, bit| any | bit) } else { 0 }
+    }
+
     /// Compiles against the fields of a kind. `in_each` allows the subject `item`.
     pub(crate) fn compile(
         check: &Check,
@@ -310,6 +388,8 @@ fn compile_operators(name: &str, raw: &Operators) -> Result<Vec<Op>, Defect> {
     if ops.is_empty() {
         return Err(format!("`{name}` has no operator"));
     }
+    // There are thousands of these, nearly all with one element.
+    ops.shrink_to_fit();
     Ok(ops)
 }
 
@@ -317,7 +397,7 @@ fn compile_operators(name: &str, raw: &Operators) -> Result<Vec<Op>, Defect> {
 pub(crate) fn check_patterns(check: &Check) -> Result<(), Defect> {
     for (name, operators) in &check.fields {
         for pattern in [&operators.pattern, &operators.not_pattern, &operators.any_pattern].into_iter().flatten() {
-            if Pattern::new(pattern).get().is_none() {
+            if !Pattern::new(pattern).is_valid() {
                 return Err(format!(
                     "the pattern of `{name}` is no valid regular expression (no look-around, 1 MiB at most)"
                 ));
@@ -411,7 +491,9 @@ impl Op {
 
     fn judge_list(&self, name: &'static str, field: &Field<'_>, items: &[Field<'_>]) -> Verdict {
         let holds = |text: &str| items.iter().any(|item| item.as_text() == Some(text));
-        let matching = |regex: &Regex| items.iter().any(|item| item.as_text().is_some_and(|text| regex.is_match(text)));
+        let matching = |pattern: &Pattern| {
+            items.iter().any(|item| item.as_text().and_then(|text| pattern.is_match(text)) == Some(true))
+        };
         let offend = |item: &Field<'_>| Violation {
             at: item.at,
             field: name,
@@ -427,7 +509,7 @@ impl Op {
         let broken: Vec<Violation> = match self {
             Op::Contains(text) if holds(text) => vec![],
             Op::ContainsAny(texts) if texts.iter().any(|text| holds(text)) => vec![],
-            Op::AnyPattern(pattern) if pattern.get().is_none_or(matching) => vec![],
+            Op::AnyPattern(pattern) if !pattern.is_valid() || matching(pattern) => vec![],
             Op::Contains(_) | Op::ContainsAny(_) | Op::AnyPattern(_) => {
                 if let Some(why) = open() {
                     return Verdict::Unknown { field: name.to_string(), why };
@@ -497,9 +579,9 @@ impl Op {
             (Op::Contains(text), Value::Text(value)) => ok(value == text),
             (Op::ContainsAny(texts), Value::Text(value)) => ok(texts.iter().any(|text| text == value)),
             (Op::ContainsNone(texts), Value::Text(value)) => ok(!texts.iter().any(|text| text == value)),
-            (Op::AnyPattern(pattern), Value::Text(text)) => ok(pattern.get().is_none_or(|regex| regex.is_match(text))),
+            (Op::AnyPattern(pattern), Value::Text(text)) => ok(pattern.is_match(text).unwrap_or(true)),
             (Op::Pattern(pattern, wanted), Value::Text(text)) => {
-                ok(pattern.get().is_none_or(|regex| regex.is_match(text) == *wanted))
+                ok(pattern.is_match(text).is_none_or(|matches| matches == *wanted))
             }
             (Op::Url(shape), Value::Text(text)) => shapes::check_url(shape, text),
             (Op::Scope(shape), Value::Text(text)) => {
@@ -573,6 +655,29 @@ pub(crate) fn text_of(value: &Value<'_>) -> String {
                 State::Absent | State::Unknown(_) | State::Malformed(_) | State::Unlimited => None,
             });
             texts.collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_match_as_the_expressions_they_are() {
+        let plain =
+            ["^http://", r"\*", r"^http://v1\.", r"^storage\.modify:/$", "", "^", "$", "^$", "a$", r"\$", r"x\-y", "é"];
+        let others = ["a.b", "^(a|b)$", "a+", r"\d", r"\bx", "(?i)a", "a{2}", "[ab]", "a^", "$a", r"\<a", r"\"];
+        let texts =
+            ["", "http://v1.x", "xhttp://", "*", "storage.modify:/", "storage.modify:/a", "a", "ba", "x-y", "$", "é"];
+        for pattern in plain.iter().chain(&others) {
+            let regex = Regex::new(pattern).ok();
+            let is_text = matches!(Matcher::new(pattern), Some(Matcher::Edge { .. } | Matcher::Within(_)));
+            assert_eq!(is_text, plain.contains(pattern), "{pattern}");
+            for text in texts {
+                let expected = regex.as_ref().map(|regex| regex.is_match(text));
+                assert_eq!(Pattern::new(pattern).is_match(text), expected, "{pattern} on {text}");
+            }
         }
     }
 }

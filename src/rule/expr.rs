@@ -323,6 +323,8 @@ fn quick_call(call: &CallExpr, specs: &'static [FieldSpec]) -> Option<Quick> {
         }
         ("matches", Some(one), [pattern]) => Some(Quick::Matches(part(one)?, Pattern::new(&text(pattern)?))),
         ("contains", Some(one), [needle]) => Some(Quick::Contains(part(one)?, text(needle)?)),
+        ("startsWith", Some(one), [start]) => Some(Quick::StartsWith(part(one)?, text(start)?)),
+        ("endsWith", Some(one), [end]) => Some(Quick::EndsWith(part(one)?, text(end)?)),
         ("size", Some(one), []) | ("size", None, [one]) => Some(Quick::Size(part(one)?)),
         _ => None,
     }

@@ -26,6 +26,8 @@ pub(super) enum Quick {
     OneOf(Box<Quick>, Vec<Quick>),
     Matches(Box<Quick>, Pattern),
     Contains(Box<Quick>, String),
+    StartsWith(Box<Quick>, String),
+    EndsWith(Box<Quick>, String),
     Size(Box<Quick>),
 }
 
@@ -58,6 +60,13 @@ impl Quick {
         }
     }
 
+    fn text<'v>(&'v self, scope: &'v Scope<'_, '_>, unlimited: i64) -> Option<&'v str> {
+        match self.value(scope, unlimited)? {
+            Loan::Text(text) => Some(text),
+            Loan::Bool(_) | Loan::Int(_) | Loan::List(_) => None,
+        }
+    }
+
     fn value<'v>(&'v self, scope: &'v Scope<'_, '_>, unlimited: i64) -> Option<Loan<'v>> {
         let judge = |part: &Quick| part.judge(scope, unlimited);
         Some(match self {
@@ -84,14 +93,10 @@ impl Quick {
                 }
                 Loan::Bool(found)
             }
-            Quick::Matches(part, pattern) => match part.value(scope, unlimited)? {
-                Loan::Text(text) => Loan::Bool(pattern.get()?.is_match(text)),
-                Loan::Bool(_) | Loan::Int(_) | Loan::List(_) => return None,
-            },
-            Quick::Contains(part, needle) => match part.value(scope, unlimited)? {
-                Loan::Text(text) => Loan::Bool(text.contains(needle.as_str())),
-                Loan::Bool(_) | Loan::Int(_) | Loan::List(_) => return None,
-            },
+            Quick::Matches(part, pattern) => Loan::Bool(pattern.is_match(part.text(scope, unlimited)?)?),
+            Quick::Contains(part, needle) => Loan::Bool(part.text(scope, unlimited)?.contains(needle.as_str())),
+            Quick::StartsWith(part, start) => Loan::Bool(part.text(scope, unlimited)?.starts_with(start.as_str())),
+            Quick::EndsWith(part, end) => Loan::Bool(part.text(scope, unlimited)?.ends_with(end.as_str())),
             Quick::Size(part) => match part.value(scope, unlimited)? {
                 Loan::List(items) => Loan::Int(items.iter().filter(|item| !item.is_absent()).count() as i64),
                 Loan::Bool(_) | Loan::Int(_) | Loan::Text(_) => return None,

@@ -311,7 +311,7 @@ pub struct Check {
     pub cel: Option<String>,
     /// Operators by field.
     #[serde(flatten)]
-    pub fields: BTreeMap<String, Operators>,
+    pub fields: BTreeMap<String, Box<Operators>>,
 }
 
 /// A number written out, or the word `limit` for the profile's value.

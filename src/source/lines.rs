@@ -1,5 +1,7 @@
 //! Byte offset to line and column.
 
+use std::sync::OnceLock;
+
 /// A place in a text: both numbers count from 1, the column in Unicode code points.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
@@ -9,10 +11,16 @@ pub struct Position {
     pub column: u32,
 }
 
+/// Bytes between places whose column is kept.
+const BLOCK: usize = 1024;
+
 /// The offsets at which lines start. `\n` and `\r\n` end a line; a lone `\r` does not.
 #[derive(Debug)]
 pub struct LineIndex {
     starts: Vec<u32>,
+    /// Code points of a text before each of its blocks, made when a long line is asked about: a whole file may be one line,
+    /// and counting from its start for every finding would take time in proportion to the square of its length.
+    counts: OnceLock<Vec<u32>>,
 }
 
 impl LineIndex {
@@ -20,7 +28,23 @@ impl LineIndex {
     pub fn new(text: &str) -> Self {
         let mut starts = vec![0];
         starts.extend(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at as u32 + 1));
-        LineIndex { starts }
+        LineIndex { starts, counts: OnceLock::new() }
+    }
+
+    /// Code points before an offset on a character boundary.
+    fn count_to(&self, text: &str, offset: usize) -> u32 {
+        let bytes = text.as_bytes();
+        let counts = self.counts.get_or_init(|| {
+            let mut before = 0;
+            let block = |block: &[u8]| {
+                let here = before;
+                before += begun(block);
+                here
+            };
+            bytes.chunks(BLOCK).map(block).collect()
+        });
+        let block = offset / BLOCK;
+        counts.get(block).or(counts.last()).copied().unwrap_or(0) + begun(&bytes[(block * BLOCK).min(offset)..offset])
     }
 
     /// Line and column of `offset`; offsets past the end give the end, offsets inside a character its start.
@@ -31,7 +55,11 @@ impl LineIndex {
         }
         let line = self.starts.partition_point(|&start| start as usize <= offset);
         let start = self.starts[line - 1] as usize;
-        Position { line: line as u32, column: text[start..offset].chars().count() as u32 + 1 }
+        let column = match offset - start {
+            ..BLOCK => begun(&text.as_bytes()[start..offset]),
+            _ => self.count_to(text, offset) - self.count_to(text, start),
+        };
+        Position { line: line as u32, column: column + 1 }
     }
 
     /// The line of `offset` alone, which costs the same however long the line is.
@@ -53,9 +81,24 @@ impl LineIndex {
     }
 }
 
+/// Code points that begin in these bytes of a text.
+fn begun(bytes: &[u8]) -> u32 {
+    bytes.iter().filter(|&&byte| byte & 0xc0 != 0x80).count() as u32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_in_long_lines_are_those_counted_from_the_start() {
+        let text = format!("short\n{}\n{}", "aüß€𝄞".repeat(700), "x".repeat(3 * BLOCK));
+        let index = LineIndex::new(&text);
+        for (offset, _) in text.char_indices().chain([(text.len(), ' ')]) {
+            let start = text[..offset].rfind('\n').map_or(0, |at| at + 1);
+            assert_eq!(index.position(&text, offset).column as usize, text[start..offset].chars().count() + 1);
+        }
+    }
 
     #[test]
     fn columns_count_code_points() {

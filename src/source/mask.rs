@@ -76,6 +76,25 @@ const MAX_NAME: usize = 64;
 const SECRET_ENDINGS: &[&str] =
     &["password", "passwd", "secret", "privatekey", "apikey", "accesstoken", "refreshtoken", "passphrase"];
 
+/// Last letters of [`SECRET_ENDINGS`].
+const ENDING_LETTERS: &[u8] = b"dtyne";
+
+/// By first byte, the lengths (as bits) that [`SECRET_KEYS`] have: every member of every document is asked.
+const KEY_LENGTHS: [u32; 256] = {
+    let mut lengths = [0; 256];
+    let mut index = 0;
+    while index < SECRET_KEYS.len() {
+        let key = SECRET_KEYS[index].as_bytes();
+        lengths[key[0] as usize] |= 1 << key.len();
+        index += 1;
+    }
+    lengths
+};
+
+fn may_be_key(folded: &[u8]) -> bool {
+    folded.first().is_some_and(|first| folded.len() < 32 && KEY_LENGTHS[usize::from(*first)] >> folded.len() & 1 == 1)
+}
+
 /// JWK members that hold private key material (RFC 7518 sections 6.2.2, 6.3.2 and 6.4).
 const JWK_PRIVATE: &[&str] = &["d", "p", "q", "dp", "dq", "qi", "k", "oth"];
 
@@ -94,8 +113,8 @@ pub fn is_secret_key(name: &str) -> bool {
     let ends_with = |endings: &[&str]| endings.iter().any(|ending| folded.ends_with(ending.as_bytes()));
     // `SECRET_CERT_KEY` holds one, `SECRET_DB_PASSWORD_FILE` names a file.
     let set_apart = name.len() > 7 && name.as_bytes()[..7].eq_ignore_ascii_case(b"secret_");
-    SECRET_KEYS.iter().any(|key| key.as_bytes() == folded)
-        || ends_with(SECRET_ENDINGS)
+    (may_be_key(folded) && SECRET_KEYS.iter().any(|key| key.as_bytes() == folded))
+        || (folded.last().is_some_and(|last| ENDING_LETTERS.contains(last)) && ends_with(SECRET_ENDINGS))
         || (set_apart && !ends_with(&["file", "name", "path"]))
 }
 
@@ -145,6 +164,10 @@ fn tokens(text: &str, found: &mut Vec<Range<usize>>) {
 fn private_keys(text: &str, found: &mut Vec<Range<usize>>) {
     const BEGIN: &str = "PRIVATE KEY-----";
     let mut from = 0;
+    // Hyphens are rarer than what a search for the words looks for.
+    if memchr::memmem::find(text.as_bytes(), b"-----").is_none() {
+        return;
+    }
     while let Some(at) = text[from..].find(BEGIN) {
         let label = &text[from..from + at];
         from += at + BEGIN.len();
@@ -160,8 +183,11 @@ fn private_keys(text: &str, found: &mut Vec<Range<usize>>) {
 /// `//user:password@host`.
 fn url_passwords(text: &str, found: &mut Vec<Range<usize>>) {
     let mut from = 0;
-    while let Some(at) = text[from..].find("//") {
-        let start = from + at + 2;
+    for slash in memchr::memchr_iter(b'/', text.as_bytes()) {
+        if slash < from || text.as_bytes().get(slash + 1) != Some(&b'/') {
+            continue;
+        }
+        let start = slash + 2;
         let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'"' | b'\'' | b'<' | b'>' | b'`');
         let length = text.as_bytes()[start..].iter().take_while(|byte| !ends(byte)).count();
         let authority = &text[start..start + length];
@@ -180,7 +206,8 @@ fn assignments(text: &str, sign: u8, found: &mut Vec<Range<usize>>) {
     let bytes = text.as_bytes();
     assigned(text, sign, &mut memchr::memchr_iter(sign, bytes).map(|at| (at, at + 1)), found);
     if sign == b'=' {
-        assigned(text, sign, &mut memchr::memmem::find_iter(bytes, "%3D").map(|at| (at, at + 3)), found);
+        let encoded = memchr::memchr_iter(b'%', bytes).filter(|at| bytes[*at..].starts_with(b"%3D"));
+        assigned(text, sign, &mut encoded.map(|at| (at, at + 3)), found);
     }
 }
 
@@ -327,6 +354,11 @@ mod tests {
 
     #[test]
     fn knows_secret_names_in_every_spelling() {
+        for ending in SECRET_ENDINGS {
+            assert!(is_secret_key(&format!("site_{ending}")), "{ending}");
+        }
+        // Their lengths are kept as bits.
+        assert!(SECRET_KEYS.iter().all(|key| key.len() < 32 && is_secret_key(key)));
         for name in [
             "client_secret",
             "clientSecret",

@@ -53,6 +53,34 @@ pub struct Source {
     open_to_all: Option<bool>,
     text: Box<str>,
     lines: OnceLock<LineIndex>,
+    origin: Origin,
+}
+
+/// Where in a file a text begins that is a part of it. Spans count from there; line, column and offset, as users see them,
+/// from the file's first byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Bytes before it.
+    pub byte: u64,
+    /// Line and column of its first character.
+    pub position: Position,
+}
+
+impl Default for Origin {
+    fn default() -> Self {
+        Origin { byte: 0, position: Position { line: 1, column: 1 } }
+    }
+}
+
+impl Origin {
+    /// Where the text goes on behind a part that begins here.
+    pub fn behind(self, part: &str) -> Self {
+        let lines = memchr::memchr_iter(b'\n', part.as_bytes()).count() as u32;
+        let last = part.rsplit('\n').next().unwrap_or_default().chars().count() as u32;
+        let Position { line, column } = self.position;
+        let column = if lines == 0 { column + last } else { last + 1 };
+        Origin { byte: self.byte + part.len() as u64, position: Position { line: line + lines, column } }
+    }
 }
 
 /// Why bytes could not become a [`Source`].
@@ -69,7 +97,19 @@ pub struct DecodeError {
 impl Source {
     /// Wraps text that is already UTF-8 (stdin of an embedder, fixtures, decoded values).
     pub fn from_text(name: impl Into<String>, text: impl Into<Box<str>>) -> Self {
-        Source { name: name.into(), anchor: None, open_to_all: None, text: text.into(), lines: OnceLock::new() }
+        let (text, lines, origin) = (text.into(), OnceLock::new(), Origin::default());
+        Source { name: name.into(), anchor: None, open_to_all: None, text, lines, origin }
+    }
+
+    /// Another part of the same file.
+    pub fn part(&self, text: impl Into<Box<str>>, origin: Origin) -> Self {
+        let (name, anchor) = (self.name.clone(), self.anchor.clone());
+        Source { name, anchor, open_to_all: self.open_to_all, text: text.into(), lines: OnceLock::new(), origin }
+    }
+
+    /// Where the text begins in its file.
+    pub fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// Decodes file content. UTF-8 with or without a byte order mark is accepted; UTF-16, UTF-32,
@@ -149,9 +189,11 @@ impl Source {
         self.text.get(span.range()).unwrap_or("")
     }
 
-    /// Line and column of a byte offset (built on first use: only findings need it).
+    /// Line and column in the file of a byte offset in the text (built on first use: only findings need it).
     pub fn position(&self, offset: usize) -> Position {
-        self.line_index().position(&self.text, offset)
+        let Position { line, column } = self.line_index().position(&self.text, offset);
+        let first = self.origin.position;
+        Position { line: line + (first.line - 1), column: if line == 1 { column + (first.column - 1) } else { column } }
     }
 
     /// The line table.
