@@ -220,7 +220,6 @@ impl Log {
             let there = || siblings(&self.path).into_iter().map(|path| (fs::metadata(&path).ok(), path));
             let before: Vec<_> = there().collect();
             opened = before.iter().filter_map(|(_, path)| open_file(path).ok()).collect();
-            opened = opened.into_iter().filter(|file: &File| file.metadata().is_ok()).collect();
             let ids = |list: &[(Option<Metadata>, PathBuf)]| -> Vec<_> {
                 list.iter().map(|(metadata, path)| (metadata.as_ref().and_then(identity), path.clone())).collect()
             };
