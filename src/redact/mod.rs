@@ -398,6 +398,7 @@ mod tests {
         let jwe = token(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#, "k", "VGVzdA.VGVzdA.VGVzdA");
         let (jwe_header, _) = jwe.split_once('.').expect("five parts");
         let eos = "zteos64:MDAwMDAxTestTestTestTestTestTest==";
+        let fingerprint = regex::Regex::new("(REDACTED-[a-z-]+-)[0-9a-f]{12}").expect("a pattern");
         for (mode, text, expected, remark) in [
             (Mode::Signature, format!("a={jwt} b"), format!("a={body}.REDACTED b"), "a signed token"),
             (Mode::Signature, format!("a={refresh}&b"), "a=REDACTED-jwt-#&b".into(), "an unsigned one"),
@@ -426,7 +427,6 @@ mod tests {
             ),
         ] {
             let copy = redacted(&text, mode);
-            let fingerprint = regex::Regex::new("(REDACTED-[a-z-]+-)[0-9a-f]{12}").expect("a pattern");
             assert_eq!(fingerprint.replace_all(&copy, "$1#"), expected, "{remark}");
             assert_eq!(redacted(&copy, mode), copy, "{remark}, twice");
         }
