@@ -100,7 +100,7 @@ impl Hit {
     }
 
     /// The same, counted from its own beginning.
-    fn from_its_start(&self) -> Hit {
+    fn counted_from_start(&self) -> Hit {
         let start = self.span.start;
         let moved = |range: &Range<usize>| range.start - start..range.end - start;
         let (span, header, payload, secret) =
@@ -153,7 +153,7 @@ impl Memo {
         if self.hits.len() >= MAX_MEMO {
             self.hits.clear();
         }
-        self.hits.insert(spelling, hit.from_its_start());
+        self.hits.insert(spelling, hit.counted_from_start());
     }
 }
 
