@@ -928,6 +928,10 @@ pub(crate) fn spot_at(documents: &[&Document], at: At) -> Spot {
 fn fault(documents: &[&Document], target: &Target<'_>, field: &str, primary: &Spot) -> (u32, u32) {
     let lines = |spot: &Spot| (spot.region.start_line, spot.last_line);
     let own = lines(primary);
+    // What is wrong with a document is wrong where it shows; the rest of it is not at fault.
+    if target.kind == TargetKind::Document {
+        return own;
+    }
     let Some(index) = target.kind.fields().iter().position(|spec| spec.name == field) else { return own };
     let (first, last) = lines(&spot_at(documents, target.record.field(index).at.unwrap_or(target.at)));
     if first <= own.0 && own.0 <= last && target.record.field(index).at.is_some() { own } else { (first, last) }
