@@ -99,7 +99,7 @@ pub fn check_list(
     input: Box<dyn Read + Send>,
     now: i64,
     sink: &mut PartSink<'_>,
-) -> io::Result<Option<(Vec<u8>, Box<dyn Read + Send>)>> {
+) -> io::Result<Option<crate::parse::flow::Rest>> {
     let (document, adapter, kind) = match discover::flowing(frame, input)? {
         Ok(known) => known,
         Err(other) => return Ok(Some(other)),

@@ -49,7 +49,7 @@ pub(crate) type Known = (Document, &'static dyn Adapter, &'static str);
 pub(crate) fn flowing(
     frame: &Source,
     input: Box<dyn Read + Send>,
-) -> io::Result<Result<Known, (Vec<u8>, Box<dyn Read + Send>)>> {
+) -> io::Result<Result<Known, crate::parse::flow::Rest>> {
     let document = match Flow::open(frame, input)? {
         Opened::List(document) => document,
         Opened::Other(bytes, rest) => return Ok(Err((bytes, rest))),

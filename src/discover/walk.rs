@@ -252,7 +252,7 @@ pub fn take(input: &Input, whole: u64) -> Result<Taken, Unreadable> {
 pub fn read_rest(
     input: &Input,
     frame: &Source,
-    read: std::io::Result<Option<(Vec<u8>, Box<dyn Read + Send>)>>,
+    read: std::io::Result<Option<crate::parse::flow::Rest>>,
 ) -> Result<Option<Source>, Unreadable> {
     let fail = |error| Unreadable { name: input.name.clone(), message: describe(&error, &input.path), content: false };
     let Some((mut bytes, rest)) = read.map_err(fail)? else { return Ok(None) };

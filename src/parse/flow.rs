@@ -13,7 +13,11 @@ use std::sync::{Arc, Mutex, OnceLock};
 /// Bytes of text that are read at a time (512 KiB); more when an element is longer.
 const WINDOW: usize = 512 << 10;
 
+/// An input that was looked into: the bytes that were read, and the reader of what follows.
+pub type Rest = (Vec<u8>, Box<dyn Read + Send>);
+
 /// What a reader turned out to hold.
+#[expect(clippy::large_enum_variant, reason = "one is made for a file")]
 pub enum Opened {
     /// A list, with its beginning.
     List(Document),
@@ -245,7 +249,7 @@ mod tests {
                 assert_eq!(read.source.slice(span), elements[seen]);
                 let offset = read.source.origin().byte as usize + span.start as usize;
                 assert!(text[offset..].starts_with(&elements[seen]) && offset >= from);
-                if seen % 7 == 0 {
+                if seen.is_multiple_of(7) {
                     assert_eq!(read.source.position(span.start as usize), whole.position(offset));
                 }
                 (seen, from) = (seen + 1, offset + span.len());

@@ -147,7 +147,11 @@ fn rows_06_to_11_naughty_strings_in_every_field_and_name_keep_every_format_well_
         let expected = if format == "github" { findings.len() } else { 0 };
         assert_eq!(commands.len(), expected, "{format}: {:?}", commands.first());
     }
-    for line in reports.get("github").lines() {
+    // The tool's own closing lines are no commands and quote nothing.
+    let (own, commanded): (Vec<&str>, Vec<&str>) =
+        reports.get("github").lines().partition(|line| line.starts_with("tokenvet: "));
+    assert!(own.len() <= 2 && own.iter().all(|line| !line.contains("::")), "{own:?}");
+    for line in &commanded {
         let (head, _) = line.strip_prefix("::").and_then(|line| line.split_once("::")).expect("a command");
         let (level, properties) = head.split_once(' ').expect("properties");
         assert!(matches!(level, "error" | "warning" | "notice"), "{line}");
@@ -157,7 +161,7 @@ fn rows_06_to_11_naughty_strings_in_every_field_and_name_keep_every_format_well_
         }
     }
     // Row 11: one finding, one line.
-    assert_eq!(reports.get("github").lines().count(), findings.len());
+    assert_eq!(commanded.len(), findings.len());
     let lines: Vec<Value> =
         reports.get("jsonl").lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(lines.iter().filter(|line| line["type"] == "finding").count(), findings.len());
