@@ -59,7 +59,7 @@ pub fn mail(report: &Report) -> String {
     out = out.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect();
     out.push_str("MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n");
     out.push_str("Auto-Submitted: auto-generated\n\n");
-    out.push_str(&human(report, Options { unicode: true, width: MAIL, ..Options::default() }));
+    out.push_str(&human(report, Options { width: MAIL, ..Options::default() }));
     out
 }
 
