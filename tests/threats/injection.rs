@@ -150,7 +150,7 @@ fn rows_06_to_11_naughty_strings_in_every_field_and_name_keep_every_format_well_
     // The tool's own closing lines are no commands and quote nothing.
     let (own, commanded): (Vec<&str>, Vec<&str>) =
         reports.get("github").lines().partition(|line| line.starts_with("tokenvet: "));
-    assert!(own.len() <= 2 && own.iter().all(|line| !line.contains("::")), "{own:?}");
+    assert!(own.len() <= 4 && own.iter().all(|line| !line.contains("::")), "{own:?}");
     for line in &commanded {
         let (head, _) = line.strip_prefix("::").and_then(|line| line.split_once("::")).expect("a command");
         let (level, properties) = head.split_once(' ').expect("properties");
