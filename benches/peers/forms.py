@@ -71,7 +71,8 @@ def json_schema(count, path):
 def guard(count, path):
     """Rules of CloudFormation Guard."""
     lines = []
-    pattern = lambda text: re.escape(text).replace("/", "\\/")
+    # A slash ends a pattern there, and a backslash before it does not help.
+    pattern = lambda text: text.replace(".", "[.]").replace("*", "[*]").replace("/", ".")
     for r in rounds(count):
         n = r["n"]
         contacts = "contacts not empty" if r["contacts"] is None else f"contacts[{r['contacts']}] not exists"
