@@ -249,7 +249,9 @@ def main():
     page.text("# Performance", "",
               "Written by `benches/peers.sh`; read the ratios, since seconds belong to the machine. Every program was a process of",
               "its own on the same files in the page cache, in turn with the others; the median counts. CPU is user and system",
-              "time of the process and what it waited for, memory the largest resident set. Reports went to a file.", "",
+              "time of the process and what it waited for, memory the largest resident set; less than the measuring program holds",
+              "itself cannot be told and shows as that (26 MiB among client files, 52 and 258 MiB further down). Reports went to",
+              "a file.", "",
               "To repeat it: generate the workloads, install the peers, and run `benches/peers.sh DATA`; the head of that script",
               "says what DATA holds. `cargo bench` measures the same things on small workloads of our own.")
     model = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text())
