@@ -3,6 +3,7 @@
 //! An adapter knows one product's spelling: what `null`, 0, −1 and a missing member mean there, in which unit a
 //! lifetime stands, which members are secrets. It recognises its format by content, never by file name.
 
+mod account;
 mod arc_conf;
 mod client_form;
 mod compliance;
@@ -181,11 +182,11 @@ pub trait Sink {
 
 /// Every format, most specific first.
 pub static ADAPTERS: &[&dyn Adapter] = &[
-    &suppressions::Suppressions,
+    &suppressions::SUPPRESSIONS,
     &snapshot::Snapshot,
-    &leaks::Leaks,
-    &logging::Loggings,
-    &workflows::Workflows,
+    &leaks::LEAKS,
+    &logging::LOGGINGS,
+    &workflows::WORKFLOWS,
     &scitokens_cfg::ScitokensCfg,
     &eos_vid::EosVid,
     &xrootd_cfg::XrootdCfg,
