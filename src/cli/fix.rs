@@ -195,7 +195,7 @@ fn write(file: &Fixed) -> Result<(), String> {
     }
     let mode = metadata.permissions().mode() & 0o7777;
     let write = || {
-        let mut staged = Staged::beside(path, mode)?;
+        let staged = Staged::beside(path, mode)?;
         staged.file().write_all(file.after.as_bytes())?;
         staged.file().set_permissions(std::fs::Permissions::from_mode(mode))?;
         staged.publish(path, true)

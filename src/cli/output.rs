@@ -1,15 +1,18 @@
 //! Where reports go: standard output, and files that appear whole or not at all.
 
 use super::exit::Failure;
+use super::staged::Staged;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+/// Reports are no secrets: the usual permissions of new files, less the user's umask.
+const MODE: u32 = 0o666;
 
 /// A report file in the making: gathered out of sight, put in place when complete.
 pub(super) enum ReportFile {
-    /// A file without a name in the destination's folder, so that a killed run leaves nothing behind, and where its
-    /// content will go.
-    Staged(File, PathBuf),
+    /// A file in the making, and where it will stand.
+    Staged(Staged, PathBuf),
     /// A destination that is no regular file (`/dev/stderr`, a pipe), written directly.
     Direct(File, PathBuf),
 }
@@ -27,7 +30,7 @@ impl ReportFile {
                 Ok(ReportFile::Direct(file, path.to_path_buf()))
             }
             _ => {
-                let staged = tempfile::tempfile_in(folder_of(path)).map_err(fail)?;
+                let staged = Staged::beside(path, MODE).map_err(fail)?;
                 Ok(ReportFile::Staged(staged, path.to_path_buf()))
             }
         }
@@ -35,7 +38,10 @@ impl ReportFile {
 
     /// A second handle for the renderer.
     pub(super) fn writer(&self) -> Result<File, Failure> {
-        let (ReportFile::Staged(file, _) | ReportFile::Direct(file, _)) = self;
+        let file = match self {
+            ReportFile::Staged(staged, _) => staged.file(),
+            ReportFile::Direct(file, _) => file,
+        };
         Ok(file.try_clone()?)
     }
 
@@ -43,28 +49,9 @@ impl ReportFile {
     pub(super) fn publish(self) -> Result<(), Failure> {
         match self {
             ReportFile::Direct(mut file, path) => file.flush().map_err(|error| unwritable(&path, &error)),
-            ReportFile::Staged(file, path) => replace(file, &path).map_err(|error| unwritable(&path, &error)),
+            ReportFile::Staged(staged, path) => staged.publish(&path, true).map_err(|error| unwritable(&path, &error)),
         }
     }
-}
-
-/// Puts the content at the path: the old file or the whole new one, never anything else.
-fn replace(mut content: File, path: &Path) -> io::Result<()> {
-    let folder = folder_of(path);
-    let mut named = tempfile::Builder::new().prefix(".tokenvet-").permissions(permissions()).tempfile_in(folder)?;
-    content.rewind()?;
-    io::copy(&mut content, named.as_file_mut())?;
-    named.as_file().sync_all()?;
-    named.persist(path).map_err(|error| error.error)?;
-    // The rename itself is durable once the folder is; some file systems cannot sync folders.
-    if let Ok(folder) = File::open(folder) {
-        let _ = folder.sync_all();
-    }
-    Ok(())
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The system's reason without the name of the temporary file, which says nothing to users.
@@ -75,12 +62,6 @@ fn unwritable(path: &Path, error: &io::Error) -> Failure {
         _ => error.to_string(),
     };
     Failure::Usage(format!("cannot write {}: {reason}", path.display()))
-}
-
-/// Reports are no secrets: the usual permissions of new files, less the user's umask.
-fn permissions() -> fs::Permissions {
-    use std::os::unix::fs::PermissionsExt;
-    fs::Permissions::from_mode(0o666)
 }
 
 /// Prints text to standard output in one piece.

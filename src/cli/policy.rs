@@ -2,6 +2,7 @@
 
 use super::args::CheckArgs;
 use super::exit::Failure;
+use super::staged::folder_of;
 use super::store::Store;
 use super::{problem, rules, trust};
 use crate::audit::ratchet::Accepted;
@@ -308,11 +309,6 @@ impl Root {
     fn anchored(&self, source: Source, path: &Path) -> Arc<Source> {
         Arc::new(source.anchored(self.relative(path)))
     }
-}
-
-/// The folder a file stands in.
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// A real path, relative to the working folder when it lies below it, as reports name files.

@@ -305,8 +305,8 @@ fn to_file(
     }
     // A copy is open to nobody who could not read the original.
     let mode = opened.file.as_ref().map_or(0o666, |_| 0o600);
-    let mut staged = Staged::beside(out, mode).map_err(unwritable)?;
-    let summary = copy(input, opened.reader, redactor, staged.file(), &name)?;
+    let staged = Staged::beside(out, mode).map_err(unwritable)?;
+    let summary = copy(input, opened.reader, redactor, &mut staged.file(), &name)?;
     if let Some((file, before)) = &opened.file {
         let mode = fs::Permissions::from_mode(before.mode() & 0o777);
         staged.file().set_permissions(mode).map_err(unwritable)?;
@@ -393,8 +393,8 @@ fn replace(input: &Input, force: bool, redactor: &Redactor, notes: &mut Vec<Stri
         )));
     }
     let unwritable = |error: io::Error| Stop::Message(format!("cannot be replaced: {}", reason(&error)));
-    let mut staged = Staged::beside(path, 0o600).map_err(unwritable)?;
-    let summary = copy(input, reader, redactor, staged.file(), "the copy beside it")?;
+    let staged = Staged::beside(path, 0o600).map_err(unwritable)?;
+    let summary = copy(input, reader, redactor, &mut staged.file(), "the copy beside it")?;
     if !summary.changed() {
         return Ok(summary);
     }

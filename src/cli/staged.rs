@@ -29,17 +29,17 @@ impl Staged {
     }
 
     /// The file.
-    pub(super) fn file(&mut self) -> &mut File {
+    pub(super) fn file(&self) -> &File {
         match self {
             #[cfg(target_os = "linux")]
             Staged::Unnamed(file) => file,
-            Staged::Named(named) => named.as_file_mut(),
+            Staged::Named(named) => named.as_file(),
         }
     }
 
     /// Gives the complete content its name; `over` says whether a file of this name is replaced. Fails otherwise when
     /// there is one.
-    pub(super) fn publish(mut self, path: &Path, over: bool) -> io::Result<()> {
+    pub(super) fn publish(self, path: &Path, over: bool) -> io::Result<()> {
         self.file().sync_all()?;
         match self {
             #[cfg(target_os = "linux")]
@@ -108,7 +108,7 @@ fn link(file: &File, path: &Path, over: bool) -> io::Result<()> {
     })
 }
 
-/// The folder a path lies in.
-pub(super) fn folder_of(path: &Path) -> PathBuf {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf()
+/// The folder a file stands in.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
