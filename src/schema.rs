@@ -3,48 +3,50 @@
 use schemars::Schema;
 
 /// What a schema describes.
+// The texts are those of `tokenvet schema --help`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Kind {
-    /// A rule file.
+    /// Rule files
     Rule,
-    /// A profile file.
-    Profile,
-    /// A requirement ledger.
-    Ledger,
-    /// A table of lifetimes.
-    Lifetimes,
-    /// A policy file.
-    Policy,
-    /// A waiver file.
-    Waivers,
-    /// The JSON report.
+    /// `--format json`
     Report,
-    /// The JSON form of an audit.
+    /// `audit --format json`
     Audit,
-    /// The JSON form of an inspected token.
+    /// `inspect --format json`
     Inspect,
-    /// The JSON form of two compared tokens.
+    /// `compare --format json`
     Compare,
-    /// The JSON form of two compared profiles.
+    /// `profile diff --format json`
     ProfileDiff,
-    /// The JSON form of a table of tokens and services.
+    /// `compat --format json`
     Compat,
-    /// Expectations of such a table.
+    /// Files of `compat --expect`
     CompatExpectations,
-    /// The compatibility model of one software.
+    /// Files of the compatibility model, one per software
     CompatModel,
-    /// How a software reads tokens.
+    /// Files of the compatibility model that say how tokens are read
     CompatReader,
-    /// The JSON form of a change that was tried.
+    /// `whatif --format json`
     Whatif,
-    /// A file of changes to try.
+    /// Files of `whatif --apply`
     WhatifPatch,
-    /// The JSON form of traced tokens.
+    /// `trace --format json`
     Trace,
-    /// The JSON form of what logs can answer.
+    /// `trace --can-answer --format json`
     TraceAnswers,
-    /// A log format.
+    /// Log formats (`rules/logs/`)
     LogFormat,
+    /// Profiles
+    Profile,
+    /// Requirement ledgers
+    Ledger,
+    /// Tables of token lifetimes
+    Lifetimes,
+    /// Policy files (`tokenvet.yaml`)
+    Policy,
+    /// Waiver files
+    Waivers,
 }
 
 impl Kind {

@@ -398,51 +398,7 @@ pub(super) struct TestArgs {
 pub(super) struct SchemaArgs {
     /// Which file the schema describes
     #[arg(value_enum)]
-    pub(super) what: SchemaKind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum SchemaKind {
-    /// Rule files
-    Rule,
-    /// `--format json`
-    Report,
-    /// `audit --format json`
-    Audit,
-    /// `inspect --format json`
-    Inspect,
-    /// `compare --format json`
-    Compare,
-    /// `profile diff --format json`
-    ProfileDiff,
-    /// `compat --format json`
-    Compat,
-    /// Files of `compat --expect`
-    CompatExpectations,
-    /// Files of the compatibility model, one per software
-    CompatModel,
-    /// Files of the compatibility model that say how tokens are read
-    CompatReader,
-    /// `whatif --format json`
-    Whatif,
-    /// Files of `whatif --apply`
-    WhatifPatch,
-    /// `trace --format json`
-    Trace,
-    /// `trace --can-answer --format json`
-    TraceAnswers,
-    /// Log formats (`rules/logs/`)
-    LogFormat,
-    /// Profiles
-    Profile,
-    /// Requirement ledgers
-    Ledger,
-    /// Tables of token lifetimes
-    Lifetimes,
-    /// Policy files (`tokenvet.yaml`)
-    Policy,
-    /// Waiver files
-    Waivers,
+    pub(super) what: crate::schema::Kind,
 }
 
 #[derive(Debug, ClapArgs)]
