@@ -61,26 +61,26 @@ fn characters(text: &[u8]) -> u64 {
 pub struct Scanner<'f> {
     finder: &'f Finder,
     memo: Memo,
-    bytes: Vec<u8>,
+    buffer: Buffer,
 }
 
 impl<'f> Scanner<'f> {
     /// A scanner; it takes no memory before it reads.
     pub fn new(finder: &'f Finder) -> Self {
-        Scanner { finder, memo: Memo::default(), bytes: Vec::new() }
+        Scanner { finder, memo: Memo::default(), buffer: Buffer::default() }
     }
 
     /// Hands over every token of a text, in order. A text that ends early with an error has been searched up to there.
     pub fn tokens(&mut self, mut from: impl Read, sink: &mut dyn FnMut(Place<'_>)) -> io::Result<Extent> {
-        if self.bytes.len() != CHUNK + ALIGNED {
-            self.bytes = vec![0; CHUNK + ALIGNED];
+        let Scanner { finder, memo, buffer } = self;
+        *buffer = Buffer { bytes: std::mem::take(&mut buffer.bytes), ..Buffer::default() };
+        if buffer.bytes.len() != CHUNK + ALIGNED {
+            buffer.bytes = vec![0; CHUNK + ALIGNED];
         }
-        let bytes = &mut self.bytes;
-        let mut buffer = Buffer { bytes, end: 0, at: 0, counted: 0, lines: 0, column: 0, base: 0 };
         loop {
             let filled = buffer.fill(&mut from);
             let last = !matches!(filled, Ok(true));
-            buffer.search(self.finder, &mut self.memo, last, sink);
+            buffer.search(finder, memo, last, sink);
             if last {
                 filled?;
                 let lines = buffer.lines_until(buffer.end);
@@ -98,52 +98,33 @@ pub fn tokens(finder: &Finder, from: impl Read, sink: &mut dyn FnMut(Place<'_>))
 
 /// A text that comes piece by piece, for which nobody waits.
 #[derive(Debug, Default)]
-pub struct Growing {
-    bytes: Vec<u8>,
-    end: usize,
-    at: usize,
-    counted: usize,
-    lines: u64,
-    column: u64,
-    base: u64,
-}
+pub struct Growing(Buffer);
 
 impl Growing {
     /// Takes the next piece, and hands over the tokens that are certain by now.
     pub fn push(&mut self, scanner: &mut Scanner<'_>, mut piece: &[u8], sink: &mut dyn FnMut(Place<'_>)) {
         while !piece.is_empty() {
-            self.with(|buffer| {
-                // Reading from memory does not fail.
-                let _ = buffer.fill(&mut piece);
-                buffer.search(scanner.finder, &mut scanner.memo, false, sink);
-                buffer.drop_front();
-            });
+            // Reading from memory does not fail.
+            let _ = self.0.fill(&mut piece);
+            self.0.search(scanner.finder, &mut scanner.memo, false, sink);
+            self.0.drop_front();
         }
     }
 
     /// Hands over what is there of tokens whose end is not certain. More pieces may follow all the same.
     pub fn settle(&mut self, scanner: &mut Scanner<'_>, sink: &mut dyn FnMut(Place<'_>)) {
-        self.with(|buffer| {
-            buffer.search(scanner.finder, &mut scanner.memo, true, sink);
-            buffer.forget();
-        });
+        self.0.search(scanner.finder, &mut scanner.memo, true, sink);
+        self.0.forget();
         // Many texts may be at rest at a time.
-        self.bytes.truncate(self.end);
-        self.bytes.shrink_to_fit();
-    }
-
-    fn with(&mut self, work: impl FnOnce(&mut Buffer<'_>)) {
-        let Growing { bytes, end, at, counted, lines, column, base } = self;
-        let mut buffer =
-            Buffer { bytes, end: *end, at: *at, counted: *counted, lines: *lines, column: *column, base: *base };
-        work(&mut buffer);
-        (*end, *at, *counted) = (buffer.end, buffer.at, buffer.counted);
-        (*lines, *column, *base) = (buffer.lines, buffer.column, buffer.base);
+        self.0.bytes.truncate(self.0.end);
+        self.0.bytes.shrink_to_fit();
     }
 }
 
-struct Buffer<'s> {
-    bytes: &'s mut Vec<u8>,
+/// The stretch of a text that is in memory, and how far it was searched.
+#[derive(Debug, Default)]
+struct Buffer {
+    bytes: Vec<u8>,
     /// Bytes of it that are filled.
     end: usize,
     /// Where the search goes on.
@@ -158,7 +139,7 @@ struct Buffer<'s> {
     base: u64,
 }
 
-impl Buffer<'_> {
+impl Buffer {
     /// Reads on; false at the end of the text.
     fn fill(&mut self, from: &mut impl Read) -> io::Result<bool> {
         if self.end == self.bytes.len() {
@@ -326,7 +307,7 @@ mod tests {
         ] {
             let read = scanner.tokens(start.as_bytes(), &mut |_| ()).expect("read");
             assert_eq!(read.bytes, start.len() as u64);
-            assert!(scanner.bytes.len() <= MAX_TOKEN + 2 * CHUNK, "{remark}: {}", scanner.bytes.len());
+            assert!(scanner.buffer.bytes.len() <= MAX_TOKEN + 2 * CHUNK, "{remark}: {}", scanner.buffer.bytes.len());
         }
     }
 
