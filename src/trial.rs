@@ -10,7 +10,7 @@ use crate::parse::Document;
 use crate::policy::{Environment, Software, Workflows};
 use crate::rule::condition::lenient_version;
 use crate::rule::{RawExample, Rule, RuleBook};
-use crate::source::{Source, Span};
+use crate::source::Source;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -190,11 +190,8 @@ impl<'e> Trial<'e> {
         let source = Arc::new(Source::from_text("example", document_text(document)));
         let recognised = discover::recognise(&source);
         let documents: Vec<&Document> = recognised.documents.iter().map(|(document, _)| document).collect();
-        let edits = outcome.findings.iter().filter_map(|finding| {
-            let start = finding.region.byte_offset as usize;
-            let span = Span::new(start, start + finding.region.byte_length as usize);
-            fix::edits(&source, &documents, span, fix)
-        });
+        let places = outcome.findings.iter().map(|finding| finding.region.span());
+        let edits = places.filter_map(|place| fix::edits(&source, &documents, place, fix));
         let mended = apply(source.text(), edits.flatten().collect()).ok_or("its fixes touch each other")?;
         let left = self.judge(&Value::from(mended))?.findings.into_iter().next();
         Ok(left.map(|finding| format!("- the fix mends it\n+ found: {}\n", finding.message)))

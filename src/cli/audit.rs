@@ -2,6 +2,7 @@
 
 use super::args::{CheckArgs, Color, Unrecognised};
 use super::check::Job;
+use super::collect::{Collector, Gathered};
 use super::exit::{Exit, Failure};
 use super::output::{self, ReportFile};
 use super::policy::Governance;
@@ -11,16 +12,14 @@ use crate::discover::listed::listed;
 use crate::discover::walk::{Input, name_of};
 use crate::evaluate::Plan;
 use crate::policy::{self, Amount, FailOn, RawPolicy, RawService};
-use crate::report::{Checked, FileError, Finding, Reporter, Run, SuppressionKind};
+use crate::report::{FileError, Finding, SuppressionKind};
 use crate::rule::RuleBook;
 use crate::state::State;
 use clap::{Args as ClapArgs, ValueEnum};
 use jiff::Timestamp;
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct AuditArgs {
@@ -369,8 +368,8 @@ fn refused(glob: &str, message: &str) -> Failure {
 fn judge(check: &CheckArgs, governance: Governance, now: Timestamp, policy: &str) -> Result<(Seen, Bench), Failure> {
     let raw = governance.raw().cloned().unwrap_or_default();
     let listed = Listed::of(&raw, &governance)?;
-    let gathered = Rc::new(RefCell::new(Gathered::default()));
-    let mut job = Job::new(check, now, governance, vec![Box::new(Collector(Rc::clone(&gathered)))])?;
+    let gathered = Collector::default();
+    let mut job = Job::new(check, now, governance, vec![Box::new(gathered.clone())])?;
     job.lose(listed.errors);
     let files = listed.files.clone();
     job.check(listed.files)?;
@@ -444,43 +443,6 @@ impl Places<'_> {
             None if known.contains_key(path) => path.to_string(),
             None => self.policy.to_string(),
         }
-    }
-}
-
-/// Everything that reports of the run would show.
-#[derive(Default)]
-struct Gathered {
-    findings: Vec<Finding>,
-    documents: Vec<String>,
-    partial: BTreeSet<String>,
-    inventory: Vec<audit::inventory::Entry>,
-    not_judged: BTreeSet<(String, String, String)>,
-    errors: Vec<FileError>,
-}
-
-/// The reporter of an audit: it writes nothing.
-struct Collector(Rc<RefCell<Gathered>>);
-
-impl Reporter for Collector {
-    fn file(&mut self, checked: &Checked<'_>) -> io::Result<()> {
-        let mut all = self.0.borrow_mut();
-        all.findings.extend(checked.findings.iter().cloned());
-        all.documents.extend(checked.documents.iter().map(|document| document.path.clone()));
-        if checked.partial {
-            all.partial.extend(checked.documents.iter().map(|document| document.path.clone()));
-        }
-        all.inventory.extend(checked.inventory.iter().cloned());
-        let gaps = checked.not_judged.iter();
-        all.not_judged.extend(gaps.map(|gap| (gap.rule.clone(), gap.path.clone(), gap.target.name.clone())));
-        all.errors.extend(checked.errors.iter().cloned());
-        Ok(())
-    }
-
-    fn finish(&mut self, run: &Run) -> io::Result<()> {
-        let mut all = self.0.borrow_mut();
-        all.findings.extend(run.findings.iter().cloned());
-        all.errors.extend(run.errors.iter().cloned());
-        Ok(())
     }
 }
 

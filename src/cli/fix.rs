@@ -56,8 +56,8 @@ pub(super) fn run(args: &FixArgs) -> Result<Exit, Failure> {
     let mut lines: Vec<String> =
         found.unreadable.into_iter().map(error_of).map(|error| format!("{}: {}", error.path, error.message)).collect();
     let mut broken = !lines.is_empty();
-    let first = collect::run(&args.check, now, Governance::load(&args.check)?, found.inputs.clone(), BTreeMap::new())?;
-    let mut fixed = fixes(&governance, &found.inputs, &first.findings);
+    let first = collect::run(&args.check, now, governance, found.inputs.clone(), BTreeMap::new())?;
+    let mut fixed = fixes(&first.governance, &found.inputs, &first.findings);
     // Every fix is tried before it is shown: the finding has to go, and nothing new may come.
     while !fixed.is_empty() {
         let texts = fixed.iter().map(|file| (file.input.name.clone(), Arc::clone(&file.after))).collect();
@@ -122,9 +122,7 @@ fn fixes(governance: &Governance, inputs: &[Input], findings: &[Finding]) -> Vec
         let documents: Vec<&Document> = recognised.documents.iter().map(|(document, _)| document).collect();
         let (mut all, mut done): (Vec<Edit>, Vec<Finding>) = (vec![], vec![]);
         for (finding, fix) in fixable {
-            let start = finding.region.byte_offset as usize;
-            let span = Span::new(start, start + finding.region.byte_length as usize);
-            let Some(edits) = fix::edits(&before, &documents, span, fix) else { continue };
+            let Some(edits) = fix::edits(&before, &documents, finding.region.span(), fix) else { continue };
             let clear = |edit: &Edit| all.iter().all(|other| other == edit || apart(other.span, edit.span));
             if edits.iter().all(clear) {
                 all.extend(edits);

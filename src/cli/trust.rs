@@ -40,11 +40,8 @@ pub(super) fn keys(plan: &Plan, paths: &[PathBuf], now: i64) -> Result<Vec<Fact>
         let refuse = |error: ParseError| Failure::Reported(problem::render(&source, &error));
         let outcome = check(plan, &source, now);
         if let Some(error) = outcome.errors.into_iter().next() {
-            let span = error.region.map(|region| {
-                let start = region.byte_offset as usize;
-                crate::source::Span::new(start, start + region.byte_length as usize)
-            });
-            return Err(refuse(ParseError { message: error.message, span: span.unwrap_or_default() }));
+            let span = error.region.map(|region| region.span()).unwrap_or_default();
+            return Err(refuse(ParseError { message: error.message, span }));
         }
         if !outcome.documents.iter().any(|document| matches!(document.kind.as_str(), "jwks" | "jwk")) {
             return Err(refuse(ParseError::at(

@@ -3,7 +3,7 @@
 use super::text;
 use crate::policy::Mitigation;
 use crate::rule::Severity;
-use crate::source::Position;
+use crate::source::{Position, Span};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -35,6 +35,12 @@ impl Region {
             byte_offset: byte_offset as u64,
             byte_length: byte_length as u64,
         }
+    }
+
+    /// The same bytes as a span of a source; sources are smaller than what a span can hold.
+    pub fn span(&self) -> Span {
+        let start = self.byte_offset as usize;
+        Span::new(start, start + self.byte_length as usize)
     }
 }
 
