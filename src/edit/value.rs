@@ -4,7 +4,7 @@
 //! change and nothing else; the callers make sure of that, since a syntax has more corners than an editor knows.
 
 use super::Edit;
-use crate::parse::{Cursor, Data, Syntax, Text};
+use crate::parse::{Cursor, Data, Syntax};
 use crate::source::Span;
 use serde_json::Value;
 
@@ -43,46 +43,34 @@ pub fn insert(map: Cursor<'_>, name: &str, value: &Value) -> Result<Edit, Refusa
     Ok(Edit { span: Span::new(end, end), text })
 }
 
-/// A list, or a text of words, with one more.
-pub fn add(at: Cursor<'_>, word: &str) -> Result<Edit, Refusal> {
+/// A list, or a text of words, without some and with others behind what is left; every occurrence of the former goes.
+pub fn change(at: Cursor<'_>, gone: &[String], more: &[String]) -> Result<Vec<Edit>, Refusal> {
     own(at)?;
+    let stays = |word: &&str| !gone.iter().any(|gone| gone == word);
     match at.data() {
-        Data::Seq => add_item(at, word),
-        Data::Null => set(at, &Value::from(word)),
-        Data::Text(Text::Raw(span)) if word.chars().all(|c| c.is_ascii_graphic() && c != '"' && c != '\\') => {
-            let text = at.document.source.slice(*span);
-            let glue = if text.is_empty() || text.ends_with(' ') { "" } else { " " };
-            let end = span.start as usize + text.trim_end_matches(['\r', '\n']).len();
-            Ok(Edit { span: Span::new(end, end), text: format!("{glue}{word}") })
+        Data::Seq => {
+            let items: Vec<Cursor<'_>> = at.items().collect();
+            let goes = |index: &usize| items[*index].as_str().is_some_and(|word| !stays(&word));
+            let indexes: Vec<usize> = (0..items.len()).filter(goes).collect();
+            if indexes.len() == items.len() && !more.is_empty() {
+                return Ok(vec![set(at, &Value::from(more))?]);
+            }
+            let last = (0..items.len()).rev().find(|index| !indexes.contains(index)).map(|index| items[index]);
+            let mut edits = remove_items(at, &items, &indexes)?;
+            edits.extend(if more.is_empty() { None } else { Some(add_items(at, last, more)?) });
+            Ok(edits)
         }
-        Data::Text(text) => set(at, &Value::from(format!("{} {word}", at.document.text(text)).trim())),
+        Data::Text(_) | Data::Null => {
+            let words = at.as_str().unwrap_or_default().split_whitespace().filter(stays);
+            let words: Vec<&str> = words.chain(more.iter().map(String::as_str)).collect();
+            Ok(vec![set(at, &Value::from(words.join(" ")))?])
+        }
         Data::Map | Data::Bool(_) | Data::Number | Data::Skipped => Err("it is neither a list nor a text".into()),
     }
 }
 
-/// A list, or a text of words, without one; every occurrence goes.
-pub fn remove(at: Cursor<'_>, word: &str) -> Result<Vec<Edit>, Refusal> {
-    own(at)?;
-    match at.data() {
-        Data::Seq => {
-            let items: Vec<Cursor<'_>> = at.items().collect();
-            let found: Vec<usize> = (0..items.len()).filter(|&index| items[index].as_str() == Some(word)).collect();
-            remove_items(at, &items, &found)
-        }
-        Data::Text(text) => {
-            let kept: Vec<&str> =
-                at.document.text(text).split_whitespace().filter(|candidate| *candidate != word).collect();
-            Ok(vec![set(at, &Value::from(kept.join(" ")))?])
-        }
-        Data::Null | Data::Map | Data::Bool(_) | Data::Number | Data::Skipped => {
-            Err("it is neither a list nor a text".into())
-        }
-    }
-}
-
 /// Elements of a list go, with what separates them from the others.
-pub fn remove_items(list: Cursor<'_>, items: &[Cursor<'_>], gone: &[usize]) -> Result<Vec<Edit>, Refusal> {
-    own(list)?;
+fn remove_items(list: Cursor<'_>, items: &[Cursor<'_>], gone: &[usize]) -> Result<Vec<Edit>, Refusal> {
     let source = list.document.source.text();
     if gone.is_empty() {
         return Ok(vec![]);
@@ -113,24 +101,29 @@ pub fn remove_items(list: Cursor<'_>, items: &[Cursor<'_>], gone: &[usize]) -> R
     Ok(edits.collect())
 }
 
-fn add_item(list: Cursor<'_>, word: &str) -> Result<Edit, Refusal> {
+/// Texts behind the last element of a list that stays, separated as its elements are.
+fn add_items(list: Cursor<'_>, last: Option<Cursor<'_>>, texts: &[String]) -> Result<Edit, Refusal> {
     let source = list.document.source.text();
-    let value = written(list, &Value::from(word))?;
-    let Some(last) = list.items().last() else {
+    let Some(last) = last else {
         return match is_json_like(list) && opens(list, '[') {
-            true => Ok(Edit { span: list.span(), text: format!("[{value}]") }),
+            true => set(list, &Value::from(texts)),
             false => Err("the list is empty and written in a way that cannot be extended".into()),
         };
     };
-    let end = end_of(last);
-    let text = match (list.document.syntax, opens(list, '[')) {
-        (Syntax::Json, _) | (Syntax::Yaml, true) => format!(",{}{value}", before(list, last.span(), '[')),
+    let separator = match (list.document.syntax, opens(list, '[')) {
+        (Syntax::Json, _) | (Syntax::Yaml, true) => format!(",{}", before(list, last.span(), '[')),
         (Syntax::Yaml, false) if !matches!(last.data(), Data::Map | Data::Seq) => {
             let start = line_start(source, last.span().start as usize);
-            format!("\n{}{value}", &source[start..last.span().start as usize])
+            format!("\n{}", &source[start..last.span().start as usize])
         }
         _ => return Err(no_syntax(list)),
     };
+    let mut text = String::new();
+    for more in texts {
+        text += &separator;
+        text += &written(list, &Value::from(more.as_str()))?;
+    }
+    let end = end_of(last);
     Ok(Edit { span: Span::new(end, end), text })
 }
 
@@ -240,16 +233,33 @@ mod tests {
     #[test]
     fn a_change_is_read_back_and_nothing_else_changes() {
         type Change = fn(&Document) -> Result<Vec<Edit>, Refusal>;
-        let changes: [(Change, Value, &str); 7] = [
-            (|d| Ok(vec![add(d.root().get("scope").expect("it"), "c:/")?]), json!({"scope": "a b c:/"}), "a word more"),
-            (|d| remove(d.root().get("scope").expect("it"), "a"), json!({"scope": "b"}), "a word less"),
+        let changes: [(Change, Value, &str); 8] = [
             (
-                |d| Ok(vec![add(d.root().get("list").expect("it"), "z")?]),
+                |d| change(d.root().get("scope").expect("it"), &[], &["c:/".into()]),
+                json!({"scope": "a b c:/"}),
+                "a word more",
+            ),
+            (|d| change(d.root().get("scope").expect("it"), &["a".into()], &[]), json!({"scope": "b"}), "a word less"),
+            (
+                |d| change(d.root().get("list").expect("it"), &[], &["z".into()]),
                 json!({"list": ["x", "y", "z"]}),
                 "an item more",
             ),
-            (|d| remove(d.root().get("list").expect("it"), "x"), json!({"list": ["y"]}), "the first item less"),
-            (|d| remove(d.root().get("list").expect("it"), "y"), json!({"list": ["x"]}), "the last item less"),
+            (
+                |d| change(d.root().get("list").expect("it"), &["x".into()], &[]),
+                json!({"list": ["y"]}),
+                "the first item less",
+            ),
+            (
+                |d| change(d.root().get("list").expect("it"), &["y".into()], &[]),
+                json!({"list": ["x"]}),
+                "the last item less",
+            ),
+            (
+                |d| change(d.root().get("list").expect("it"), &["y".into()], &["z".into(), "u".into()]),
+                json!({"list": ["x", "z", "u"]}),
+                "the last item less and two more",
+            ),
             (|d| Ok(vec![set(d.root().get("n").expect("it"), &json!(2))?]), json!({"n": 2}), "another number"),
             (|d| Ok(vec![insert(d.root(), "new", &json!("no"))?]), json!({"new": "no"}), "a new member"),
         ];
@@ -273,7 +283,7 @@ mod tests {
             (BLOCK, Syntax::Yaml, "  - y\n  - z\nn"),
             (FLOW, Syntax::Yaml, "[x, y, z]"),
         ] {
-            let (written, _) = after(text, syntax, |d| Ok(vec![add(d.root().get("list").expect("it"), "z")?]));
+            let (written, _) = after(text, syntax, |d| change(d.root().get("list").expect("it"), &[], &["z".into()]));
             assert!(written.contains(expected), "{written}");
         }
     }
@@ -283,8 +293,8 @@ mod tests {
         let xml = document("<a><b>x</b></a>", Syntax::Xml);
         assert!(set(xml.root(), &json!("y")).is_err());
         let one = document("list:\n  - x\n", Syntax::Yaml);
-        assert!(remove(one.root().get("list").expect("it"), "x").is_err());
+        assert!(change(one.root().get("list").expect("it"), &["x".into()], &[]).is_err());
         let number = document("{\"n\": 1}", Syntax::Json);
-        assert!(add(number.root().get("n").expect("it"), "x").is_err());
+        assert!(change(number.root().get("n").expect("it"), &[], &["x".into()]).is_err());
     }
 }

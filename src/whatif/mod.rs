@@ -12,7 +12,7 @@ use crate::discover;
 use crate::edit::{Edit, apply, value};
 use crate::inspect::scope_in_words;
 use crate::model::{At, Target, TargetKind};
-use crate::parse::{Cursor, Document, NodeId};
+use crate::parse::{Cursor, Document, NodeId, ParseError};
 use crate::policy::Amount;
 use crate::report::{FileError, Finding, Tool, json_text};
 use crate::source::{Source, mask};
@@ -151,16 +151,9 @@ pub struct Edited {
 /// Makes a change in a text; `None` when the client is not in it. An error says why the change cannot be made.
 pub fn edit(source: &Arc<Source>, request: &Request) -> Result<Option<Edited>, String> {
     let mut editor = Editor::new(request);
-    let recognised = discover::recognise(source);
     match &request.client {
-        Some(_) => {
-            for (document, known) in &recognised.documents {
-                if let Some((adapter, kind)) = known {
-                    adapter.adapt(document, kind, &mut editor);
-                }
-            }
-        }
-        None => match recognised.documents.as_slice() {
+        Some(_) => drop(editor.look(source)),
+        None => match discover::recognise(source).documents.as_slice() {
             [(document, _)] => editor.found(document.root(), None),
             _ => return Err("name the client with --client: this is not one document".into()),
         },
@@ -185,15 +178,10 @@ fn verify(source: &Arc<Source>, request: &Request, text: &str) -> Result<(), Str
     let again = Arc::new(Source::from_text(source.name(), text));
     let nothing = Request { client: Some(id.clone()), ..Request::default() };
     let mut editor = Editor::new(&nothing);
-    let recognised = discover::recognise(&again);
-    for (document, known) in &recognised.documents {
-        if let Some((adapter, kind)) = known {
-            adapter.adapt(document, kind, &mut editor);
-        }
-    }
+    let errors = editor.look(&again);
     let has = |scope: &String| editor.scopes.contains(scope);
     let came = editor.clients == 1 && request.add_scopes.iter().all(has) && !request.remove_scopes.iter().any(has);
-    match came && recognised.errors.is_empty() {
+    match came && errors.is_empty() {
         true => Ok(()),
         false => Err("the file is written in a way that this change does not fit; edit a copy and check that".into()),
     }
@@ -214,6 +202,17 @@ impl<'r> Editor<'r> {
         Editor { request, clients: 0, scopes: vec![], edits: vec![], done: vec![], refusal: None }
     }
 
+    /// Goes through the targets of a text; what its reader could not read.
+    fn look(&mut self, source: &Arc<Source>) -> Vec<ParseError> {
+        let recognised = discover::recognise(source);
+        for (document, known) in &recognised.documents {
+            if let Some((adapter, kind)) = known {
+                adapter.adapt(document, kind, self);
+            }
+        }
+        recognised.errors
+    }
+
     /// Takes the place of the client, and of its scopes where it has any.
     fn found(&mut self, root: Cursor<'_>, scopes: Option<Cursor<'_>>) {
         self.clients += 1;
@@ -225,29 +224,32 @@ impl<'r> Editor<'r> {
     fn change(&mut self, root: Cursor<'_>, scopes: Option<Cursor<'_>>) -> Result<(), String> {
         let request = self.request;
         let who = request.client.as_deref().map_or(String::new(), |id| format!(" of client {id}"));
-        for (add, scope) in
-            request.remove_scopes.iter().map(|scope| (false, scope)).chain(request.add_scopes.iter().map(|s| (true, s)))
-        {
+        let (mut gone, mut more) = (Vec::new(), Vec::new());
+        let removed = request.remove_scopes.iter().map(|scope| (false, scope));
+        for (add, scope) in removed.chain(request.add_scopes.iter().map(|scope| (true, scope))) {
             if scope.is_empty() || !scope.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)) {
                 return Err(format!("{scope:?} is no scope: no blanks, quotes or backslashes (RFC 6749, section 3.3)"));
             }
-            let place = scopes
-                .ok_or("its scopes do not stand in this file; name the product's own member with --set MEMBER=VALUE")?;
-            match (add, self.scopes.contains(scope)) {
-                (true, true) => self.done.push(format!("scope {scope}{who} is there already")),
-                (false, false) => self.done.push(format!("scope {scope}{who} is not there")),
+            let what = match (add, self.scopes.contains(scope) || more.contains(scope)) {
+                (true, true) => "is there already",
+                (false, false) => "is not there",
                 (true, false) => {
-                    self.edits.push(value::add(place, scope)?);
-                    self.done.push(format!("scope {scope}{who} is added"));
+                    more.push(scope.clone());
+                    "is added"
                 }
                 (false, true) => {
-                    self.edits.extend(value::remove(place, scope)?);
-                    self.done.push(format!("scope {scope}{who} is removed"));
+                    gone.push(scope.clone());
+                    "is removed"
                 }
-            }
+            };
+            self.done.push(format!("scope {scope}{who} {what}"));
         }
-        if request.add_scopes.len() + request.remove_scopes.len() > 1 && !self.edits.is_empty() {
-            self.edits = vec![self.all_scopes(scopes)?];
+        if !(request.add_scopes.is_empty() && request.remove_scopes.is_empty()) {
+            let place = scopes
+                .ok_or("its scopes do not stand in this file; name the product's own member with --set MEMBER=VALUE")?;
+            if !(gone.is_empty() && more.is_empty()) {
+                self.edits.extend(value::change(place, &gone, &more)?);
+            }
         }
         for (path, new) in &request.set {
             self.edits.push(set(root, path, new)?);
@@ -257,23 +259,6 @@ impl<'r> Editor<'r> {
             self.done.push(format!("{path}{who} is set to {shown}"));
         }
         Ok(())
-    }
-
-    /// One edit for several changes of the same list or text.
-    fn all_scopes(&self, scopes: Option<Cursor<'_>>) -> Result<Edit, String> {
-        let place = scopes.ok_or("its scopes do not stand in this file")?;
-        let old = match place.as_str() {
-            Some(text) => text.split_whitespace().map(str::to_string).collect(),
-            None => place.items().filter_map(Cursor::as_str).map(str::to_string).collect::<Vec<_>>(),
-        };
-        let request = self.request;
-        let mut new: Vec<String> = old.into_iter().filter(|scope| !request.remove_scopes.contains(scope)).collect();
-        for scope in &request.add_scopes {
-            if !new.contains(scope) {
-                new.push(scope.clone());
-            }
-        }
-        value::set(place, &if place.as_str().is_some() { Value::from(new.join(" ")) } else { Value::from(new) })
     }
 }
 
