@@ -2,15 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // a test that cannot go on has failed; notes on what is skipped
 
+mod common;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use common::Ran;
 use proptest::prelude::*;
 use serde_json::Value;
 use std::fs;
 use std::io::{Read, Write as _};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
 use tokenvet::redact::{MARK, Mode, Redactor};
 use tokenvet::scan::find::{Finder, Found, State};
 
@@ -238,23 +240,8 @@ fn tokens_across_the_borders_of_buffers_are_replaced() {
     }
 }
 
-fn run(folder: &Path, args: &[&str], input: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tokenvet"))
-        .current_dir(folder)
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    let writer = std::thread::spawn(move || {
-        let _ = stdin.write_all(&input);
-    });
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    output
+fn run(folder: &Path, args: &[&str], input: &[u8]) -> Ran {
+    common::run_with_input(common::tokenvet().current_dir(folder).args(args), input)
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -273,7 +260,7 @@ fn a_pipe_passes_through() {
     let folder = tempfile::tempdir().unwrap();
     let (log, copy, signature) = example();
     let output = run(folder.path(), &["redact", "-"], &log);
-    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(output.code, Some(0));
     assert!(output.stdout == copy);
     assert_eq!(text(&output.stderr), "<stdin>: replaced 1 token (1 jwt)\n");
     let output = run(folder.path(), &["redact", "-", "--mode", "token", "--format", "json"], &log);
@@ -314,21 +301,21 @@ fn a_copy_never_takes_the_place_of_another_file() {
         ("no/such/folder", "folder does not exist"),
     ] {
         let output = run(folder.path(), &["redact", "a.log", "-o", out], b"");
-        assert_eq!(output.status.code(), Some(2), "{out}");
+        assert_eq!(output.code, Some(2), "{out}");
         assert!(text(&output.stderr).contains(message), "{out}: {}", text(&output.stderr));
     }
     assert_eq!(fs::read(at("there")).unwrap(), b"precious");
     assert!(fs::read(at("a.log")).unwrap() == log);
     let output = run(folder.path(), &["redact", "a.log", "-o", "new"], b"");
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(output.code, Some(0), "{}", text(&output.stderr));
     assert!(fs::read(at("new")).unwrap() == copy);
     assert_eq!(fs::metadata(at("new")).unwrap().mode() & 0o777, 0o640, "open to nobody else");
     let output = run(folder.path(), &["redact", "a.log", "-o", "link", "--force"], b"");
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(output.code, Some(0), "{}", text(&output.stderr));
     assert_eq!(fs::read(at("there")).unwrap(), b"precious", "a link is replaced, not what it leads to");
     assert!(fs::read(at("link")).unwrap() == copy);
     let output = run(folder.path(), &["redact", "a.log", "-o", "a.log", "--force"], b"");
-    assert_eq!(output.status.code(), Some(2), "not even with --force");
+    assert_eq!(output.code, Some(2), "not even with --force");
     let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(!left.iter().any(|name| name.to_string_lossy().starts_with(".tokenvet")), "{left:?}");
 }
@@ -350,14 +337,14 @@ fn files_are_replaced_in_place() {
     let clean = fs::metadata(at("logs/clean")).unwrap();
     let old = fs::metadata(at("a.log")).unwrap();
     let output = run(folder.path(), &["redact", "--in-place", "a.log", "logs"], b"");
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.code, Some(2));
     assert!(text(&output.stderr).contains("logs: a folder; with --recursive"), "{}", text(&output.stderr));
     assert!(fs::read(at("a.log")).unwrap() == copy);
     let new = fs::metadata(at("a.log")).unwrap();
     assert_eq!((new.mode(), new.uid(), new.gid(), new.mtime()), (old.mode(), old.uid(), old.gid(), old.mtime()));
     assert!(fs::read(at("logs/b.log")).unwrap() == log, "left alone");
     let output = run(folder.path(), &["redact", "--in-place", "--recursive", "logs", "-f", "json"], b"");
-    assert_eq!(output.status.code(), Some(2), "some could not be redacted");
+    assert_eq!(output.code, Some(2), "some could not be redacted");
     let summary: Value = serde_json::from_slice(&output.stderr).unwrap();
     let errors: Vec<(&str, &str)> = summary["files"]
         .as_array()
@@ -384,7 +371,7 @@ fn files_are_replaced_in_place() {
     assert_eq!((same.ino(), same.ctime()), (clean.ino(), clean.ctime()), "what needs no change is not touched");
     // Once more: nothing to do.
     let output = run(folder.path(), &["redact", "--in-place", "a.log"], b"");
-    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(output.code, Some(0));
     assert_eq!(text(&output.stderr), "a.log: nothing to replace; 1 token had no signature any more\n");
 }
 
@@ -413,7 +400,7 @@ fn compressed_logs_stay_compressed() {
         fs::write(folder.path().join(&name), &packed).unwrap();
         let piped = run(folder.path(), &["redact", &name], b"");
         let output = run(folder.path(), &["redact", "--in-place", &name], b"");
-        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert_eq!(output.code, Some(0), "{}", text(&output.stderr));
         let new = fs::read(folder.path().join(&name)).unwrap();
         assert!(piped.stdout == new && Codec::of(&new) == Some(codec), "{name}");
         let mut whole = Whole(Vec::new());
@@ -421,7 +408,7 @@ fn compressed_logs_stay_compressed() {
         assert!(whole.0 == copy && !text(&whole.0).contains(&signature), "{name}");
         fs::write(folder.path().join(&name), &packed[..packed.len() - 9]).unwrap();
         let output = run(folder.path(), &["redact", "--in-place", &name], b"");
-        assert_eq!(output.status.code(), Some(2), "{name}, cut off");
+        assert_eq!(output.code, Some(2), "{name}, cut off");
         assert!(fs::read(folder.path().join(&name)).unwrap() == packed[..packed.len() - 9], "the old file is there");
     }
 }
@@ -438,7 +425,7 @@ fn what_cannot_be_redacted_is_said() {
         (tar, "tar archive"),
     ] {
         let output = run(folder.path(), &["redact", "-"], &input);
-        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(output.code, Some(2));
         assert!(output.stdout.is_empty() && text(&output.stderr).contains(message), "{}", text(&output.stderr));
     }
     for (args, message) in [
@@ -449,7 +436,7 @@ fn what_cannot_be_redacted_is_said() {
         (&["redact", "."][..], "not a regular file"),
     ] {
         let output = run(folder.path(), args, b"");
-        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert_eq!(output.code, Some(2), "{args:?}");
         assert!(text(&output.stderr).contains(message), "{args:?}: {}", text(&output.stderr));
     }
 }

@@ -2,13 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // a helper that fails is a failed test; notes on what is skipped
 
+mod common;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use common::Ran;
 use serde_json::Value;
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
 
 const NOW: &str = "2026-01-01T00:00:00Z";
 const EXP: i64 = 1_767_225_600;
@@ -28,24 +29,11 @@ fn access_token(remaining: i64, n: u32) -> (String, String) {
     (token(r#"{"alg":"ES256","kid":"k","typ":"at+jwt"}"#, &payload, &signature), signature)
 }
 
-fn scan(folder: &Path, args: &[&str], input: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tokenvet"))
-        .current_dir(folder)
-        .args(["scan", "--no-config", "--now", NOW])
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    let writer = std::thread::spawn(move || {
-        let _ = stdin.write_all(&input);
-    });
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    output
+fn scan(folder: &Path, args: &[&str], input: &[u8]) -> Ran {
+    common::run_with_input(
+        common::tokenvet().current_dir(folder).args(["scan", "--no-config", "--now", NOW]).args(args),
+        input,
+    )
 }
 
 /// `rule path:line:column` of the findings about leaks.
@@ -76,7 +64,7 @@ fn every_distinct_token_is_reported_once_where_it_stands_first() {
     fs::write(folder.path().join("b.log"), format!("\n\nAuthorization: Bearer {live}\n")).unwrap();
     fs::write(folder.path().join("clean.log"), "nothing eyJ here\n").unwrap();
     let output = scan(folder.path(), &[".", "-f", "json"], b"");
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.code, Some(1));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
         leaks(&report),
@@ -123,13 +111,13 @@ fn standard_input_of_any_bytes_is_scanned() {
     text.extend_from_slice(live.as_bytes());
     text.extend_from_slice(&[b' ', 0xfe, 0x00]);
     let output = scan(folder.path(), &["-", "-f", "json"], &text);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.code, Some(1));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(leaks(&report), ["leaked-token-usable <stdin>:2:1"]);
     let clean = scan(folder.path(), &["-"], b"nothing\n");
-    assert_eq!(clean.status.code(), Some(0));
+    assert_eq!(clean.code, Some(0));
     let missing = scan(folder.path(), &["no-such-file"], b"");
-    assert_eq!(missing.status.code(), Some(2));
+    assert_eq!(missing.code, Some(2));
 }
 
 /// Tokens in every style that logs have them in, and what only looks like one: the log, and for every token how often it
@@ -261,7 +249,7 @@ fn fingerprints_with_a_key_are_others() {
     for key in ["short", "missing"] {
         let output = scan(folder.path(), &["-", "--fingerprint-key", key], live.as_bytes());
         let said = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.code() == Some(2) && said.contains("--fingerprint-key"), "{said}");
+        assert!(output.code == Some(2) && said.contains("--fingerprint-key"), "{said}");
         assert!(!said.contains("0123"), "the key is not shown");
     }
 }
@@ -271,7 +259,7 @@ fn what_there_is_no_room_for_is_counted() {
     let folder = tempfile::tempdir().unwrap();
     let log: String = (0..20).map(|n| access_token(if n < 3 { 60 } else { -60 }, n).0 + "\n").collect();
     let output = scan(folder.path(), &["-", "-f", "json", "--max-tokens", "5"], log.as_bytes());
-    assert_eq!(output.status.code(), Some(1), "the exit code is that of what was judged");
+    assert_eq!(output.code, Some(1), "the exit code is that of what was judged");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(of_rule(&report, "leaked-token-usable").len(), 3, "those that can be used are kept");
     assert_eq!(of_rule(&report, "leaked-token-expired").len(), 2);

@@ -10,4 +10,6 @@ pub mod member;
 pub mod since;
 pub mod stream;
 pub mod tally;
+#[cfg(test)]
+mod testing;
 pub mod when;

@@ -148,20 +148,12 @@ impl<R: Read> Read for Since<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scan::testing::Slow;
 
     const SINCE: i64 = 1_795_300_000;
 
     /// What remains of a text, whatever the pieces it arrives in.
     fn remaining(text: &[u8], form: Form) -> (Vec<u8>, u64) {
-        struct Slow<'t>(&'t [u8], usize);
-        impl Read for Slow<'_> {
-            fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-                let take = self.1.min(self.0.len()).min(into.len());
-                into[..take].copy_from_slice(&self.0[..take]);
-                self.0 = &self.0[take..];
-                Ok(take)
-            }
-        }
         let read = |step| {
             let mut since = Since::new(Slow(text, step), form, SINCE, SINCE);
             let mut remaining = Vec::new();

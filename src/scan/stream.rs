@@ -224,20 +224,9 @@ impl Buffer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scan::testing::Slow;
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
-    /// A reader that hands out a few bytes at a time.
-    struct Slow<'t>(&'t [u8], usize);
-
-    impl Read for Slow<'_> {
-        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-            let take = self.1.min(self.0.len()).min(into.len());
-            into[..take].copy_from_slice(&self.0[..take]);
-            self.0 = &self.0[take..];
-            Ok(take)
-        }
-    }
 
     fn token() -> String {
         let part = |text: &str| URL_SAFE_NO_PAD.encode(text);

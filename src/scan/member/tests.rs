@@ -2,6 +2,7 @@
 
 use super::codec::Encoder;
 use super::*;
+use crate::scan::testing::Slow;
 use std::io::Write;
 use tar::{Builder, EntryType, Header};
 
@@ -55,18 +56,6 @@ impl Seen {
     fn whole(&self) -> &[u8] {
         assert_eq!((self.names().len(), self.notes.as_slice()), (1, [].as_slice()));
         &self.texts[0].1
-    }
-}
-
-/// A reader that hands out a few bytes at a time.
-struct Slow<'t>(&'t [u8], usize);
-
-impl Read for Slow<'_> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let take = self.1.min(self.0.len()).min(into.len());
-        into[..take].copy_from_slice(&self.0[..take]);
-        self.0 = &self.0[take..];
-        Ok(take)
     }
 }
 
