@@ -2,7 +2,6 @@
 
 use super::inventory::Entry;
 use super::memory::{Key, Memory, Observed, Remembered, Run, Seen, Source};
-use super::ratchet::lasts;
 use super::report::{
     Change, Changed, Counts, Coverage, Edit, Expiring, Inventory, Item, Lost, Outcome, Problem, Report, SCHEMA_VERSION,
     WaiverRef,
@@ -493,31 +492,4 @@ fn expiring(seen: &Seen, settings: &Settings) -> Vec<Expiring> {
     }
     list.sort_by(|a, b| (a.seconds, &a.what, &a.name, &a.path).cmp(&(b.seconds, &b.what, &b.name, &b.path)));
     list
-}
-
-/// An edit for people: `scopes +a -b`, `lifetimes.access_token 1 h → 6 h`.
-pub(super) fn words(edit: &Edit) -> String {
-    let value = |value: &Json| match value {
-        Json::Null => "nothing".to_string(),
-        Json::String(text) => text.clone(),
-        Json::Number(number) => match number.as_i64().filter(|_| edit.field.starts_with("lifetimes.")) {
-            Some(seconds) => lasts(seconds),
-            None if edit.field == "secret_expires" => message::time(number.as_i64().unwrap_or_default()),
-            None => number.to_string(),
-        },
-        Json::Bool(yes) => yes.to_string(),
-        Json::Array(items) => items.iter().filter_map(Json::as_str).collect::<Vec<_>>().join(" "),
-        Json::Object(_) => String::new(),
-    };
-    match (&edit.before, &edit.after) {
-        (Json::Array(less), Json::Array(more)) => {
-            let sign = |sign: &str, items: &[Json]| -> Vec<String> {
-                items.iter().filter_map(Json::as_str).map(|item| format!("{sign}{item}")).collect()
-            };
-            let mut parts = sign("+", more);
-            parts.extend(sign("-", less));
-            format!("{} {}", edit.field, parts.join(" "))
-        }
-        (before, after) => format!("{} {} → {}", edit.field, value(before), value(after)),
-    }
 }

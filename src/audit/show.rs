@@ -1,11 +1,11 @@
 //! Reports of audits as text: for people, for mail, for Nagios and for Prometheus.
 
-use super::compare::words;
-use super::report::{Change, Counts, Expiring, Item, Lost, Outcome, Report};
+use super::report::{Change, Counts, Edit, Expiring, Item, Lost, Outcome, Report};
 use super::trend::Trend;
 use crate::audit::ratchet::lasts;
 use crate::report::{Options, text};
-use crate::rule::Severity;
+use crate::rule::{Severity, message};
+use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -405,4 +405,31 @@ fn days(seconds: i64) -> String {
 fn short(seconds: Option<i64>) -> String {
     let words = lasts(seconds.unwrap_or(i64::MAX));
     words.split(" (").next().unwrap_or_default().to_string()
+}
+
+/// An edit for people: `scopes +a -b`, `lifetimes.access_token 1 h → 6 h`.
+fn words(edit: &Edit) -> String {
+    let value = |value: &Json| match value {
+        Json::Null => "nothing".to_string(),
+        Json::String(text) => text.clone(),
+        Json::Number(number) => match number.as_i64().filter(|_| edit.field.starts_with("lifetimes.")) {
+            Some(seconds) => lasts(seconds),
+            None if edit.field == "secret_expires" => message::time(number.as_i64().unwrap_or_default()),
+            None => number.to_string(),
+        },
+        Json::Bool(yes) => yes.to_string(),
+        Json::Array(items) => items.iter().filter_map(Json::as_str).collect::<Vec<_>>().join(" "),
+        Json::Object(_) => String::new(),
+    };
+    match (&edit.before, &edit.after) {
+        (Json::Array(less), Json::Array(more)) => {
+            let sign = |sign: &str, items: &[Json]| -> Vec<String> {
+                items.iter().filter_map(Json::as_str).map(|item| format!("{sign}{item}")).collect()
+            };
+            let mut parts = sign("+", more);
+            parts.extend(sign("-", less));
+            format!("{} {}", edit.field, parts.join(" "))
+        }
+        (before, after) => format!("{} {} → {}", edit.field, value(before), value(after)),
+    }
 }

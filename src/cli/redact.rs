@@ -404,7 +404,7 @@ fn replace(input: &Input, force: bool, redactor: &Redactor, notes: &mut Vec<Stri
         ));
     }
     let new = staged.file();
-    if std::os::unix::fs::fchown(&*new, Some(before.uid()), Some(before.gid())).is_err() {
+    if std::os::unix::fs::fchown(new, Some(before.uid()), Some(before.gid())).is_err() {
         notes.push("its owner could not be kept; it belongs to you now".into());
     }
     new.set_permissions(fs::Permissions::from_mode(before.mode() & 0o7777)).map_err(unwritable)?;

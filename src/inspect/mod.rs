@@ -273,6 +273,7 @@ impl std::fmt::Debug for Piece {
 /// Text that may be a live token.
 pub struct Secret(String);
 
+#[cfg(feature = "cli")]
 impl Secret {
     /// The text, for those who show nothing of it.
     pub(crate) fn expose(&self) -> &str {

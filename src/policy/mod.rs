@@ -232,6 +232,7 @@ fn known_limit(book: &RuleBook, name: &str) -> Result<(), String> {
 }
 
 /// A bound for a limit of some profile, in seconds or bits.
+#[cfg(feature = "cli")]
 pub(crate) fn limit(book: &RuleBook, name: &str, amount: &Amount) -> Result<i64, String> {
     known_limit(book, name)?;
     bound(name, amount)

@@ -220,6 +220,7 @@ impl Ended {
         io::Error::other(Ended(None))
     }
 
+    #[cfg(feature = "archives")]
     fn is(error: &io::Error) -> bool {
         error.get_ref().is_some_and(|inner| inner.is::<Ended>())
     }

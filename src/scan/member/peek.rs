@@ -22,6 +22,7 @@ impl<'r> Peek<'r> {
     }
 
     /// Offset of the next byte.
+    #[cfg(feature = "archives")]
     pub(super) fn position(&self) -> u64 {
         self.taken
     }
