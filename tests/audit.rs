@@ -237,6 +237,29 @@ fn what_a_waiver_hid_is_worse_when_it_ends_and_its_end_is_told_before() {
 }
 
 #[test]
+fn waivers_count_for_the_vo_whose_issuer_the_export_came_from() {
+    let waiver = "- {rule: client-redirect-not-https, match: {target: portal}, reason: moves, owner: ops, expires: 2026-12-31}\n";
+    let metadata = json!({"issuer": "https://beside.example.org/", "token_endpoint": "https://beside.example.org/token",
+        "jwks_uri": "https://beside.example.org/jwk", "response_types_supported": ["code"]});
+    let issuers = "issuers: [{ issuer: \"https://vo.example.org/\", snapshot: iam }]\n";
+    for (policy, beside, expected, remark) in [
+        ("", false, "unknown", "nothing says whose clients these are"),
+        (issuers, false, "https://vo.example.org/", "they are in the issuer's snapshot"),
+        ("", true, "https://beside.example.org/", "its metadata lies beside them"),
+    ] {
+        let site = Site::new();
+        site.clients(&[client("portal", BAD, "openid", 3600)]);
+        site.put("waivers.yaml", waiver);
+        site.put("site.yaml", &format!("{POLICY}{policy}"));
+        if beside {
+            site.put("iam/openid-configuration.json", &metadata.to_string());
+        }
+        let report = site.day(1, 0, remark);
+        assert_eq!(report["trend"][0]["waivers"], json!({ expected: 1 }), "{remark}");
+    }
+}
+
+#[test]
 fn a_value_that_moves_further_from_its_limit_is_worse() {
     let site = Site::new();
     site.put("site.yaml", &format!("{POLICY}profiles: [wlcg@1.3]\nrules: {{ignore: [lifetime-grew]}}\n"));
@@ -482,17 +505,25 @@ fn the_service_files_are_sound() {
         return note("systemd-analyze is not installed: the units were not verified");
     }
     let scratch = tempfile::tempdir().unwrap();
-    for name in ["tokenvet-audit.service", "tokenvet-audit.timer"] {
+    // The service as it is, then with the drop-in for audits that fetch.
+    for (name, place) in [
+        ("tokenvet-audit.timer", "tokenvet-audit.timer"),
+        ("tokenvet-audit.service", "tokenvet-audit.service"),
+        ("fetch.conf", "tokenvet-audit.service.d/fetch.conf"),
+    ] {
         let text = fs::read_to_string(units.join(name)).unwrap();
         // It looks whether the command is there.
-        fs::write(scratch.path().join(name), text.replace("/usr/local/bin/tokenvet", common::BINARY)).unwrap();
+        write(&scratch.path().join(place), text.replace("/usr/local/bin/tokenvet", common::BINARY).as_bytes());
+        if name.ends_with(".timer") {
+            continue;
+        }
+        let ran = run(program("systemd-analyze").current_dir(scratch.path()).args([
+            "verify",
+            "--man=no",
+            "./tokenvet-audit.service",
+            "./tokenvet-audit.timer",
+        ]));
+        ran.exits(0, "systemd takes the units");
+        assert!(!ran.err().contains("tokenvet-audit") && !ran.err().contains("fetch.conf"), "{name}: {}", ran.err());
     }
-    let ran = run(program("systemd-analyze").current_dir(scratch.path()).args([
-        "verify",
-        "--man=no",
-        "./tokenvet-audit.service",
-        "./tokenvet-audit.timer",
-    ]));
-    ran.exits(0, "systemd takes the units");
-    assert!(!ran.err().contains("tokenvet-audit"), "{}", ran.err());
 }

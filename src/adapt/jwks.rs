@@ -4,7 +4,8 @@
 use super::read::{Reader, is_placeholder};
 use super::withheld::is_withheld;
 use super::{Adapter, Kind, Sink};
-use crate::model::{Field, Key, KeySet, Target, TargetKind};
+use crate::model::{Field, Key, KeySet, State, Target, TargetKind};
+use crate::parse::der::{Validity, validity};
 use crate::parse::{Cursor, Document, NodeId};
 use crate::source::mask::is_private_jwk_member;
 use base64::Engine as _;
@@ -150,6 +151,23 @@ fn key<'d>(at: Cursor<'d>) -> Key<'d> {
         known_test_key: known.map_or_else(Field::default, |name| Field::text(name, reader.place(at))),
         thumbprint: thumbprint.map_or_else(Field::default, |text| Field::text(text, reader.place(at))),
         certificates: names(certificates.collect()),
+        not_before: reader.int("nbf"),
+        expires: reader.int("exp"),
+        certificate_ends: certificate_ends(reader),
+    }
+}
+
+/// When the key's own certificate ends; absent without `x5c`, unknown where that cannot be read.
+fn certificate_ends<'d>(reader: Reader<'d>) -> Field<'d> {
+    let Some(first) = reader.cursor().get("x5c").and_then(|chain| chain.items().next()) else {
+        return Field::default();
+    };
+    let at = reader.place(first);
+    let read = first.as_str().filter(|text| !is_placeholder(text)).and_then(decode).and_then(|der| validity(&der));
+    match read {
+        Some(Validity { not_after: Some(end), .. }) => Field::int(end, at),
+        Some(Validity { not_after: None, .. }) => Field { state: State::Unlimited, at: Some(at) },
+        None => Field::unknown("the certificate of the key cannot be read", at),
     }
 }
 
@@ -318,6 +336,8 @@ mod tests {
     use super::super::testing::{Collected, collect};
     use crate::model::TargetKind;
     use crate::parse::Syntax;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
 
     /// The public halves of published example keys (RFC 7517 appendix A.1, RFC 8037 appendix A.2).
     const RSA: &str = concat!(
@@ -426,6 +446,37 @@ mod tests {
         assert_eq!(got.targets[1].get("private_members"), "d");
         assert_eq!(got.targets[2].get("private_members"), "k");
         assert_eq!(got.targets[2].get("bits"), "unknown: the key was withheld from the snapshot");
+    }
+
+    #[test]
+    fn what_says_when_a_key_ends_is_read_and_nothing_else() {
+        // A made-up certificate: nothing in it but its validity, to 2027 and to the end of time.
+        let made_up = |end: &[u8]| {
+            let tagged = |tag: u8, content: &[u8]| [&[tag, content.len() as u8], content].concat();
+            let validity = [tagged(0x17, b"260101000000Z"), end.to_vec()].concat();
+            let parts = [tagged(2, &[1]), tagged(0x30, &[]), tagged(0x30, &[]), tagged(0x30, &validity)].concat();
+            STANDARD.encode(tagged(0x30, &tagged(0x30, &parts)))
+        };
+        let (to_2027, endless) = (made_up(b"\x17\x0d270101000000Z"), made_up(b"\x18\x0f99991231235959Z"));
+        for (members, nbf, exp, certificate, remark) in [
+            (r#""nbf":1,"exp":2"#.to_string(), "1", "2", "", "the set says it"),
+            (r#""nbf":"1","exp":1.5"#.into(), "malformed: ", "malformed: ", "", "no numbers"),
+            (format!(r#""x5c":["{to_2027}","x"]"#), "", "", "1798761600", "the first certificate is the key's"),
+            (format!(r#""x5c":["{endless}"]"#), "", "", "unlimited", "without end"),
+            (r#""x5c":["bm8gY2VydGlmaWNhdGU="]"#.into(), "", "", "unknown: ", "no certificate"),
+            (r#""x5c":[7]"#.into(), "", "", "unknown: ", "no text"),
+            (r#""x5c":[]"#.into(), "", "", "", "none"),
+            (r#""x5c":"x""#.into(), "", "", "", "no list"),
+            (r#""x5u":"https://iam.example.org/c.pem""#.into(), "", "", "", "it is not looked at"),
+        ] {
+            let got = read(&format!(r#"{{"keys":[{{"kty":"RSA","kid":"a",{members}}}]}}"#));
+            let key = &got.targets[1];
+            for (name, expected) in [("nbf", nbf), ("exp", exp), ("x5c_not_after", certificate)] {
+                let shown = key.get(name);
+                let fits = if expected.ends_with(": ") { shown.starts_with(expected) } else { shown == expected };
+                assert!(fits, "{remark}: {name} is {shown}");
+            }
+        }
     }
 
     #[test]

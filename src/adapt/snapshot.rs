@@ -3,7 +3,7 @@
 
 use super::list::has_text;
 use super::{Adapter, Kind, Reader, Sink};
-use crate::model::{Field, Settings, Target, TargetKind};
+use crate::model::{Certificate, Field, Settings, State, Target, TargetKind};
 use crate::parse::{Cursor, Document};
 
 /// The adapter.
@@ -17,6 +17,9 @@ pub(crate) const MANIFEST_PART: &str = "manifest";
 pub(crate) const HEADERS_PART: &str = "key-set-headers";
 /// Value of [`PART`] for the certificates.
 pub(crate) const CERTIFICATES_PART: &str = "certificates";
+
+/// How certificates say that they have no end (RFC 5280 section 4.1.2.5); no date beside it is meant so.
+pub(crate) const NO_END: &str = "9999-12-31T23:59:59Z";
 
 const MANIFEST: &str = "tokenvet-snapshot";
 const HEADERS: &str = "tokenvet-key-set-headers";
@@ -35,8 +38,8 @@ static KINDS: [Kind; 3] = [
     },
     Kind {
         name: CERTIFICATES,
-        doc: "Snapshot of an issuer: the certificates of its server, kept for people; no rule judges them",
-        targets: &[],
+        doc: "Snapshot of an issuer: the certificates of its server; audits tell when they end, no rule judges them",
+        targets: &[TargetKind::Certificate],
     },
 ];
 
@@ -59,10 +62,13 @@ impl Adapter for Snapshot {
     }
 
     fn adapt(&self, document: &Document, kind: &'static str, sink: &mut dyn Sink) {
+        let reader = Reader::new(document.root());
+        if kind == CERTIFICATES {
+            return certificates(document, reader, sink);
+        }
         if kind != HEADERS {
             return;
         }
-        let reader = Reader::new(document.root());
         let settings = Settings {
             issuer: reader.text("issuer"),
             jwks_cache: reader.map("headers").map(freshness).unwrap_or_default(),
@@ -73,6 +79,42 @@ impl Adapter for Snapshot {
         target.identity = name;
         target.evidence = "HTTP headers of the key set".into();
         sink.target(&[document], target);
+    }
+}
+
+/// The chain, the server's own certificate first. What tells them apart over time is the server and the place: a renewed
+/// certificate is another, in the same place.
+fn certificates<'d>(document: &'d Document, reader: Reader<'d>, sink: &mut dyn Sink) {
+    let server = reader.text("server");
+    let chain = reader.cursor().get("certificates").into_iter().flat_map(Cursor::items);
+    for (index, at) in chain.enumerate().filter(|(_, at)| at.is_map()) {
+        let of = Reader::new(at);
+        let place = index as i64 + 1;
+        let record = Certificate {
+            server: server.clone(),
+            place: Field::int(place, of.place(at)),
+            subject: of.text("subject"),
+            authority: of.text("issuer"),
+            classes: reader.texts("classes"),
+            names: of.texts("names"),
+            not_before: of.date_time("not_before"),
+            not_after: end(of),
+        };
+        let name = record.subject.as_text().filter(|name| !name.is_empty()).unwrap_or("certificate").to_string();
+        let identity = format!("{} {place}", server.as_text().unwrap_or_default());
+        let mut target = Target::new(TargetKind::Certificate, name, record);
+        target.identity = identity;
+        target.at = of.place(at);
+        sink.target(&[document], target);
+    }
+}
+
+/// The end of a certificate, which may say that it has none.
+fn end<'d>(of: Reader<'d>) -> Field<'d> {
+    let text = of.text("not_after");
+    match text.as_text() == Some(NO_END) {
+        true => Field { state: State::Unlimited, at: text.at },
+        false => of.date_time("not_after"),
     }
 }
 
@@ -157,6 +199,30 @@ mod tests {
             assert_eq!(pointer.trim_start_matches("/headers/"), at, "{remark}");
             assert_eq!(got.targets[0].get("issuer"), "https://iam.example.org/", "{remark}");
         }
+    }
+
+    #[test]
+    fn certificates_are_told_apart_by_their_place() {
+        let text = r#"{"tokenvet_snapshot": "certificates", "server": "iam.example.org:443", "classes": ["IGTF"],
+            "certificates": [
+                {"subject": "CN=iam.example.org", "issuer": "CN=Test CA", "not_before": "2026-01-01T00:00:00Z",
+                 "not_after": "2027-01-01T00:00:00Z", "names": ["iam.example.org"], "sha256": "00", "pem": "x"},
+                {"subject": "CN=Test CA", "issuer": "CN=Test CA", "not_before": "?", "not_after": "9999-12-31T23:59:59Z"},
+                7]}"#;
+        let got = collect(text, Syntax::Json);
+        let shown: Vec<_> = got
+            .targets
+            .iter()
+            .map(|target| {
+                (target.identity.as_str(), target.name.as_str(), target.get("not_after"), target.get("authority"))
+            })
+            .collect();
+        let expected = [
+            ("iam.example.org:443 1", "CN=iam.example.org", "1798761600", "CN=Test CA"),
+            ("iam.example.org:443 2", "CN=Test CA", "unlimited", "CN=Test CA"),
+        ];
+        assert_eq!(shown, expected);
+        assert!(got.targets[1].get("not_before").starts_with("malformed: "), "what OpenSSL could not say either");
     }
 
     #[test]

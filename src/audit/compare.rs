@@ -4,7 +4,7 @@ use super::inventory::Entry;
 use super::memory::{Key, Memory, Observed, Remembered, Run, Seen, Source};
 use super::report::{
     Change, Changed, Counts, Coverage, Edit, Expiring, Inventory, Item, Lost, Outcome, Problem, Report, SCHEMA_VERSION,
-    WaiverRef,
+    SnapshotRef, WaiverRef,
 };
 use super::trend::{Point, Trend};
 use crate::policy::FailOn;
@@ -83,6 +83,7 @@ pub fn compare(past: &Memory, seen: Seen, settings: &Settings, judge: &dyn Judge
         expiring: expiring(&seen, settings),
         expiring_within: settings.expiring,
         waivers: seen.waivers.iter().map(waiver).collect(),
+        snapshots: seen.snapshots.iter().map(|snapshot| aged(snapshot, settings.now)).collect(),
         inventory,
         trend: points(&next.runs),
         errors: seen.errors.into_iter().map(|(path, message)| Problem { path, message }).collect(),
@@ -286,7 +287,7 @@ impl Comparison<'_> {
                     }
                     _ => None,
                 });
-            let item = || item(entry);
+            let item = || item(entry, self.settings.now);
             match before {
                 None if self.is_first() => {}
                 None => inventory.added.push(item()),
@@ -305,7 +306,7 @@ impl Comparison<'_> {
                 continue;
             }
             if self.seen.sources.get(&entry.path).is_some_and(|part| part.complete) {
-                inventory.removed.push(item(entry));
+                inventory.removed.push(item(entry, self.settings.now));
             } else {
                 self.next.inventory.insert(key.clone(), entry.clone());
             }
@@ -366,8 +367,33 @@ fn key(entry: &Entry) -> (String, String, String) {
     (entry.kind.clone(), entry.anchor.clone(), entry.path.clone())
 }
 
-fn item(entry: &Entry) -> Item {
-    Item { kind: entry.kind.clone(), name: entry.name.clone(), path: entry.path.clone() }
+fn item(entry: &Entry, now: i64) -> Item {
+    let (kind, name, path) = (entry.kind.clone(), entry.name.clone(), entry.path.clone());
+    let ends = entry.ends().into_iter().map(|(_, ends)| ends).min();
+    Item {
+        kind,
+        name,
+        path,
+        begins: entry.begins().filter(|begins| *begins > now).map(message::time),
+        ends: ends.map(message::time),
+        days: ends.map(|ends| days(ends, now)),
+    }
+}
+
+/// Whole days until then; negative when it is over.
+fn days(then: i64, now: i64) -> i64 {
+    then.saturating_sub(now).div_euclid(DAY)
+}
+
+fn aged(snapshot: &super::Snapshot, now: i64) -> SnapshotRef {
+    SnapshotRef {
+        issuer: snapshot.issuer.clone(),
+        path: snapshot.path.clone(),
+        taken: snapshot.taken.map(message::time),
+        // A clock that went back, or a run as of the past, makes nothing younger than new.
+        age: snapshot.taken.map(|taken| now.saturating_sub(taken).max(0)),
+        failed: snapshot.failed.clone(),
+    }
 }
 
 fn waiver(waiver: &super::Waiver) -> WaiverRef {
@@ -469,7 +495,7 @@ fn expiring(seen: &Seen, settings: &Settings) -> Vec<Expiring> {
                 path: path.into(),
                 at: message::time(ends),
                 seconds: ends,
-                days: (ends - settings.now).div_euclid(DAY),
+                days: days(ends, settings.now),
             });
         }
     };
@@ -479,10 +505,10 @@ fn expiring(seen: &Seen, settings: &Settings) -> Vec<Expiring> {
         }
     }
     for entry in &seen.inventory {
-        let owner = entry.texts("contacts").next().or(entry.text("iss")).unwrap_or_default();
-        let active = entry.record.get("active") != Some(&Json::Bool(false));
-        if let Some(ends) = entry.seconds("secret_expires").filter(|_| active) {
-            add("client secret", &entry.name, owner, &entry.path, ends);
+        let contact = seen.contacts.get(&entry.path).map(String::as_str);
+        let owner = entry.texts("contacts").next().or(contact).or(entry.text("iss")).unwrap_or_default();
+        if entry.record.get("active") != Some(&Json::Bool(false)) {
+            entry.ends().into_iter().for_each(|(what, ends)| add(what, &entry.name, owner, &entry.path, ends));
         }
         // Of tokens that never last that long nobody wants to hear that they end.
         let lasting = entry.seconds("lifetime").is_some_and(|seconds| seconds > settings.expiring);

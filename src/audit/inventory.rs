@@ -25,6 +25,9 @@ pub struct Entry {
 /// What a record holds for a lifetime without end, and for a list that names no element because it covers all.
 pub const UNLIMITED: &str = "unlimited";
 
+/// Fields of records that hold a time, in seconds since 1970.
+pub(super) const TIMES: [&str; 6] = ["secret_expires", "exp", "nbf", "not_before", "not_after", "x5c_not_after"];
+
 /// Longest list that is kept of a field. What comes beyond is not compared.
 const MOST: usize = 500;
 
@@ -56,7 +59,8 @@ fn fields(kind: TargetKind) -> Option<&'static [&'static str]> {
             "scopes_supported",
             "grant_types_supported",
         ]),
-        TargetKind::Key => Some(&["kid", "kty", "alg", "use", "bits", "thumbprint"]),
+        TargetKind::Key => Some(&["kid", "kty", "alg", "use", "bits", "thumbprint", "nbf", "exp", "x5c_not_after"]),
+        TargetKind::Certificate => Some(&["server", "subject", "authority", "names", "not_before", "not_after"]),
         TargetKind::Trust => Some(&[
             "product",
             "issuer",
@@ -134,6 +138,31 @@ impl Entry {
         match self.record.get(field)? {
             Json::String(text) if text == UNLIMITED => Some(i64::MAX),
             number => number.as_i64(),
+        }
+    }
+
+    /// A time of the record, in seconds since 1970; `None` when it is not known, or never comes.
+    fn time(&self, field: &str) -> Option<i64> {
+        self.record.get(field)?.as_i64()
+    }
+
+    /// What of it ends: what that is called, and when, in seconds since 1970. Nothing where nothing says it.
+    pub fn ends(&self) -> Vec<(&'static str, i64)> {
+        let fields: &[(&str, &'static str)] = match self.kind.as_str() {
+            "client" => &[("secret_expires", "client secret")],
+            "key" => &[("exp", "key"), ("x5c_not_after", "certificate of a key")],
+            "certificate" => &[("not_after", "certificate")],
+            _ => &[],
+        };
+        fields.iter().filter_map(|(field, what)| Some((*what, self.time(field)?))).collect()
+    }
+
+    /// When it begins, in seconds since 1970; `None` when nothing says it.
+    pub fn begins(&self) -> Option<i64> {
+        match self.kind.as_str() {
+            "key" => self.time("nbf"),
+            "certificate" => self.time("not_before"),
+            _ => None,
         }
     }
 

@@ -137,6 +137,19 @@ pub struct Waiver {
     pub used: bool,
 }
 
+/// The snapshot of an issuer that the policy names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The issuer.
+    pub issuer: String,
+    /// Its folder.
+    pub path: String,
+    /// When it was taken, in seconds since 1970; `None` when nothing says it.
+    pub taken: Option<i64>,
+    /// Why no new one could be taken, where one was wanted; empty otherwise.
+    pub failed: String,
+}
+
 /// The outcome of this audit, before it is compared.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
@@ -152,6 +165,10 @@ pub struct Seen {
     pub waived: BTreeMap<String, u64>,
     /// What could not be judged: rule, path, name of the target.
     pub not_judged: BTreeSet<(String, String, String)>,
+    /// Snapshots of issuers.
+    pub snapshots: Vec<Snapshot>,
+    /// Whom the policy names for a file: the contact of its service or issuer.
+    pub contacts: BTreeMap<String, String>,
     /// Files with what is wrong; the path is empty for what belongs to no file.
     pub errors: Vec<(String, String)>,
 }

@@ -11,10 +11,10 @@ mod show;
 mod trend;
 
 pub use compare::{Judge, Settings, compare};
-pub use memory::{Key, Memory, Observed, Part, Remembered, Role, Run, Seen, Source, Waiver};
+pub use memory::{Key, Memory, Observed, Part, Remembered, Role, Run, Seen, Snapshot, Source, Waiver};
 pub use report::{
     Change, Changed, Counts, Coverage, Edit, Expiring, Inventory, Item, Lost, Outcome, Problem, Report, SCHEMA_VERSION,
-    WaiverRef,
+    SnapshotRef, WaiverRef,
 };
 #[cfg(feature = "cli")]
 pub use show::{Verdict, human, mail, nagios, prometheus};

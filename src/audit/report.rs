@@ -52,6 +52,9 @@ pub struct Report {
     pub expiring_within: i64,
     /// The waivers of the policy.
     pub waivers: Vec<WaiverRef>,
+    /// The snapshots of the issuers that the policy names.
+    #[serde(default)]
+    pub snapshots: Vec<SnapshotRef>,
     /// What changed about clients, issuers, keys, services, whether a rule speaks of it or not.
     pub inventory: Inventory,
     /// The figures of the last audits, the oldest first; this one is the last.
@@ -160,11 +163,11 @@ pub struct Lost {
 /// Something that ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Expiring {
-    /// `waiver`, `client secret`, `certificate`, `access-token`, …
+    /// `waiver`, `client secret`, `certificate`, `key`, `certificate of a key`, `access-token`, …
     pub what: String,
     /// Which one.
     pub name: String,
-    /// Who answers for it, or the issuer; empty when nobody is known.
+    /// Who answers for it: its contact, the policy's for its file, else its issuer; empty when nobody is known.
     pub owner: String,
     /// File.
     pub path: String,
@@ -191,6 +194,21 @@ pub struct WaiverRef {
     pub used: bool,
 }
 
+/// The snapshot of an issuer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SnapshotRef {
+    /// The issuer.
+    pub issuer: String,
+    /// Its folder.
+    pub path: String,
+    /// When it was taken (RFC 3339, UTC); null when nothing says it, or when there is none.
+    pub taken: Option<String>,
+    /// How old it is, in seconds; null when that is not known.
+    pub age: Option<i64>,
+    /// Why no new one could be taken, where `--fetch` asked for one: this audit is about the old one. Empty otherwise.
+    pub failed: String,
+}
+
 /// What changed about what there is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Inventory {
@@ -211,6 +229,15 @@ pub struct Item {
     pub name: String,
     /// Its file.
     pub path: String,
+    /// When it begins (RFC 3339, UTC), where that is still to come: a key that is published ahead of its use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begins: Option<String>,
+    /// When it ends (RFC 3339, UTC): a certificate, a key, a client's secret. Absent when nothing says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<String>,
+    /// Whole days from now to its end; negative when it has ended. Absent when nothing says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub days: Option<i64>,
 }
 
 /// Something of the inventory that is different.

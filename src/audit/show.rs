@@ -1,12 +1,14 @@
 //! Reports of audits as text: for people, for mail, for Nagios and for Prometheus.
 
-use super::report::{Change, Counts, Edit, Expiring, Item, Lost, Outcome, Report};
+use super::inventory::TIMES;
+use super::report::{Change, Counts, Edit, Expiring, Item, Lost, Outcome, Report, SnapshotRef};
 use super::trend::Trend;
 use crate::audit::ratchet::lasts;
 use crate::report::{Options, text};
 use crate::rule::{Severity, message};
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 /// Entries of a list that are shown, unless all are asked for.
@@ -32,6 +34,8 @@ pub fn human(report: &Report, options: Options) -> String {
             path => format!("{path}: {}", problem.message),
         });
     });
+    let failed: Vec<&SnapshotRef> = report.snapshots.iter().filter(|snapshot| !snapshot.failed.is_empty()).collect();
+    page.section("issuers that could not be fetched", failed.len(), |page| page.list(&failed, |it| stale(it)));
     let within = format!("ending within {}", days(report.expiring_within));
     page.section(&within, report.expiring.len(), |page| page.list(&report.expiring, expiring));
     page.section("fixed", report.fixed.len(), |page| page.changes(&report.fixed));
@@ -48,10 +52,10 @@ pub fn human(report: &Report, options: Options) -> String {
 
 /// Writes a text that a mailer takes as it is: a subject and a few headers, an empty line, the report.
 pub fn mail(report: &Report) -> String {
-    let subject = match verdict(report) {
-        Verdict::Ok => "OK",
-        Verdict::Warning | Verdict::Critical => "worse",
-        Verdict::Unknown => "incomplete",
+    let subject = match (report.outcome, report.errors.is_empty()) {
+        (Outcome::Worse, _) => "worse",
+        (Outcome::First | Outcome::Steady, false) => "incomplete",
+        (Outcome::First | Outcome::Steady, true) => "OK",
     };
     let policy = text::shortened(&report.policy, 60);
     let mut out = format!("Subject: tokenvet audit of {policy}: {subject}, {}\n", sum(report));
@@ -68,7 +72,7 @@ pub fn mail(report: &Report) -> String {
 pub enum Verdict {
     /// Nothing got worse, nothing ends soon.
     Ok = 0,
-    /// A warning is new or worse, or something ends soon.
+    /// A warning is new or worse, something ends soon, or an issuer could not be fetched.
     Warning = 1,
     /// An error is new or worse, or something is no longer audited.
     Critical = 2,
@@ -79,13 +83,19 @@ pub enum Verdict {
 fn verdict(report: &Report) -> Verdict {
     let worst = report.new.iter().chain(&report.worsened).map(|change| change.severity).max();
     let worse = report.outcome == Outcome::Worse;
+    let stale = stale_ones(report);
     match worst {
         Some(Severity::Error) if worse => Verdict::Critical,
         _ if worse && !report.coverage.lost.is_empty() => Verdict::Critical,
         _ if !report.errors.is_empty() => Verdict::Unknown,
-        _ if worse || !report.expiring.is_empty() => Verdict::Warning,
+        _ if worse || !report.expiring.is_empty() || stale > 0 => Verdict::Warning,
         _ => Verdict::Ok,
     }
+}
+
+/// Snapshots that were to be taken anew and could not be.
+fn stale_ones(report: &Report) -> usize {
+    report.snapshots.iter().filter(|snapshot| !snapshot.failed.is_empty()).count()
 }
 
 /// Writes the line of a Nagios plugin with its performance data.
@@ -108,21 +118,25 @@ pub fn nagios(report: &Report) -> (String, Verdict) {
     if let Some(problem) = report.errors.first() {
         let _ = write!(line, "; {}: {}", problem.path, problem.message);
     }
+    if let Some(snapshot) = report.snapshots.iter().find(|snapshot| !snapshot.failed.is_empty()) {
+        let _ = write!(line, "; not fetched: {}", stale(snapshot));
+    }
     // A bar would begin the performance data.
     let line = text::shortened(&line.replace('|', "/"), 400);
     let Counts { error, warning, note, suppressed } = report.findings;
     let (new, worse, fixed) = (report.new.len(), report.worsened.len(), report.fixed.len());
     let (lost, ends, errors) = (report.coverage.lost.len(), report.expiring.len(), report.errors.len());
+    let stale = stale_ones(report);
     let line = format!(
         "{line} | new={new};0 worsened={worse};0 fixed={fixed} lost={lost};;0 expiring={ends};0 error={error} \
-         warning={warning} note={note} suppressed={suppressed} unreadable={errors}\n"
+         warning={warning} note={note} suppressed={suppressed} unreadable={errors} not_fetched={stale};0\n"
     );
     (line, verdict)
 }
 
 /// Writes a file for the textfile collector of node_exporter.
 pub fn prometheus(report: &Report, now: i64) -> String {
-    let mut metrics = Metrics { out: String::new() };
+    let mut metrics = Metrics { out: String::new(), name: "" };
     let steady = |yes: bool| if yes { 1 } else { 0 };
     metrics.gauge("last_run_timestamp_seconds", "When the last audit was.");
     metrics.sample(&[], now);
@@ -161,6 +175,16 @@ pub fn prometheus(report: &Report, now: i64) -> String {
     for ((what, name, path), seconds) in known {
         metrics.sample(&[("what", what), ("name", name), ("path", path)], seconds);
     }
+    metrics.gauge("snapshot_timestamp_seconds", "When the snapshot of an issuer was taken.");
+    let mut known: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+    for snapshot in &report.snapshots {
+        if let Some(age) = snapshot.age {
+            known.insert((&snapshot.issuer, &snapshot.path), now - age);
+        }
+    }
+    for ((issuer, path), taken) in known {
+        metrics.sample(&[("issuer", issuer), ("path", path)], taken);
+    }
     if let Some(last) = report.trend.last() {
         metrics.trend(&last.trend);
     }
@@ -169,20 +193,21 @@ pub fn prometheus(report: &Report, now: i64) -> String {
 
 struct Metrics {
     out: String,
+    /// The gauge that was announced last, without what all names begin with.
+    name: &'static str,
 }
 
 impl Metrics {
-    fn gauge(&mut self, name: &str, help: &str) {
+    fn gauge(&mut self, name: &'static str, help: &str) {
+        self.name = name;
         let _ = writeln!(self.out, "# HELP tokenvet_audit_{name} {help}\n# TYPE tokenvet_audit_{name} gauge");
     }
 
     /// A sample of the gauge that was announced last.
     fn sample(&mut self, labels: &[(&str, &str)], value: i64) {
-        let name = self.out.lines().rev().find_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" gauge"));
-        let name = name.unwrap_or_default().to_string();
         let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
         let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-        let _ = writeln!(self.out, "{name}{labels} {value}");
+        let _ = writeln!(self.out, "tokenvet_audit_{}{labels} {value}", self.name);
     }
 
     fn trend(&mut self, trend: &Trend) {
@@ -246,14 +271,15 @@ impl Page {
     /// Findings, those of one place and rule as one whatever profiles found them.
     fn changes(&mut self, changes: &[Change]) {
         let mut merged: Vec<(&Change, Vec<&str>)> = Vec::new();
+        let mut known: HashMap<_, usize> = HashMap::new();
         for change in changes {
-            let same = |other: &Change| {
-                (&other.rule, &other.path, other.line, &other.name, &other.why, other.severity)
-                    == (&change.rule, &change.path, change.line, &change.name, &change.why, change.severity)
-            };
-            match merged.iter_mut().find(|(other, _)| same(other)).filter(|_| changes.len() <= 1000) {
-                Some((_, profiles)) => profiles.push(&change.profile),
-                None => merged.push((change, vec![&change.profile])),
+            let Change { rule, path, line, name, why, severity, .. } = change;
+            match known.entry((rule, path, line, name, why, severity)) {
+                Entry::Occupied(at) => merged[*at.get()].1.push(&change.profile),
+                Entry::Vacant(free) => {
+                    free.insert(merged.len());
+                    merged.push((change, vec![&change.profile]));
+                }
             }
         }
         self.list(&merged, |(change, profiles)| {
@@ -287,7 +313,7 @@ impl Page {
         let inventory = &report.inventory;
         let number = inventory.added.len() + inventory.removed.len() + inventory.changed.len();
         self.section("what there is", number, |page| {
-            let item = |item: &Item| format!("{} {} ({})", item.kind, item.name, item.path);
+            let item = |item: &Item| format!("{} {} ({}){}", item.kind, item.name, item.path, span(item));
             page.list(&inventory.added, |added| format!("+ {}", item(added)));
             page.list(&inventory.removed, |removed| format!("- {}", item(removed)));
             page.list(&inventory.changed, |changed| {
@@ -359,6 +385,7 @@ fn sum(report: &Report) -> String {
         (report.coverage.lost.len(), "no longer audited"),
         (report.fixed.len(), "fixed"),
         (report.expiring.len(), "ending soon"),
+        (stale_ones(report), "not fetched"),
     ];
     parts.extend(lists.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}")));
     parts.push(format!("{} in all", found(&report.findings)));
@@ -397,6 +424,33 @@ fn expiring(ends: &Expiring) -> String {
     format!("{}: {} {} {when}{owner} ({})", ends.at, ends.what, ends.name, ends.path)
 }
 
+/// From when to when something counts, where that is known.
+fn span(item: &Item) -> String {
+    let mut words = String::new();
+    if let Some(begins) = &item.begins {
+        let _ = write!(words, ", from {begins} on");
+    }
+    if let (Some(ends), Some(days)) = (&item.ends, item.days) {
+        let number = text::counted(days.unsigned_abs(), "day");
+        let _ = match days {
+            days if days < 0 => write!(words, ", ended {ends}, {number} ago"),
+            _ => write!(words, ", ends {ends}, in {number}"),
+        };
+    }
+    words
+}
+
+/// An issuer without a new snapshot, and what this audit is about instead.
+fn stale(snapshot: &SnapshotRef) -> String {
+    let SnapshotRef { path, taken, age, failed, .. } = snapshot;
+    match (taken, age) {
+        (Some(taken), Some(age)) => {
+            format!("{failed}; the snapshot in {path} is of {taken}, {} old", message::duration(*age))
+        }
+        _ => format!("{failed}; nothing says how old {path} is, if there is any"),
+    }
+}
+
 fn days(seconds: i64) -> String {
     text::counted(u64::try_from(seconds / 86_400).unwrap_or(0), "day")
 }
@@ -414,7 +468,7 @@ fn words(edit: &Edit) -> String {
         Json::String(text) => text.clone(),
         Json::Number(number) => match number.as_i64().filter(|_| edit.field.starts_with("lifetimes.")) {
             Some(seconds) => lasts(seconds),
-            None if edit.field == "secret_expires" => message::time(number.as_i64().unwrap_or_default()),
+            None if TIMES.contains(&edit.field.as_str()) => message::time(number.as_i64().unwrap_or_default()),
             None => number.to_string(),
         },
         Json::Bool(yes) => yes.to_string(),

@@ -7,7 +7,9 @@ use super::exit::{Exit, Failure};
 use super::output::{self, ReportFile};
 use super::policy::Governance;
 use super::scan;
-use crate::audit::{self, Key, Observed, Outcome, Part, Report, Role, Seen, Settings, Source, Verdict, Waiver};
+use crate::audit::{
+    self, Key, Observed, Outcome, Part, Report, Role, Seen, Settings, Snapshot, Source, Verdict, Waiver,
+};
 use crate::discover::listed::listed;
 use crate::discover::walk::{Input, name_of};
 use crate::evaluate::Plan;
@@ -29,6 +31,10 @@ pub(super) struct AuditArgs {
     /// The folder that keeps what audits remember; made when it is not there
     #[arg(long, value_name = "DIR")]
     pub(super) state: PathBuf,
+    /// First take new snapshots of the policy's issuers, where it names a folder for them. An issuer that cannot be fetched
+    /// keeps its old one
+    #[arg(long, conflicts_with = "last")]
+    pub(super) fetch: bool,
     /// Judge nothing: report the last audit again
     #[arg(long)]
     pub(super) last: bool,
@@ -71,6 +77,10 @@ pub(super) struct AuditArgs {
     /// Worker threads; 0 takes one per core
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(super) threads: usize,
+
+    #[cfg(feature = "fetch")]
+    #[command(flatten)]
+    pub(super) connections: super::fetch::Connections,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -111,6 +121,10 @@ fn duration(name: &str, text: &str) -> Result<i64, Failure> {
 fn audit(args: &AuditArgs) -> Result<Exit, Failure> {
     let now = super::clock(args.now.as_deref())?;
     let (expiring, keep) = (duration("--expiring", &args.expiring)?, duration("--keep", &args.keep)?);
+    #[cfg(feature = "fetch")]
+    if let Some(option) = args.connections.given().filter(|_| !args.fetch) {
+        return Err(Failure::Usage(format!("{option}: this is about taking snapshots; add --fetch, or leave it out")));
+    }
     let outputs = Outputs::create(args)?;
     let policy = std::path::absolute(&args.policy)?;
     let (Some(folder), Some(name)) = (policy.parent(), policy.file_name()) else {
@@ -139,6 +153,7 @@ fn audit(args: &AuditArgs) -> Result<Exit, Failure> {
     }
     let mut governance = Governance::load(&check)?;
     governance.audit(memory.accepted.clone());
+    let snapshots = super::refresh::snapshots(args, governance.raw().map_or(&[], |raw| &raw.issuers))?;
     let settings = Settings {
         policy: name_of(Path::new(name)),
         digest: governance.digest.clone(),
@@ -147,7 +162,7 @@ fn audit(args: &AuditArgs) -> Result<Exit, Failure> {
         keep,
         fail_on: args.fail_on.or(governance.raw().and_then(|raw| raw.fail_on)).unwrap_or(FailOn::Warning),
     };
-    let (seen, judge) = judge(&check, governance, now, &settings.policy)?;
+    let (seen, judge) = judge(&check, governance, now, &settings.policy, snapshots)?;
     let (report, next) = audit::compare(&memory, seen, &settings, &judge);
     // On the disk before it is told, so that a full disk is known; it counts only after it was told, so that nothing is
     // lost when this process is killed in between.
@@ -285,6 +300,8 @@ struct Listed {
     logs_of: HashMap<String, String>,
     /// Services whose logs are not all there.
     gaps: BTreeSet<String>,
+    /// Folders in which snapshots are in the making.
+    partial: Vec<PathBuf>,
     errors: Vec<FileError>,
 }
 
@@ -301,6 +318,8 @@ fn logs_name(service: &str) -> String {
 impl Listed {
     fn of(raw: &RawPolicy, governance: &Governance) -> Result<Self, Failure> {
         let mut all = Listed::default();
+        let snapshots = raw.issuers.iter().filter_map(|issuer| issuer.snapshot.as_ref());
+        all.partial = snapshots.map(|snapshot| format!("{}.partial", snapshot.trim_end_matches('/')).into()).collect();
         for (index, service) in raw.services.iter().enumerate() {
             let name = service_name(index, service);
             for glob in &service.files {
@@ -337,6 +356,9 @@ impl Listed {
         let found = listed(Path::new("."), glob).map_err(|message| refused(glob, &message))?;
         self.errors.extend(found.unreadable.into_iter().map(super::check::error_of));
         for input in found.inputs.into_iter().filter(|input| input.named || !governance.ignores(&input.path)) {
+            if self.partial.iter().any(|folder| Path::new(&input.name).starts_with(folder)) {
+                continue;
+            }
             if let Some(service) = service {
                 // As with rules: the first service that fits a file counts.
                 self.services.entry(input.name.clone()).or_insert_with(|| service.to_string());
@@ -360,12 +382,18 @@ impl Listed {
     }
 }
 
-fn refused(glob: &str, message: &str) -> Failure {
+pub(super) fn refused(glob: &str, message: &str) -> Failure {
     Failure::Usage(format!("the policy lists {glob}: {message}"))
 }
 
 /// Checks and scans what the policy lists.
-fn judge(check: &CheckArgs, governance: Governance, now: Timestamp, policy: &str) -> Result<(Seen, Bench), Failure> {
+fn judge(
+    check: &CheckArgs,
+    governance: Governance,
+    now: Timestamp,
+    policy: &str,
+    snapshots: Vec<Snapshot>,
+) -> Result<(Seen, Bench), Failure> {
     let raw = governance.raw().cloned().unwrap_or_default();
     let listed = Listed::of(&raw, &governance)?;
     let gathered = Collector::default();
@@ -385,8 +413,16 @@ fn judge(check: &CheckArgs, governance: Governance, now: Timestamp, policy: &str
     let files: BTreeSet<String> = files.into_iter().map(|input| input.name).collect();
     let errors = gathered.errors.iter().map(|error| (error.path.clone(), error.message.clone())).collect();
     let bench = Bench { governance: job.governance, files, errors };
-    let places = Places { policy, services: &listed.services, logs_of: &listed.logs_of, gaps: &listed.gaps };
-    Ok((gathered.seen(&places, waivers, &bench.governance.book), bench))
+    let places = Places {
+        policy,
+        services: &listed.services,
+        logs_of: &listed.logs_of,
+        gaps: &listed.gaps,
+        snapshots: &snapshots,
+    };
+    let contacts = contacts(&raw, &places, &gathered.documents);
+    let seen = gathered.seen(&places, waivers, &bench.governance.book);
+    Ok((Seen { contacts, snapshots, ..seen }, bench))
 }
 
 /// What comparing asks.
@@ -428,9 +464,17 @@ struct Places<'a> {
     services: &'a HashMap<String, String>,
     logs_of: &'a HashMap<String, String>,
     gaps: &'a BTreeSet<String>,
+    /// The snapshots that the policy names.
+    snapshots: &'a [Snapshot],
 }
 
 impl Places<'_> {
+    /// The snapshot that a file is part of.
+    fn snapshot_of(&self, path: &str) -> Option<(usize, &Snapshot)> {
+        let holds = |snapshot: &Snapshot| path.strip_prefix(&snapshot.path).is_some_and(|rest| rest.starts_with('/'));
+        self.snapshots.iter().enumerate().find(|(_, snapshot)| holds(snapshot))
+    }
+
     /// The service whose log a path is; what lies in an archive is a log as the archive is.
     fn log_of(&self, path: &str) -> Option<&String> {
         let outer = || path.match_indices('!').find_map(|(at, _)| self.logs_of.get(&path[..at]));
@@ -470,7 +514,7 @@ impl Gathered {
             }
         }
         sources.insert(places.policy.to_string(), Part { role: Role::File, service: None, complete: true });
-        let waived = waived(&self.findings, &self.inventory, book);
+        let waived = waived(&self.findings, &self.inventory, places, book);
         let mut findings: BTreeMap<Key, Observed> = BTreeMap::new();
         for finding in self.findings {
             let source = places.source(&finding.path, &sources);
@@ -495,6 +539,7 @@ impl Gathered {
             waived,
             not_judged: self.not_judged,
             errors: errors.into_iter().collect(),
+            ..Seen::default()
         }
     }
 }
@@ -515,8 +560,36 @@ fn observed(finding: Finding, source: String) -> (Key, Observed) {
     ((finding.fingerprint, source), observed)
 }
 
+/// Whom the policy names for the files of services and for the snapshots of issuers.
+fn contacts(raw: &RawPolicy, places: &Places<'_>, documents: &[String]) -> BTreeMap<String, String> {
+    let services = raw.services.iter().enumerate();
+    let services: HashMap<String, &String> = services
+        .filter_map(|(index, service)| Some((service_name(index, service), service.contact.as_ref()?)))
+        .collect();
+    let issuers: Vec<_> = raw.issuers.iter().filter(|issuer| issuer.snapshot.is_some()).collect();
+    let contact = |path: &String| {
+        let service = places.services.get(path).and_then(|service| services.get(service).copied());
+        let issuer = || {
+            let (index, snapshot) = places.snapshot_of(path)?;
+            Some(issuers.get(index)?.contact.as_ref().unwrap_or(&snapshot.issuer))
+        };
+        Some((path.clone(), service.or_else(issuer)?.clone()))
+    };
+    documents.iter().filter_map(contact).collect()
+}
+
+/// The folder of a path.
+fn folder(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
 /// Waivers that hide something, by the VO of what they hide.
-fn waived(findings: &[Finding], inventory: &[audit::inventory::Entry], book: &RuleBook) -> BTreeMap<String, u64> {
+fn waived(
+    findings: &[Finding],
+    inventory: &[audit::inventory::Entry],
+    places: &Places<'_>,
+    book: &RuleBook,
+) -> BTreeMap<String, u64> {
     let hidden = findings.iter().filter_map(|finding| {
         let by = finding.suppressed.as_ref().filter(|by| by.kind == SuppressionKind::Waiver)?;
         Some((finding, (&finding.rule, &by.reason, &by.owner, &by.expires)))
@@ -525,16 +598,26 @@ fn waived(findings: &[Finding], inventory: &[audit::inventory::Entry], book: &Ru
     if hidden.is_empty() {
         return BTreeMap::new();
     }
-    let issuers: HashMap<(&str, &str), &str> = inventory
-        .iter()
-        .filter_map(|entry| {
-            let issuer = entry.text("issuer").or_else(|| entry.text("iss"))?;
-            Some(((entry.path.as_str(), entry.name.as_str()), issuer))
-        })
-        .collect();
+    let named = inventory.iter().filter_map(|entry| {
+        let issuer = entry.text("issuer").or_else(|| entry.text("iss"))?;
+        Some(((entry.path.as_str(), entry.name.as_str()), issuer))
+    });
+    let issuers: HashMap<(&str, &str), &str> = named.collect();
+    // Exports name no issuer; whose they are shows where its metadata lies beside them.
+    let mut beside: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+    for entry in inventory.iter().filter(|entry| entry.kind == "issuer") {
+        if let Some(issuer) = entry.text("issuer") {
+            beside.entry(folder(&entry.path)).or_default().insert(issuer);
+        }
+    }
+    let of_file = |path: &str| {
+        let alone = beside.get(folder(path)).filter(|issuers| issuers.len() == 1).and_then(BTreeSet::first).copied();
+        places.snapshot_of(path).map(|(_, snapshot)| snapshot.issuer.as_str()).or(alone)
+    };
     let mut by_vo: BTreeMap<String, BTreeSet<_>> = BTreeMap::new();
     for (finding, waiver) in hidden {
-        let issuer = issuers.get(&(finding.path.as_str(), finding.target.name.as_str())).copied();
+        let named = issuers.get(&(finding.path.as_str(), finding.target.name.as_str())).copied();
+        let issuer = named.or_else(|| of_file(&finding.path));
         let known = issuer.and_then(|issuer| book.registry.find(issuer)).and_then(|known| known.vo.clone());
         // Of an issuer that no registry knows, its own name says most.
         let vo = known.or(issuer.map(str::to_string)).unwrap_or_else(|| "unknown".into());

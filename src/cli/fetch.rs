@@ -2,12 +2,12 @@
 
 use super::exit::{Exit, Failure};
 use super::output;
-use crate::fetch::{Api, Event, MAX_TOKEN, Request, Snapshot, Timeouts, Token, Trust, fetch};
+use crate::fetch::{Api, Event, MAX_TOKEN, Request, Resume, Snapshot, Timeouts, Token, Trust, fetch};
 use clap::Args as ClapArgs;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Read, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Variables that name a proxy, which is not used.
@@ -40,6 +40,13 @@ pub(super) struct FetchArgs {
     #[arg(long, help_heading = "Administration API")]
     resume: bool,
 
+    #[command(flatten)]
+    connections: Connections,
+}
+
+/// How servers are connected to.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Connections {
     /// Also trust the CA certificates of this PEM file; repeats
     #[arg(long, value_name = "FILE", help_heading = "Connections")]
     ca_file: Vec<PathBuf>,
@@ -57,31 +64,52 @@ pub(super) struct FetchArgs {
     connect_timeout: u64,
 }
 
+impl Connections {
+    /// Whom TLS trusts.
+    pub(super) fn trust(&self) -> Result<Trust, Failure> {
+        Ok(Trust::load(&self.ca_file, self.igtf.as_deref()).map_err(|error| error.to_string())?)
+    }
+
+    /// What is fetched so by default: from this issuer into this folder, without a token.
+    pub(super) fn request<'a>(&self, issuer: &'a str, into: &'a Path, trust: &'a Trust) -> Request<'a> {
+        Request {
+            issuer,
+            into,
+            trust,
+            allow_private: self.allow_private,
+            timeouts: Timeouts {
+                connect: Duration::from_secs(self.connect_timeout),
+                total: Duration::from_secs(self.timeout),
+            },
+            token: None,
+            api: None,
+            resume: Resume::No,
+        }
+    }
+
+    /// An option that means nothing where nothing is fetched.
+    pub(super) fn given(&self) -> Option<&'static str> {
+        let given = [(!self.ca_file.is_empty(), "--ca-file"), (self.igtf.is_some(), "--igtf")];
+        let given = given.into_iter().chain([(self.allow_private, "--allow-private")]);
+        given.filter(|(given, _)| *given).map(|(_, name)| name).next()
+    }
+}
+
 /// Runs the command.
 pub(super) fn run(args: &FetchArgs) -> Result<Exit, Failure> {
-    let token = token(args)?;
+    let token = token(args.token_file.as_deref(), args.token_env.as_deref())?;
     if token.is_none() && (args.api.is_some() || args.resume) {
         return Err(Failure::Usage(
             "--api and --resume are about what a token shows: pass --token-file or --token-env".into(),
         ));
     }
-    let set = |name: &&&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if let Some(name) = PROXIES.iter().find(set) {
-        note(&format!("{name} is set and not used: behind a proxy nobody could tell which address is talked to"));
-    }
-    let trust = Trust::load(&args.ca_file, args.igtf.as_deref()).map_err(|error| error.to_string())?;
+    warn_of_proxy();
+    let trust = args.connections.trust()?;
     let request = Request {
-        issuer: &args.issuer,
-        into: &args.into,
-        trust: &trust,
-        allow_private: args.allow_private,
-        timeouts: Timeouts {
-            connect: Duration::from_secs(args.connect_timeout),
-            total: Duration::from_secs(args.timeout),
-        },
         token,
         api: args.api,
-        resume: args.resume,
+        resume: if args.resume { Resume::Asked } else { Resume::No },
+        ..args.connections.request(&args.issuer, &args.into, &trust)
     };
     let mut progress = Progress::default();
     let taken = fetch(&request, &mut |event| progress.hear(event));
@@ -92,7 +120,7 @@ pub(super) fn run(args: &FetchArgs) -> Result<Exit, Failure> {
 }
 
 /// The token, from where the user says it is and from nowhere else.
-fn token(args: &FetchArgs) -> Result<Option<Token>, Failure> {
+pub(super) fn token(file: Option<&Path>, variable: Option<&str>) -> Result<Option<Token>, Failure> {
     let read = |reader: &mut dyn Read, place: &str| {
         let mut text = String::new();
         let limit = MAX_TOKEN as u64 + 16;
@@ -101,21 +129,21 @@ fn token(args: &FetchArgs) -> Result<Option<Token>, Failure> {
             Err(_) => Err(Failure::Usage(format!("{place}: cannot be read as text; put the token there"))),
         }
     };
-    let (place, text) = match (&args.token_file, &args.token_env) {
+    let (place, text) = match (file, variable) {
         (None, None) => return Ok(None),
         (Some(path), _) if path.as_os_str() == "-" => {
             ("standard input".to_string(), read(&mut io::stdin().lock(), "standard input")?)
         }
         (Some(path), _) => {
             let place = crate::discover::walk::name_of(path);
-            let open = crate::discover::walk::Input { path: path.clone(), name: place.clone(), named: true };
+            let open = crate::discover::walk::Input { path: path.to_path_buf(), name: place.clone(), named: true };
             let opened = crate::discover::walk::stream(&open);
             let mut file = opened.map_err(|error| format!("{}: {}", error.name, error.message))?;
             let text = read(&mut file, &place)?;
             (place, text)
         }
         (None, Some(name)) => match std::env::var(name) {
-            Ok(text) => (name.clone(), text),
+            Ok(text) => (name.to_string(), text),
             Err(_) => {
                 return Err(Failure::Usage(format!(
                     "{name}: there is no such environment variable; export the token in it"
@@ -126,7 +154,16 @@ fn token(args: &FetchArgs) -> Result<Option<Token>, Failure> {
     Token::new(&text).map(Some).map_err(|why| Failure::Usage(format!("{place}: {why}")))
 }
 
-fn note(text: &str) {
+/// Says that a proxy is not used.
+pub(super) fn warn_of_proxy() {
+    let set = |name: &&&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if let Some(name) = PROXIES.iter().find(set) {
+        note(&format!("{name} is set and not used: behind a proxy nobody could tell which address is talked to"));
+    }
+}
+
+/// A line on standard error.
+pub(super) fn note(text: &str) {
     let _ = writeln!(io::stderr(), "note: {}", super::printable(text));
 }
 
@@ -160,12 +197,12 @@ fn summary(args: &FetchArgs, snapshot: &Snapshot) -> String {
 
 /// The line that shows how far a list is, on a terminal only.
 #[derive(Default)]
-struct Progress {
+pub(super) struct Progress {
     bar: Option<ProgressBar>,
 }
 
 impl Progress {
-    fn hear(&mut self, event: Event) {
+    pub(super) fn hear(&mut self, event: Event) {
         match (event, &self.bar) {
             (Event::Note(text), Some(bar)) => bar.suspend(|| note(&text)),
             (Event::Note(text), None) => note(&text),
@@ -186,7 +223,7 @@ impl Progress {
         }
     }
 
-    fn end(self) {
+    pub(super) fn end(self) {
         if let Some(bar) = self.bar {
             bar.finish_and_clear();
         }

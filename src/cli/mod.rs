@@ -25,6 +25,8 @@ mod policy;
 mod problem;
 mod progress;
 mod redact;
+#[cfg(feature = "state")]
+mod refresh;
 mod rules;
 mod scan;
 mod schema;

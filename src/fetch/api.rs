@@ -6,8 +6,9 @@
 use super::folder::{CLIENTS, Entry, Paging, REALM, SCOPE_POLICIES};
 use super::web::{Ask, LARGE, address};
 use super::withhold::withhold;
-use super::{Error, Event, Run};
+use super::{Error, Event, Resume, Run};
 use crate::parse::{Cursor, Data, Document, Syntax, parse};
+use crate::policy::RawApi;
 use crate::source::Source;
 use std::collections::HashSet;
 use std::fs;
@@ -28,6 +29,15 @@ pub enum Api {
     IndigoIam,
     /// Keycloak: the realm with its clients
     Keycloak,
+}
+
+impl From<RawApi> for Api {
+    fn from(api: RawApi) -> Self {
+        match api {
+            RawApi::IndigoIam => Api::IndigoIam,
+            RawApi::Keycloak => Api::Keycloak,
+        }
+    }
 }
 
 const IAM_CLIENTS: &str = "the scope iam:admin.read (or a user who is an administrator)";
@@ -176,7 +186,7 @@ impl Listing {
         match run.staging.paging().filter(fits) {
             Some(paging) => Ok(paging.started),
             None => {
-                if run.request.resume {
+                if run.request.resume == Resume::Asked {
                     let message = "there is nothing of the last day to resume: starting from the beginning";
                     run.tell(Event::Note(message.into()));
                 }

@@ -78,7 +78,18 @@ pub struct Request<'a> {
     /// Which administration API it is; `None` tells by the metadata.
     pub api: Option<Api>,
     /// Whether to go on with a list of clients that an earlier run did not finish.
-    pub resume: bool,
+    pub resume: Resume,
+}
+
+/// What happens to the pages of a list that an earlier run did not finish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resume {
+    /// They are thrown away.
+    No,
+    /// They are used; it is told when there are none.
+    Asked,
+    /// They are used where there are some.
+    IfThere,
 }
 
 /// What happens meanwhile.
@@ -119,7 +130,7 @@ pub fn fetch(request: &Request<'_>, tell: &mut dyn FnMut(Event)) -> Result<Snaps
     let guard =
         Guard { private_host: request.allow_private.then(|| origin.host.clone()), timeout: request.timeouts.connect };
     let web = Web::new(request.trust, guard, request.timeouts);
-    let staging = Staging::open(request.into, request.resume)?;
+    let staging = Staging::open(request.into, request.resume != Resume::No)?;
     let mut run = Run { request, web, origin, staging, tell };
     match run.all() {
         Ok((api, class)) => {

@@ -3,7 +3,7 @@
 use super::Error;
 use super::address::{Guard, Origin};
 use super::web::{Timeouts, tls};
-use crate::adapt::snapshot::CERTIFICATES_PART;
+use crate::adapt::snapshot::{CERTIFICATES_PART, NO_END};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::client::WebPkiServerVerifier;
@@ -191,8 +191,12 @@ struct Certificate {
 fn describe(der: &CertificateDer<'_>) -> Result<Certificate, String> {
     let unreadable = "the server shows a certificate that cannot be read; tell its operator";
     let (_, certificate) = X509Certificate::from_der(der).map_err(|_| unreadable)?;
-    let time =
-        |seconds: i64| jiff::Timestamp::from_second(seconds).map_or_else(|_| "?".into(), |time| time.to_string());
+    let time = |seconds: i64| match jiff::Timestamp::from_second(seconds) {
+        Ok(time) => time.to_string(),
+        // The year 9999 goes on for longer than times of ours do.
+        Err(_) if seconds > 0 => NO_END.into(),
+        Err(_) => "?".into(),
+    };
     let names = certificate.subject_alternative_name().ok().flatten();
     let names = names.map(|names| names.value.general_names.iter().filter_map(name_of).collect()).unwrap_or_default();
     let encoded = STANDARD.encode(der);

@@ -36,6 +36,13 @@ super::record! {
         known_test_key "known_test_key": Text,
         /// Certificate chain members present (`x5c`, `x5u`).
         certificates "certificates": Texts,
+        /// From when on the key is used (`nbf`), where the key set says it.
+        not_before "nbf": Time,
+        /// Until when the key is used (`exp`), where the key set says it.
+        expires "exp": Time,
+        /// Until when the key's own certificate (the first of `x5c`) is valid. Verifiers that know the key by its `kid` do not
+        /// look at it. Unlimited for the year 9999, by which RFC 5280 says "no end".
+        certificate_ends "x5c_not_after": Time,
     }
 }
 

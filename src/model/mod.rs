@@ -4,6 +4,7 @@
 //! ([`At`]), so that "unknown" is never taken for "0" and 0 never for "unlimited". The names rules use
 //! (`lifetimes.access_token`) and their documentation come from the same declaration as the struct.
 
+mod certificate;
 mod client;
 mod document;
 pub mod duration;
@@ -27,6 +28,7 @@ pub mod url;
 pub mod urn;
 mod workflow;
 
+pub use certificate::Certificate;
 pub use client::Client;
 pub use document::DocumentFacts;
 pub use field::{At, Field, FieldSpec, FieldType, Record, State, Value};
@@ -70,6 +72,8 @@ pub enum TargetKind {
     Key,
     /// A JSON Web Key Set.
     KeySet,
+    /// A certificate that an issuer's server shows.
+    Certificate,
     /// An authorization server's own configuration.
     Settings,
     /// A scope policy (who may have which scopes).
@@ -96,7 +100,7 @@ pub enum TargetKind {
 
 impl TargetKind {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [TargetKind; 21] = [
+    pub const ALL: [TargetKind; 22] = [
         TargetKind::Document,
         TargetKind::Client,
         TargetKind::AccessToken,
@@ -107,6 +111,7 @@ impl TargetKind {
         TargetKind::Issuer,
         TargetKind::Key,
         TargetKind::KeySet,
+        TargetKind::Certificate,
         TargetKind::Settings,
         TargetKind::ScopePolicy,
         TargetKind::ExchangePolicy,
@@ -133,6 +138,7 @@ impl TargetKind {
             TargetKind::Issuer => "issuer",
             TargetKind::Key => "key",
             TargetKind::KeySet => "key-set",
+            TargetKind::Certificate => "certificate",
             TargetKind::Settings => "settings",
             TargetKind::ScopePolicy => "scope-policy",
             TargetKind::ExchangePolicy => "exchange-policy",
@@ -160,6 +166,7 @@ impl TargetKind {
             TargetKind::Issuer => Issuer::FIELDS,
             TargetKind::Key => Key::FIELDS,
             TargetKind::KeySet => KeySet::FIELDS,
+            TargetKind::Certificate => Certificate::FIELDS,
             TargetKind::Settings => Settings::FIELDS,
             TargetKind::ScopePolicy => ScopePolicy::FIELDS,
             TargetKind::ExchangePolicy => ExchangePolicy::FIELDS,

@@ -5,6 +5,7 @@
 
 pub mod cfg;
 mod condor;
+pub mod der;
 mod document;
 pub mod env;
 pub mod flow;

@@ -7,7 +7,7 @@ mod raw;
 mod workflow;
 
 pub use raw::{
-    Amount, Environment, FailOn, Level, Mitigation, RawAgreement, RawAudit, RawCover, RawIssuer, RawOverride,
+    Amount, Environment, FailOn, Level, Mitigation, RawAgreement, RawApi, RawAudit, RawCover, RawIssuer, RawOverride,
     RawPinned, RawPolicy, RawSelection, RawService, RawWaiver, RawWaiverFile, RawWaivers, RawWorkflow,
     RawWorkflowMatch, Role, UserClass, WorkflowClass,
 };

@@ -103,12 +103,32 @@ pub struct RawService {
 pub struct RawIssuer {
     /// Its `iss`, a URL.
     pub issuer: String,
-    /// The folder of its snapshot, below the policy's folder.
+    /// The folder of its snapshot, below the policy's folder. `tokenvet audit --fetch` takes a new one there.
     #[serde(default)]
     pub snapshot: Option<String>,
+    /// For `audit --fetch`: the file with the bearer token for its administration API, absolute or relative to the policy's
+    /// folder. Without a token what everybody can read is fetched.
+    #[serde(default)]
+    pub token_file: Option<String>,
+    /// For `audit --fetch`: the environment variable that holds the token, in place of `token-file`.
+    #[serde(default)]
+    pub token_env: Option<String>,
+    /// For `audit --fetch` with a token: which administration API it has, where its metadata does not show that.
+    #[serde(default)]
+    pub api: Option<RawApi>,
     /// Whom to call when something happens there.
     #[serde(default)]
     pub contact: Option<String>,
+}
+
+/// An administration API that `tokenvet fetch` knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawApi {
+    /// INDIGO IAM's.
+    IndigoIam,
+    /// Keycloak's.
+    Keycloak,
 }
 
 /// What `tokenvet audit` looks at besides the files and logs of services and the snapshots of issuers.

@@ -1,6 +1,8 @@
 //! `tokenvet fetch` against servers on loopback: replayed INDIGO IAM and Keycloak APIs, servers that misbehave, and a real
 //! OpenID provider.
 
+#[cfg(feature = "state")]
+mod audit;
 #[path = "../common/mod.rs"]
 mod common;
 mod provider;

@@ -160,6 +160,12 @@ pub(crate) struct Identity {
 impl Identity {
     /// A certificate for these names by a CA of its own.
     pub(crate) fn new(names: &[&str], expired: bool) -> Self {
+        let until = if expired { (2021, 1, 1) } else { (4096, 1, 1) };
+        Identity::until(names, until.0, until.1, until.2)
+    }
+
+    /// The same, valid from 2020 to this day.
+    pub(crate) fn until(names: &[&str], year: i32, month: u8, day: u8) -> Self {
         use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
         let mut params = CertificateParams::new(Vec::new()).expect("no name is needed");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -170,10 +176,8 @@ impl Identity {
         let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_string()).collect::<Vec<_>>())
             .expect("names for a certificate");
         params.distinguished_name.push(DnType::CommonName, "iam.example.org");
-        if expired {
-            params.not_before = rcgen::date_time_ymd(2020, 1, 1);
-            params.not_after = rcgen::date_time_ymd(2021, 1, 1);
-        }
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(year, month, day);
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &issuer).expect("a certificate");
         Identity { ca, chain: vec![certificate.der().clone()], key: key.serialize_der() }
