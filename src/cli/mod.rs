@@ -40,20 +40,27 @@ mod whatif;
 use args::{Args, Command};
 use clap::Parser;
 use exit::Exit;
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Runs the command that the arguments name.
+/// Runs the command that the arguments of this process name.
 pub fn main() -> ExitCode {
+    ExitCode::from(run(std::env::args_os()))
+}
+
+/// Runs the command that these arguments name, of which the first is the program's own name, and says with which exit
+/// code the process ought to end. From then on a panic prints its place alone, and no core file is written.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     quiet_panics();
     no_core_dumps();
-    let arguments = Args::with_default_command(std::env::args_os());
+    let arguments = Args::with_default_command(arguments.into_iter());
     let args = match Args::try_parse_from(arguments) {
         Ok(args) => args,
         Err(error) => {
             // Help and version are no errors; a closed pipe is none either.
             print_usage(&error);
-            return ExitCode::from(if error.use_stderr() { Exit::Usage } else { Exit::Clean } as u8);
+            return if error.use_stderr() { Exit::Usage } else { Exit::Clean } as u8;
         }
     };
     let result = match args.command {
@@ -79,15 +86,15 @@ pub fn main() -> ExitCode {
         Command::Man(args) => man::run(&args),
     };
     match result {
-        Ok(exit) => ExitCode::from(exit as u8),
-        Err(exit::Failure::BrokenPipe(exit)) => ExitCode::from(exit as u8),
+        Ok(exit) => exit as u8,
+        Err(exit::Failure::BrokenPipe(exit)) => exit as u8,
         Err(exit::Failure::Reported(text)) => {
             let _ = write!(std::io::stderr(), "{text}");
-            ExitCode::from(Exit::Usage as u8)
+            Exit::Usage as u8
         }
         Err(exit::Failure::Usage(message)) => {
             let _ = writeln!(std::io::stderr(), "tokenvet: {}", printable(&message));
-            ExitCode::from(Exit::Usage as u8)
+            Exit::Usage as u8
         }
     }
 }
@@ -131,7 +138,7 @@ fn look(color: args::Color, all: bool) -> crate::report::Options {
 }
 
 /// A panic names its place in our sources and nothing else: its message might quote input.
-fn quiet_panics() {
+pub fn quiet_panics() {
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
         let _ = writeln!(std::io::stderr(), "tokenvet: internal error{place}; please report it with this line");
