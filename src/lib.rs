@@ -27,6 +27,7 @@ pub mod report;
 pub mod rule;
 pub mod scan;
 pub mod schema;
+pub mod shard;
 pub mod source;
 #[cfg(feature = "state")]
 pub mod state;

@@ -47,11 +47,13 @@ pub enum Kind {
     Policy,
     /// Waiver files
     Waivers,
+    /// Shard reports (`scan --shard`, `check --shard`)
+    ShardReport,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 20] = [
+    pub const ALL: [Kind; 21] = [
         Kind::Rule,
         Kind::Profile,
         Kind::Ledger,
@@ -72,6 +74,7 @@ impl Kind {
         Kind::Trace,
         Kind::TraceAnswers,
         Kind::LogFormat,
+        Kind::ShardReport,
     ];
 
     /// File name below `schemas/`.
@@ -97,6 +100,7 @@ impl Kind {
             Kind::Trace => "trace.schema.json",
             Kind::TraceAnswers => "trace-answers.schema.json",
             Kind::LogFormat => "log-format.schema.json",
+            Kind::ShardReport => "shard-report.schema.json",
         }
     }
 }
@@ -123,6 +127,7 @@ pub fn schema(kind: Kind) -> Schema {
         Kind::Trace => written::<crate::trace::page::Traced>(),
         Kind::TraceAnswers => written::<crate::trace::answers::Answers>(),
         Kind::LogFormat => schemars::schema_for!(crate::trace::raw::RawFormat),
+        Kind::ShardReport => written::<crate::shard::Part>(),
         Kind::Report => written::<crate::report::JsonReport<'static>>(),
     }
 }

@@ -5,7 +5,7 @@ use super::audit;
 use super::changed::ChangeArgs;
 #[cfg(feature = "fetch")]
 use super::fetch;
-use super::{fix, man, redact, scan, trace, whatif};
+use super::{fix, man, merge, redact, scan, shard, trace, whatif};
 use crate::parse::jwt;
 use crate::policy::FailOn;
 use crate::report::Format;
@@ -25,12 +25,14 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Check files and trees (the default when only paths are given)
-    Check(Box<CheckArgs>),
+    Check(Box<shard::CheckCommand>),
     /// Audit a site: what is new, fixed, worse or about to end since the last time
     #[cfg(feature = "state")]
     Audit(Box<audit::AuditArgs>),
     /// Find tokens in logs, dumps and other text
     Scan(Box<scan::ScanArgs>),
+    /// Make one report of what the shards of a run found
+    Merge(Box<merge::MergeArgs>),
     /// Say who used which token where, from the logs of several services
     Trace(Box<trace::TraceArgs>),
     /// Copy logs without what makes the tokens in them usable

@@ -40,6 +40,43 @@ pub(super) fn with_job(
     args: &CheckArgs,
     judge: impl FnOnce(&mut Job<'_>, Vec<Input>) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
+    with_listed(args, |governance| Listed::walk(args, governance), judge)
+}
+
+/// The inputs of a run, and what is known of it before any of them is read.
+pub(super) struct Listed {
+    /// In the order of reports.
+    pub(super) inputs: Vec<Input>,
+    /// Files met while walking that are left alone.
+    pub(super) skipped: u64,
+    /// What could not be found or followed.
+    pub(super) lost: Vec<FileError>,
+    /// The change whose lines count, when only they do.
+    changed: Option<Changed>,
+}
+
+impl Listed {
+    /// What the paths of the command line hold.
+    pub(super) fn walk(args: &CheckArgs, governance: &Governance) -> Result<Self, Failure> {
+        let mut found = walk::walk(&args.paths, &|path, _| governance.ignores(path));
+        let lost = follow(args, governance, &mut found)?;
+        let changed = Changed::load(&args.paths, &args.change, governance, &mut found)?;
+        let lost = found.unreadable.into_iter().map(error_of).chain(lost).collect();
+        Ok(Listed { inputs: found.inputs, skipped: found.skipped, lost, changed })
+    }
+
+    /// What other processes read.
+    pub(super) fn elsewhere(inputs: Vec<Input>, skipped: u64, lost: Vec<FileError>) -> Self {
+        Listed { inputs, skipped, lost, changed: None }
+    }
+}
+
+/// The same, with inputs that `list` knows.
+pub(super) fn with_listed(
+    args: &CheckArgs,
+    list: impl FnOnce(&Governance) -> Result<Listed, Failure>,
+    judge: impl FnOnce(&mut Job<'_>, Vec<Input>) -> Result<(), Failure>,
+) -> Result<Exit, Failure> {
     let now = super::clock(args.now.as_deref())?;
     let governance = Governance::load(args)?;
     let book = Arc::clone(&governance.book);
@@ -48,14 +85,12 @@ pub(super) fn with_job(
     let baseline = args.write_baseline.as_deref().map(ReportFile::create).transpose()?;
     let reporters = reporters(args, &files, &lookup)?;
 
-    let mut found = walk::walk(&args.paths, &|path, _| governance.ignores(path));
-    let lost = follow(args, &governance, &mut found)?;
-    let changed = Changed::load(&args.paths, &args.change, &governance, &mut found)?;
+    let Listed { inputs, skipped, lost, changed } = list(&governance)?;
     let mut job = Job::new(args, now, governance, reporters)?;
     job.changed = changed;
-    job.tally.skipped = found.skipped;
-    job.lose(found.unreadable.into_iter().map(error_of).chain(lost));
-    judge(&mut job, found.inputs)?;
+    job.tally.skipped = skipped;
+    job.lose(lost);
+    judge(&mut job, inputs)?;
     job.settle()?;
     if let Some(baseline) = baseline {
         job.write_baseline(baseline)?;
@@ -235,7 +270,7 @@ pub(super) struct Job<'j> {
     /// The clock, in seconds since 1970.
     pub(super) now: i64,
     /// The same as reports write it.
-    clock: String,
+    pub(super) clock: String,
     /// What governs the run.
     pub(super) governance: Governance,
     /// Without those whose reader went away.

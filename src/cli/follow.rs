@@ -193,14 +193,14 @@ fn findings(job: &Job<'_>, inputs: &[Input], judged: &mut Judged, name: &str, pl
     if !seen.insert(tally::digest(place.hit, place.window)) {
         return vec![];
     }
-    let mut tally = Tally::new(tally::Limits::of(1, job.now));
+    let mut tally = Tally::new(tally::Limits::of(1, job.now)).named_by(judged.fingerprints.clone());
     tally.begin(name);
     tally.add(place);
     let relative = job.governance.relative(Path::new(input_of(name, inputs)));
     let plan = job.governance.plan_for(&relative);
     let account = tally.finish();
     judged.keys.with_verifier(|verifier| {
-        let judge = Judge::new(job.now, judged.fingerprints.clone(), verifier);
+        let judge = Judge::new(job.now, verifier);
         let findings = account.tokens.iter().flat_map(|token| judge.findings(&plan, token));
         findings.map(|finding| (relative.clone(), finding)).collect()
     })

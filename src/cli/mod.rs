@@ -20,6 +20,7 @@ mod git;
 mod inspect;
 mod list;
 mod man;
+mod merge;
 mod output;
 mod policy;
 mod problem;
@@ -30,6 +31,7 @@ mod refresh;
 mod rules;
 mod scan;
 mod schema;
+mod shard;
 mod staged;
 mod store;
 mod test;
@@ -64,10 +66,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     let result = match args.command {
-        Command::Check(args) => check::run(&args),
+        Command::Check(args) => shard::check(&args),
         #[cfg(feature = "state")]
         Command::Audit(args) => audit::run(&args),
         Command::Scan(args) => scan::run(*args),
+        Command::Merge(args) => merge::run(*args),
         Command::Trace(args) => trace::run(&args),
         Command::Redact(args) => redact::run(&args),
         Command::Inspect(args) => inspect::run(&args),

@@ -4,22 +4,28 @@ use super::args::{CheckArgs, Unrecognised};
 use super::check::{Job, Workers, with_job};
 use super::exit::{Exit, Failure};
 use super::progress::Progress;
+use super::shard::{self, ShardArgs};
 use crate::discover::several;
 use crate::discover::walk::{self, Input, Unreadable};
+use crate::evaluate::Plan;
 use crate::report::text::counted;
 use crate::scan::find::Finder;
 use crate::scan::fingerprint::Fingerprints;
 use crate::scan::judge::Judge;
-use crate::scan::member::{Limits, Note, Text, Visit, texts};
+use crate::scan::member::{self, Limits, Note, Text, Visit, texts};
 use crate::scan::since::Since;
 use crate::scan::stream::{Place, Scanner};
-use crate::scan::tally::{self, Account, Tally};
+use crate::scan::tally::{self, Tally};
 use crate::scan::when;
+use crate::shard::Shard;
+use crate::shard::plan;
+use crate::shard::scan::{self as shard_of_scan, Gap, Input as Read, Inputs, LeftOut, Lines, Scanned, Work};
 use clap::Args as ClapArgs;
 use std::collections::HashSet;
 use std::io::Read as _;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What reports call a scanned file.
 pub(super) const KIND: &str = "text";
@@ -50,10 +56,15 @@ pub(super) struct ScanArgs {
     /// Make fingerprints of tokens with the key in this file (HMAC-SHA-256), so that nobody else can confirm them
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub(super) fingerprint_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) shard: ShardArgs,
+    /// Cut plain files that are larger into pieces of this size, which shards read apart [default: 64 MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, requires = "shard", help_heading = shard::HEADING)]
+    pub(super) shard_block: Option<u64>,
 }
 
 impl ScanArgs {
-    fn reading(&self, now: i64) -> Result<Reading, Failure> {
+    pub(super) fn reading(&self, now: i64) -> Result<Reading, Failure> {
         // Whoever names a size knows what to expect, and no ratio counts.
         let limits = self.max_expanded.map_or_else(Limits::default, |expanded| Limits { expanded, ratio: None });
         let since = self.since.as_deref().map(|since| when::since(since, now));
@@ -101,6 +112,9 @@ pub(super) fn run(mut args: ScanArgs) -> Result<Exit, Failure> {
     // Whoever waits for the next token wants to see it.
     args.check.all |= args.follow;
     args.check.at_once = args.follow;
+    if let Some(number) = args.shard.shard {
+        return shard::scan(&args, number);
+    }
     with_job(&args.check, |job, inputs| {
         let reading = args.reading(job.now)?;
         let inputs = if args.rotated { with_rotated(inputs) } else { inputs };
@@ -115,7 +129,7 @@ pub(super) fn run(mut args: ScanArgs) -> Result<Exit, Failure> {
 }
 
 /// The inputs, and the rotated siblings of those that were named.
-fn with_rotated(mut inputs: Vec<Input>) -> Vec<Input> {
+pub(super) fn with_rotated(mut inputs: Vec<Input>) -> Vec<Input> {
     let known: HashSet<String> = inputs.iter().map(|input| input.name.clone()).collect();
     let named = inputs.iter().filter(|input| input.named);
     let siblings = named.flat_map(|input| several::rotated(&input.path));
@@ -144,70 +158,105 @@ pub(super) struct Reading {
     pub(super) fingerprints: Fingerprints,
 }
 
+impl Reading {
+    /// How much is told apart.
+    pub(super) fn keep(&self, now: i64) -> tally::Limits {
+        tally::Limits::of(self.tokens.unwrap_or(tally::Limits::TOKENS), now)
+    }
+}
+
 /// Judges the tokens in these files and in what is packed in them. The report is the same however many threads read.
 pub(super) fn search(job: &mut Job<'_>, inputs: &[Input], reading: &Reading) -> Result<(), Failure> {
-    let finder = Finder::new().map_err(Failure::Usage)?;
-    let progress = Progress::new(inputs.len(), || inputs.iter().map(walk::length_of).sum());
-    let limits = tally::Limits::of(reading.tokens.unwrap_or(tally::Limits::TOKENS), job.now);
-    let keep = tally::Limits { signatures: job.has_keys(), ..limits };
-    let search = Search { finder: &finder, reading, keep, progress: &progress, idle: Mutex::default() };
-    let workers = Workers::new(reading.threads, inputs.len());
-    let mut left_out = LeftOut::default();
-    for group in inputs.chunks(GROUP) {
-        let scanned = workers.map(group, |input| search.scan(input));
-        progress.pause(|| {
-            group.iter().zip(scanned).try_for_each(|(input, scanned)| take(job, input, scanned, reading, &mut left_out))
-        })?;
+    let (read, tally) = read(job, inputs, reading, None)?;
+    report(job, inputs, read, tally, reading)
+}
+
+/// The share of a run that is read here: every shard's `Share` is different, and together they are all.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Share {
+    pub(super) shard: Shard,
+    /// Bytes of a plain file that are read at a time.
+    pub(super) block: u64,
+}
+
+/// What is read in one go.
+struct Task<'i> {
+    index: u64,
+    input: &'i Input,
+    /// The block of the input, before it is known where its lines begin; all of it when there is none.
+    block: Option<Range<u64>>,
+}
+
+/// What there is to read, in order.
+fn tasks<'i>(inputs: &'i [Input], reading: &Reading, share: Option<Share>) -> Vec<Task<'i>> {
+    let whole = |(index, input): (usize, &'i Input)| Task { index: index as u64, input, block: None };
+    let Some(Share { shard, block }) = share else { return inputs.iter().enumerate().map(whole).collect() };
+    let mut tasks = Vec::new();
+    for (index, input) in inputs.iter().enumerate() {
+        let length = walk::length_of(input);
+        // Which lines are old shows in those before them.
+        let is_cut = length > block && reading.since.is_none();
+        if is_cut && walk::stream(input).is_ok_and(member::is_plain) {
+            let blocks = plan::blocks(&input.name, length, block, shard);
+            tasks.extend(blocks.map(|block| Task { index: index as u64, input, block: Some(block) }));
+        } else if plan::owner(&input.name, 0, shard.of) == shard.number {
+            tasks.push(whole((index, input)));
+        }
     }
+    tasks
+}
+
+/// Reads the inputs, or a share of them: what became of each, and what was found in them.
+pub(super) fn read(
+    job: &Job<'_>,
+    inputs: &[Input],
+    reading: &Reading,
+    share: Option<Share>,
+) -> Result<(Vec<Read>, Tally), Failure> {
+    let finder = Finder::new().map_err(Failure::Usage)?;
+    let tasks = tasks(inputs, reading, share);
+    let lengths =
+        |task: &Task<'_>| task.block.as_ref().map_or_else(|| walk::length_of(task.input), |at| at.end - at.start);
+    let progress = Progress::new(tasks.len(), || tasks.iter().map(lengths).sum());
+    let keep = tally::Limits { signatures: job.has_keys(), ..reading.keep(job.now) };
+    let search = Search {
+        finder: &finder,
+        reading,
+        keep,
+        progress: &progress,
+        idle: Mutex::default(),
+        failed: Mutex::default(),
+    };
+    let workers = Workers::new(reading.threads, tasks.len());
+    let mut read = Inputs::default();
+    for group in tasks.chunks(GROUP) {
+        let scanned = workers.map(group, |task| search.scan(task));
+        let each = group.iter().zip(scanned).map(|(task, scanned)| {
+            let Input { name, named, .. } = task.input;
+            Read { index: task.index, name: name.clone(), named: *named, scanned }
+        });
+        read.add(each.collect()).map_err(|trouble| Failure::Usage(trouble.to_string()))?;
+    }
+    let failed = search.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
     let tally = search.tally();
     progress.end();
-    if let Some(since) = reading.since {
-        left_out.note(since).into_iter().for_each(|note| job.note(note));
+    if let Some(failed) = failed {
+        return Err(Failure::Usage(format!("{failed}; the shard is not whole: run it again")));
     }
-    report(job, inputs, &tally.finish(), &reading.fingerprints)
+    Ok((read.into_vec(), tally))
 }
 
-/// What `--since` left out.
-#[derive(Debug, Default)]
-struct LeftOut {
-    files: u64,
-    /// Bytes of those files as they lie there.
-    bytes_of_files: u64,
-    /// Bytes of lines in other files.
-    bytes_of_lines: u64,
-}
-
-impl LeftOut {
-    fn add(&mut self, other: &LeftOut) {
-        self.files += other.files;
-        self.bytes_of_files += other.bytes_of_files;
-        self.bytes_of_lines += other.bytes_of_lines;
+fn note_left_out(left_out: &LeftOut, since: i64) -> Option<String> {
+    if left_out.files + left_out.bytes_of_lines == 0 {
+        return None;
     }
-
-    fn note(&self, since: i64) -> Option<String> {
-        if self.files + self.bytes_of_lines == 0 {
-            return None;
-        }
-        let since = jiff::Timestamp::from_second(since).map_or_else(|_| since.to_string(), |since| since.to_string());
-        let LeftOut { files, bytes_of_files, bytes_of_lines } = self;
-        let files = counted(*files, "file");
-        Some(format!(
-            "older than {since} and left out: {files} of {bytes_of_files} bytes, and {bytes_of_lines} bytes of lines in \
-             other files (--since)"
-        ))
-    }
-}
-
-/// What one input came to.
-#[derive(Debug, Default)]
-struct Scanned {
-    /// Tokens in it.
-    found: u64,
-    /// What could not be read of it.
-    notes: Vec<Note>,
-    left_out: LeftOut,
-    /// The input as a whole was left out.
-    whole: bool,
+    let since = jiff::Timestamp::from_second(since).map_or_else(|_| since.to_string(), |since| since.to_string());
+    let LeftOut { files, bytes_of_files, bytes_of_lines } = left_out;
+    let files = counted(*files, "file");
+    Some(format!(
+        "older than {since} and left out: {files} of {bytes_of_files} bytes, and {bytes_of_lines} bytes of lines in \
+         other files (--since)"
+    ))
 }
 
 /// Scans inputs, by several threads if need be.
@@ -218,30 +267,68 @@ struct Search<'s> {
     progress: &'s Progress,
     /// What no thread works with at the moment.
     idle: Mutex<Vec<(Scanner<'s>, Tally)>>,
+    /// Why a piece could not be read to its end.
+    failed: Mutex<Option<String>>,
 }
 
 impl<'s> Search<'s> {
-    /// Scans one input with everything in it.
-    fn scan(&self, input: &Input) -> Result<Scanned, Unreadable> {
+    /// Scans one input with everything in it, or a piece of it.
+    fn scan(&self, task: &Task<'_>) -> Scanned {
+        let idle = self.idle().pop();
+        let (mut scanner, mut tally) = idle.unwrap_or_else(|| (Scanner::new(self.finder), self.new_tally()));
+        let scanned = match &task.block {
+            None => self.whole(task.input, &mut scanner, &mut tally),
+            Some(block) => self.piece(task.input, block.clone(), &mut scanner, &mut tally),
+        };
+        self.idle().push((scanner, tally));
+        self.progress.advance(1);
+        scanned.unwrap_or_else(|Unreadable { name, message, content }| {
+            let refused = Some(Gap { name, message, foreign: content });
+            Scanned { refused, ..Scanned::default() }
+        })
+    }
+
+    fn whole(&self, input: &Input, scanner: &mut Scanner<'s>, tally: &mut Tally) -> Result<Scanned, Unreadable> {
         let is_old = |modified: i64| self.reading.since.is_some_and(|since| modified < since);
         let mut scanned = Scanned::default();
         if walk::modified(input).is_some_and(is_old) {
             scanned.left_out = LeftOut { files: 1, bytes_of_files: walk::length_of(input), bytes_of_lines: 0 };
             scanned.whole = true;
-            self.progress.advance(1);
             return Ok(scanned);
         }
         let opened = walk::opened(input)?;
-        let idle = self.idle().pop();
-        let (mut scanner, mut tally) = idle.unwrap_or_else(|| (Scanner::new(self.finder), self.new_tally()));
-        let mut taker = Taker { search: self, scanner: &mut scanner, tally: &mut tally, scanned };
+        let mut taker = Taker { search: self, scanner, tally, scanned };
         let bytes = self.progress.counted(opened.bytes);
         texts(&input.name, opened.modified, bytes, self.reading.limits, &mut taker);
         let mut scanned = taker.scanned;
         let changed = opened.watch.and_then(|watch| watch.changed());
-        scanned.notes.extend(changed.map(|message| Note { name: input.name.clone(), message, foreign: false }));
-        self.idle().push((scanner, tally));
-        self.progress.advance(1);
+        scanned.gaps.extend(changed.map(|message| Gap { name: input.name.clone(), message, foreign: false }));
+        Ok(scanned)
+    }
+
+    /// Scans the lines that begin in a block of a plain file.
+    fn piece(
+        &self,
+        input: &Input,
+        block: Range<u64>,
+        scanner: &mut Scanner<'s>,
+        tally: &mut Tally,
+    ) -> Result<Scanned, Unreadable> {
+        let (mut file, length, watch) = walk::seekable(input)?;
+        let size = block.end - block.start;
+        let mut scanned = Scanned::default();
+        match shard_of_scan::piece((self.finder, scanner, tally), &input.name, &mut file, length, block) {
+            Ok(Some((piece, found))) => (scanned.pieces, scanned.found) = (vec![piece], found),
+            Ok(None) => {}
+            // Without this piece nobody can number the lines of the next ones.
+            Err(error) => {
+                let failed = Some(format!("{}: {error}", input.name));
+                *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
+            }
+        }
+        self.progress.read(|| size);
+        let gap = |message: String| Gap { name: input.name.clone(), message, foreign: false };
+        scanned.gaps.extend(watch.and_then(|watch| watch.changed()).map(gap));
         Ok(scanned)
     }
 
@@ -250,7 +337,7 @@ impl<'s> Search<'s> {
     }
 
     fn new_tally(&self) -> Tally {
-        Tally::new(self.keep)
+        Tally::new(self.keep).named_by(self.reading.fingerprints.clone())
     }
 
     /// All that was found.
@@ -293,32 +380,25 @@ impl Visit for Taker<'_, '_, '_> {
         };
         if let Err(error) = read {
             let message = format!("reading it ended early: {error}");
-            scanned.notes.push(Note { name: text.name.to_string(), message, foreign: false });
+            scanned.gaps.push(Gap { name: text.name.to_string(), message, foreign: false });
         }
     }
 
     fn note(&mut self, note: Note) {
-        self.scanned.notes.push(note);
+        let Note { name, message, foreign } = note;
+        self.scanned.gaps.push(Gap { name, message, foreign });
     }
 }
 
 /// Reports what one input came to.
-fn take(
-    job: &mut Job<'_>,
-    input: &Input,
-    scanned: Result<Scanned, Unreadable>,
-    reading: &Reading,
-    left_out: &mut LeftOut,
-) -> Result<(), Failure> {
-    let scanned = match scanned {
-        Ok(scanned) => scanned,
-        Err(unreadable) => return job.refuse(input, unreadable),
-    };
-    left_out.add(&scanned.left_out);
+fn take(job: &mut Job<'_>, input: &Input, scanned: Scanned, reading: &Reading) -> Result<(), Failure> {
+    if let Some(Gap { name, message, foreign }) = scanned.refused {
+        return job.refuse(input, Unreadable { name, message, content: foreign });
+    }
     if !scanned.whole {
         job.document(&input.name, KIND, scanned.found)?;
     }
-    for Note { name, message, foreign } in scanned.notes {
+    for Gap { name, message, foreign } in scanned.gaps {
         if !(foreign && reading.skip_foreign) {
             job.refuse(input, Unreadable { name, message, content: foreign })?;
         }
@@ -326,18 +406,49 @@ fn take(
     Ok(())
 }
 
-/// Judges every distinct token once, at the place it was found first; those that matter most come first.
-fn report(job: &mut Job<'_>, inputs: &[Input], account: &Account, fingerprints: &Fingerprints) -> Result<(), Failure> {
+/// Reports what was read of all inputs, in order, and judges every distinct token once, at the place it was found first;
+/// those that matter most come first.
+pub(super) fn report(
+    job: &mut Job<'_>,
+    inputs: &[Input],
+    read: Vec<Read>,
+    tally: Tally,
+    reading: &Reading,
+) -> Result<(), Failure> {
+    let lines = Lines::of(&read);
+    let mut left_out = LeftOut::default();
+    for (input, read) in inputs.iter().zip(read) {
+        left_out.add(&read.scanned.left_out);
+        take(job, input, read.scanned, reading)?;
+    }
+    let since = reading.since.and_then(|since| note_left_out(&left_out, since));
+    since.into_iter().for_each(|note| job.note(note));
+    let mut account = tally.finish();
+    account.number_lines(&|path, offset| lines.before(path, offset));
     account.notes().into_iter().for_each(|note| job.note(note));
     job.take_keys().with_verifier(|verifier| {
-        let judge = Judge::new(job.now, fingerprints.clone(), verifier);
+        let judge = Judge::new(job.now, verifier);
         for seen in &account.tokens {
             let Some(place) = seen.places.first() else { continue };
-            let relative = job.governance.relative(Path::new(input_of(&place.path, inputs)));
-            let plan = job.governance.plan_for(&relative);
+            let (relative, plan) = plan_for(job, inputs, &place.path);
             job.one_of_many(&relative, judge.findings(&plan, seen))?;
         }
         job.end_of_many()
+    })
+}
+
+/// A text's path relative to the policy's folder, and the plan for it.
+fn plan_for(job: &Job<'_>, inputs: &[Input], text: &str) -> (String, Arc<Plan>) {
+    let relative = job.governance.relative(Path::new(input_of(text, inputs)));
+    let plan = job.governance.plan_for(&relative);
+    (relative, plan)
+}
+
+/// What a shard found, with what findings need of every token in it.
+pub(super) fn work(job: &mut Job<'_>, inputs: &[Input], read: Vec<Read>, tally: Tally) -> Work {
+    job.take_keys().with_verifier(|verifier| {
+        let judge = Judge::new(job.now, verifier);
+        Work::new(read, tally, &judge, &|text| plan_for(job, inputs, text).1)
     })
 }
 

@@ -207,6 +207,14 @@ pub fn opened(input: &Input) -> Result<Opened, Unreadable> {
     Ok(Opened { bytes: Box::new(bytes), length: Some(length), modified, watch })
 }
 
+/// Opens an input that is read from any place on, with its length in bytes. Only regular files are.
+pub fn seekable(input: &Input) -> Result<(File, u64, Option<Watch>), Unreadable> {
+    let (file, metadata) = regular(input)?;
+    let length = metadata.len();
+    let watch = file.try_clone().ok().map(|file| Watch { file, path: input.path.clone(), length });
+    Ok((file, length, watch))
+}
+
 /// Seconds since 1970, negative before it.
 fn seconds(time: std::time::SystemTime) -> Option<i64> {
     match time.duration_since(std::time::UNIX_EPOCH) {

@@ -5,10 +5,10 @@ use crate::policy::Mitigation;
 use crate::rule::Severity;
 use crate::source::{Position, Span};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A place in a file. Lines and columns count from 1, columns in Unicode code points; the end is exclusive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Region {
     /// First line.
     pub start_line: u32,
@@ -45,7 +45,7 @@ impl Region {
 }
 
 /// The thing a finding is about.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TargetRef {
     /// Target kind (`client`, `access-token`, …), or `document` for native rules.
     pub kind: String,
@@ -90,7 +90,7 @@ pub struct Measure {
 }
 
 /// A further place that belongs to a finding.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Related {
     /// What it shows.
     pub message: String,
@@ -202,7 +202,7 @@ pub struct Finding {
 }
 
 /// A rule that could not judge a target.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NotJudged {
     /// Rule id.
     pub rule: String,
@@ -217,7 +217,7 @@ pub struct NotJudged {
 }
 
 /// A file that could not be read, parsed or recognised, or part of one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FileError {
     /// File.
     pub path: String,
@@ -228,7 +228,7 @@ pub struct FileError {
 }
 
 /// A document that was judged.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DocumentRef {
     /// File.
     pub path: String,
@@ -299,7 +299,7 @@ impl PolicyFrom {
 }
 
 /// A profile that was applied and why.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct ProfileRef {
     /// `family@version`.
     pub id: String,

@@ -14,7 +14,9 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use schemars::JsonSchema;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
@@ -43,7 +45,8 @@ const MAX_MEMO: usize = 1 << 15;
 const MAX_HEADERS: usize = 256;
 
 /// What was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Form {
     /// A signed (or unsecured) token of three parts.
     Jwt,
@@ -58,7 +61,8 @@ pub enum Form {
 }
 
 /// How much of it is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum State {
     /// All of it: whoever reads it can use it.
     Whole,
@@ -247,15 +251,7 @@ impl Finder {
                 at = word - MAX_HEADER;
                 continue;
             }
-            let looked = match pattern {
-                0 => macaroon(text, start, last),
-                1 => eos(text, start, last),
-                2 => envelope(text, start, " ", last),
-                3 => envelope(text, start, "+", last),
-                4 => envelope(text, start, "%20", last),
-                _ => self.known_or_jwt(memo, text, start, last),
-            };
-            match looked {
+            match self.look(memo, text, start, pattern, last) {
                 Look::Hit(hit) => return Found::Token(hit),
                 Look::Open => return Found::Open(start),
                 Look::No(next) => at = next.max(if tries < MAX_TRIES { start + 1 } else { word }),
@@ -264,6 +260,49 @@ impl Finder {
         // The end may cut an anchor in two.
         let tail = text.len().saturating_sub(LONGEST_ANCHOR - 1).max(at.min(text.len()));
         if last || tail >= text.len() { Found::Nothing } else { Found::Open(tail) }
+    }
+
+    /// How far a look at each place of the text at which a token might begin goes: the place, and the end of the token or of
+    /// what can hold none. These are all places, also those that a search leaves out because of what stands before them;
+    /// within one word no more than `most` are looked at, and `None` stands for it and its end. A place whose end is not
+    /// certain reaches the end of the text. Stops where `sink` says so.
+    pub(crate) fn reaches(&self, text: &[u8], most: u32, sink: &mut dyn FnMut(usize, Option<usize>) -> bool) {
+        let mut memo = Memo::default();
+        let (mut at, mut word, mut tries) = (0, 0, 0);
+        while let Some(found) = self.anchors.find(Input::new(text).range(at..)) {
+            let start = found.start();
+            match start < word {
+                true => tries += 1,
+                false => (word, tries) = (run(text, start), 0),
+            }
+            if tries >= most {
+                if !sink(start, None) {
+                    return;
+                }
+                at = word;
+                continue;
+            }
+            let end = match self.look(&mut memo, text, start, found.pattern().as_usize(), false) {
+                Look::Hit(hit) => hit.span.end,
+                Look::Open => text.len(),
+                Look::No(next) => next,
+            };
+            if !sink(start, Some(end)) {
+                return;
+            }
+            at = start + 1;
+        }
+    }
+
+    fn look(&self, memo: &mut Memo, text: &[u8], start: usize, pattern: usize, last: bool) -> Look {
+        match pattern {
+            0 => macaroon(text, start, last),
+            1 => eos(text, start, last),
+            2 => envelope(text, start, " ", last),
+            3 => envelope(text, start, "+", last),
+            4 => envelope(text, start, "%20", last),
+            _ => self.known_or_jwt(memo, text, start, last),
+        }
     }
 
     fn known_or_jwt(&self, memo: &mut Memo, text: &[u8], start: usize, last: bool) -> Look {

@@ -44,12 +44,21 @@ impl Fingerprints {
 
     /// Twelve hexadecimal digits that tell tokens apart.
     pub fn of(&self, digest: &[u8; 32]) -> String {
-        let shown = match &self.key {
+        shown(&self.whole(digest))
+    }
+
+    /// All of the hash that fingerprints are the beginning of: the digest itself without a key.
+    pub fn whole(&self, digest: &[u8; 32]) -> [u8; 32] {
+        match &self.key {
             Some(key) => hmac(key, &[DOMAIN, digest]),
             None => *digest,
-        };
-        shown.iter().take(SHOWN).map(|byte| format!("{byte:02x}")).collect()
+        }
     }
+}
+
+/// The fingerprint that such a hash begins with.
+pub fn shown(whole: &[u8; 32]) -> String {
+    whole.iter().take(SHOWN).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn block(key: &[u8]) -> [u8; BLOCK] {

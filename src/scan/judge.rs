@@ -1,7 +1,7 @@
 //! Found tokens as findings: each is judged as a leak, and its claims like those of any token.
 
 use super::find::State;
-use super::fingerprint::Fingerprints;
+use super::fingerprint;
 use super::tally::{Place, Seen};
 use crate::check::{check_targets, check_token};
 use crate::evaluate::Plan;
@@ -10,75 +10,144 @@ use crate::parse::{Data, Document, Syntax, TreeBuilder};
 use crate::report::{Finding, Region, Related};
 use crate::source::Source;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
 
 /// Says whether a signature is valid; `None` when no key at hand could tell. It is given the encoded token and its `iss`.
 pub type Verifier<'v> = dyn Fn(&str, &str) -> Option<bool> + 'v;
 
+/// What findings need of a token: with this nobody needs the token any more. It holds nothing that makes one usable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// What is wrong with its claims, by the plan for the file it stands in first. Their places mean nothing.
+    pub claims: Vec<Finding>,
+    /// What it is for, as [`Leak`] says it.
+    pub purpose: String,
+    /// Its `iss`.
+    pub issuer: Option<String>,
+    /// Its `jti`, unless that is what makes it usable.
+    pub jti: Option<String>,
+    /// Its `client_id`.
+    pub client_id: Option<String>,
+    /// Its scopes.
+    pub scopes: Vec<String>,
+    /// When it expires.
+    pub expiry: Expiry,
+    /// Whether its signature is valid; `None` when no key at hand could tell.
+    pub signature: Option<bool>,
+}
+
+/// When a token expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Expiry {
+    /// Its claims cannot be read.
+    Unseen,
+    /// It says no time.
+    Never,
+    /// In seconds since 1970.
+    At(i64),
+    /// What it says is no whole number.
+    Odd,
+}
+
 /// Makes findings of found tokens.
 pub struct Judge<'j> {
     now: i64,
-    fingerprints: Fingerprints,
     verifier: Option<&'j Verifier<'j>>,
     /// A document without a text: what leaks say of themselves stands in none.
     nowhere: Document,
 }
 
 impl<'j> Judge<'j> {
-    /// A judge by this clock (seconds since 1970), who names tokens by these fingerprints and verifies them if asked to.
-    pub fn new(now: i64, fingerprints: Fingerprints, verifier: Option<&'j Verifier<'j>>) -> Self {
+    /// A judge by this clock (seconds since 1970), who verifies tokens if asked to.
+    pub fn new(now: i64, verifier: Option<&'j Verifier<'j>>) -> Self {
         let mut builder = TreeBuilder::new();
         builder.leaf(Data::Null, Default::default());
         let nowhere = Arc::new(Source::from_text("", ""));
         let nowhere = Document::new(nowhere, Syntax::Json, builder.finish());
-        Judge { now, fingerprints, verifier, nowhere }
+        Judge { now, verifier, nowhere }
     }
 
     /// What is wrong with one found token, at the place it was found first: that it stands there, then what is wrong with
     /// its claims. Nothing of it shows the token.
     pub fn findings(&self, plan: &Plan, seen: &Seen) -> Vec<Finding> {
-        let Some(first) = seen.places.first() else { return vec![] };
-        let fingerprint = self.fingerprints.of(seen.digest());
+        match &seen.evidence {
+            Some(evidence) => self.conclude(plan, seen, Evidence::clone(evidence)),
+            None => self.conclude(plan, seen, self.evidence(plan, seen)),
+        }
+    }
+
+    /// What findings need of one found token; `plan` is the one for the file it was found in first.
+    pub fn evidence(&self, plan: &Plan, seen: &Seen) -> Evidence {
+        let path = seen.places.first().map_or("", |first| &*first.path);
         let outcome = match seen.payload.is_empty() {
-            false => check_token(plan, &Arc::new(Source::from_text(&*first.path, readable(seen))), self.now),
+            false => check_token(plan, &Arc::new(Source::from_text(path, readable(seen))), self.now),
             true => Default::default(),
         };
         let purpose = outcome.targets.keys().find(|kind| kind.as_str() != TargetKind::Document.name());
-        let signature = self.verify(seen);
-        let record = leak(seen, purpose.map_or("token", String::as_str), &fingerprint, signature, self.now);
+        let purpose = purpose.map_or_else(|| "token".to_string(), String::clone);
+        // What is wrong with the text as a file of tokens is not the question, and of a token without its signature that
+        // is missing on purpose.
+        let of_token =
+            |finding: &Finding| seen.state != State::Redacted && finding.target.kind != TargetKind::Document.name();
+        let claims = outcome.findings.into_iter().filter(of_token);
+        let claims = claims.map(|finding| Finding { related: vec![], ..finding }).collect();
+        let said = said(&seen.payload);
+        let text = |name: &str| said.get(name).and_then(Value::as_str).map(str::to_string);
+        let scopes = text("scope").unwrap_or_default();
+        // Who knows the identifier of such a token can write the token.
+        let usable = seen.state == State::Unsigned || purpose == TargetKind::RefreshToken.name();
+        Evidence {
+            claims,
+            purpose,
+            issuer: text("iss"),
+            jti: text("jti").filter(|_| !usable),
+            client_id: text("client_id"),
+            scopes: scopes.split(' ').filter(|scope| !scope.is_empty()).map(str::to_string).collect(),
+            expiry: match (said.is_null(), said.get("exp").map(Value::as_i64)) {
+                (true, _) => Expiry::Unseen,
+                (false, None) => Expiry::Never,
+                (false, Some(Some(exp))) => Expiry::At(exp),
+                (false, Some(None)) => Expiry::Odd,
+            },
+            signature: self.verify(seen),
+        }
+    }
+
+    /// Findings of one token, from what was made out of it.
+    fn conclude(&self, plan: &Plan, seen: &Seen, evidence: Evidence) -> Vec<Finding> {
+        let Some(first) = seen.places.first() else { return vec![] };
+        let fingerprint = fingerprint::shown(seen.digest());
+        let record = leak(seen, &evidence, &fingerprint, self.now);
         let mut target = Target::new(TargetKind::Leak, fingerprint.as_str(), record);
         target.identity = fingerprint;
         let leaked = check_targets(plan, &self.nowhere, &[target], self.now).findings;
         let leaked = leaked.into_iter().map(|finding| {
             let related = seen.places.iter().skip(1).map(also).collect();
-            Finding { related, message: finding.message + said(signature), ..finding }
+            Finding { related, message: finding.message + of_signature(evidence.signature), ..finding }
         });
-        // What is wrong with the text as a file of tokens is not the question, and of a token without its signature that
-        // is missing on purpose.
-        let of_token =
-            |finding: &Finding| seen.state != State::Redacted && finding.target.kind != TargetKind::Document.name();
-        let claims =
-            outcome.findings.into_iter().filter(of_token).map(|finding| Finding { related: vec![], ..finding });
         let here = |finding| Finding {
             region: region(first),
             pointer: String::new(),
             path: first.path.to_string(),
             ..finding
         };
-        leaked.chain(claims).map(here).collect()
+        leaked.chain(evidence.claims).map(here).collect()
     }
 
     fn verify(&self, seen: &Seen) -> Option<bool> {
         let (verifier, sealed) = (self.verifier?, seen.sealed.as_ref()?);
         let mut token = super::tally::Sealed::of(encoded(seen, sealed.expose().len()));
         token.push(sealed.expose());
-        let issuer = claims(seen).get("iss").and_then(Value::as_str).unwrap_or_default().to_string();
+        let issuer = said(&seen.payload).get("iss").and_then(Value::as_str).unwrap_or_default().to_string();
         verifier(token.expose(), &issuer)
     }
 }
 
-fn said(signature: Option<bool>) -> &'static str {
+fn of_signature(signature: Option<bool>) -> &'static str {
     match signature {
         Some(true) => "; its signature is valid",
         Some(false) => "; no key at hand made its signature",
@@ -120,7 +189,7 @@ fn region(place: &Place) -> Region {
 }
 
 /// What a rule may know of a found token.
-fn leak(seen: &Seen, purpose: &str, fingerprint: &str, signature: Option<bool>, now: i64) -> Leak<'static> {
+fn leak(seen: &Seen, evidence: &Evidence, fingerprint: &str, now: i64) -> Leak<'static> {
     let state = match seen.state {
         State::Whole => "whole",
         State::Unsigned => "unsigned",
@@ -128,37 +197,32 @@ fn leak(seen: &Seen, purpose: &str, fingerprint: &str, signature: Option<bool>, 
         State::Redacted => "redacted",
     };
     let number = |number: u64| Field::int(i64::try_from(number).unwrap_or(i64::MAX), None);
-    let claims = claims(seen);
-    let text = |name: &str| match claims.get(name).and_then(Value::as_str) {
-        Some(text) => Field::text(text.to_string(), None),
-        None => Field::default(),
-    };
-    let scopes: Vec<&str> = claims.get("scope").and_then(Value::as_str).unwrap_or_default().split(' ').collect();
-    let scopes: Vec<&str> = scopes.into_iter().filter(|scope| !scope.is_empty()).collect();
+    let text = |text: &Option<String>| text.clone().map_or_else(Field::default, |text| Field::text(text, None));
+    let scopes = &evidence.scopes;
     let writes = scopes.iter().filter_map(|scope| Capability::parse(scope)).any(Capability::permits_modifying);
     Leak {
         form: Field::text(seen.form.name(), None),
         state: Field::text(state, None),
-        purpose: Field::text(purpose.to_string(), None),
+        purpose: Field::text(evidence.purpose.clone(), None),
         carrier: if seen.carrier.is_empty() { Field::default() } else { Field::text(seen.carrier, None) },
-        issuer: text("iss"),
-        jti: text("jti"),
-        client_id: text("client_id"),
+        issuer: text(&evidence.issuer),
+        jti: text(&evidence.jti),
+        client_id: text(&evidence.client_id),
         writes: if scopes.is_empty() { Field::default() } else { Field::bool(writes, None) },
         scopes: match scopes.is_empty() {
             true => Field::default(),
-            false => Field::list(scopes.iter().map(|scope| Field::text(scope.to_string(), None)).collect(), None),
+            false => Field::list(scopes.iter().map(|scope| Field::text(scope.clone(), None)).collect(), None),
         },
-        remaining: match (claims.is_null(), claims.get("exp").map(Value::as_i64)) {
-            (true, _) => Field::default(),
-            (false, None) => Field::unlimited(None),
-            (false, Some(Some(exp))) => Field::int(exp.saturating_sub(now), None),
-            (false, Some(None)) => Field::unknown("its exp is no whole number", None),
+        remaining: match evidence.expiry {
+            Expiry::Unseen => Field::default(),
+            Expiry::Never => Field::unlimited(None),
+            Expiry::At(exp) => Field::int(exp.saturating_sub(now), None),
+            Expiry::Odd => Field::unknown("its exp is no whole number", None),
         },
         count: number(seen.count),
         files: number(seen.files),
         fingerprint: Field::text(fingerprint.to_string(), None),
-        signature: match signature {
+        signature: match evidence.signature {
             Some(true) => Field::text("valid", None),
             Some(false) => Field::text("invalid", None),
             None => Field::default(),
@@ -167,6 +231,6 @@ fn leak(seen: &Seen, purpose: &str, fingerprint: &str, signature: Option<bool>, 
 }
 
 /// The claims; null when they cannot be read.
-fn claims(seen: &Seen) -> Value {
-    serde_json::from_slice(&seen.payload).ok().filter(Value::is_object).unwrap_or(Value::Null)
+fn said(payload: &[u8]) -> Value {
+    serde_json::from_slice(payload).ok().filter(Value::is_object).unwrap_or(Value::Null)
 }

@@ -8,6 +8,7 @@ pub mod fingerprint;
 pub mod judge;
 pub mod member;
 pub mod since;
+pub mod sketch;
 pub mod stream;
 pub mod tally;
 #[cfg(test)]

@@ -71,7 +71,18 @@ impl<'f> Scanner<'f> {
     }
 
     /// Hands over every token of a text, in order. A text that ends early with an error has been searched up to there.
-    pub fn tokens(&mut self, mut from: impl Read, sink: &mut dyn FnMut(Place<'_>)) -> io::Result<Extent> {
+    pub fn tokens(&mut self, from: impl Read, sink: &mut dyn FnMut(Place<'_>)) -> io::Result<Extent> {
+        self.tokens_before(u64::MAX, from, sink)
+    }
+
+    /// Hands over every token that begins before an offset, in order; the text is read as far as these need it. The extent
+    /// is that of the text before the offset.
+    pub fn tokens_before(
+        &mut self,
+        limit: u64,
+        mut from: impl Read,
+        sink: &mut dyn FnMut(Place<'_>),
+    ) -> io::Result<Extent> {
         let Scanner { finder, memo, buffer } = self;
         *buffer = Buffer { bytes: std::mem::take(&mut buffer.bytes), ..Buffer::default() };
         if buffer.bytes.len() != CHUNK + ALIGNED {
@@ -80,11 +91,12 @@ impl<'f> Scanner<'f> {
         loop {
             let filled = buffer.fill(&mut from);
             let last = !matches!(filled, Ok(true));
-            buffer.search(finder, memo, last, sink);
-            if last {
+            buffer.search(finder, memo, limit, last, sink);
+            if last || buffer.base + buffer.at as u64 >= limit {
                 filled?;
-                let lines = buffer.lines_until(buffer.end);
-                return Ok(Extent { bytes: buffer.base + buffer.end as u64, lines });
+                let end = buffer.end.min(usize::try_from(limit - buffer.base).unwrap_or(usize::MAX));
+                let lines = buffer.lines_until(end);
+                return Ok(Extent { bytes: buffer.base + end as u64, lines });
             }
             buffer.drop_front();
         }
@@ -106,14 +118,14 @@ impl Growing {
         while !piece.is_empty() {
             // Reading from memory does not fail.
             let _ = self.0.fill(&mut piece);
-            self.0.search(scanner.finder, &mut scanner.memo, false, sink);
+            self.0.search(scanner.finder, &mut scanner.memo, u64::MAX, false, sink);
             self.0.drop_front();
         }
     }
 
     /// Hands over what is there of tokens whose end is not certain. More pieces may follow all the same.
     pub fn settle(&mut self, scanner: &mut Scanner<'_>, sink: &mut dyn FnMut(Place<'_>)) {
-        self.0.search(scanner.finder, &mut scanner.memo, true, sink);
+        self.0.search(scanner.finder, &mut scanner.memo, u64::MAX, true, sink);
         self.0.forget();
         // Many texts may be at rest at a time.
         self.0.bytes.truncate(self.0.end);
@@ -162,11 +174,16 @@ impl Buffer {
         }
     }
 
-    fn search(&mut self, finder: &Finder, memo: &mut Memo, last: bool, sink: &mut dyn FnMut(Place<'_>)) {
+    /// Hands over the tokens that begin before an offset of the text.
+    fn search(&mut self, finder: &Finder, memo: &mut Memo, limit: u64, last: bool, sink: &mut dyn FnMut(Place<'_>)) {
         loop {
             match finder.next_with(memo, &self.bytes[..self.end], self.at, last) {
                 Found::Token(hit) => {
                     let start = hit.span.start;
+                    if self.base + start as u64 >= limit {
+                        self.at = start;
+                        return;
+                    }
                     let line = self.lines_until(start) + 1;
                     let offset = self.base + start as u64;
                     self.at = hit.span.end.max(start + 1);

@@ -6,14 +6,17 @@
 
 use super::find::{Form, Hit, State};
 use super::fingerprint::Fingerprints;
+use super::judge::Evidence;
+use super::sketch::Sketch;
 use super::stream;
 use crate::model::scope::Capability;
 use crate::parse::jwt::decode_bytes;
-use serde::Deserialize;
+use schemars::JsonSchema;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Places that are kept of one token; all are counted.
@@ -82,27 +85,33 @@ pub struct Seen {
     pub places: Vec<Place>,
     /// How often it was found.
     pub count: u64,
-    /// In how many texts.
+    /// In how many texts; those of which only a stretch was read stand in `stretches` until the end.
     pub files: u64,
+    /// The texts of which only stretches were read, by their names.
+    pub(crate) stretches: BTreeSet<Arc<str>>,
     /// The last text it was found in, by number.
-    last_text: u64,
-    /// SHA-256 of the token in its plain form.
-    digest: Digest,
+    pub(crate) last_text: u64,
+    /// SHA-256 of the token in its plain form, keyed where the user gave a key.
+    pub(crate) digest: Digest,
     /// The decoded header of a JWT; empty when it cannot be read.
-    pub(super) header: Arc<[u8]>,
+    pub(crate) header: Arc<[u8]>,
     /// Its decoded payload; empty when it cannot be read.
-    pub(super) payload: Box<[u8]>,
+    pub(crate) payload: Box<[u8]>,
     /// Characters of its signature.
-    pub(super) signature: u32,
+    pub(crate) signature: u32,
     /// The signature itself, where it is to be verified.
-    pub(super) sealed: Option<Sealed>,
+    pub(crate) sealed: Option<Sealed>,
     /// How much it matters.
     pub standing: Standing,
+    /// Bytes that it takes, about; they depend on nothing but the token.
+    pub(crate) weight: usize,
+    /// What findings need of it, where that was made out by whoever read the texts: nothing else of the token is known then.
+    pub(crate) evidence: Option<Box<Evidence>>,
 }
 
 /// A signature or a whole token, out of sight; its bytes are overwritten when it goes.
 #[derive(Clone)]
-pub(super) struct Sealed(Vec<u8>);
+pub(crate) struct Sealed(Vec<u8>);
 
 impl Sealed {
     pub(super) fn of(text: String) -> Self {
@@ -137,7 +146,8 @@ impl Drop for Sealed {
 
 /// How much a found token matters, as far as the token alone shows it: the order in which people are told, and in which
 /// tokens are kept when there are too many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Standing {
     /// It can be used to get others (a refresh token) or to change a client (a registration token).
     Renewing,
@@ -157,10 +167,10 @@ pub enum Standing {
 
 /// Which of two tokens is rather kept. It depends on nothing but the token, so that every tally keeps the same ones; among
 /// equals the digest decides, which is as good as by chance.
-type Rank = (Standing, Digest);
+pub(crate) type Rank = (Standing, Digest);
 
 impl Seen {
-    /// SHA-256 of the token in its plain form, from which [`super::fingerprint`] makes what is shown.
+    /// What fingerprints are the beginning of: SHA-256 of the token in its plain form, keyed where the user gave a key.
     pub fn digest(&self) -> &[u8; 32] {
         &self.digest
     }
@@ -169,9 +179,17 @@ impl Seen {
         (self.standing, self.digest)
     }
 
-    /// What it weighs; it depends on nothing but the token.
-    fn weight(&self) -> usize {
-        OVERHEAD + self.header.len() + self.payload.len() + self.sealed.as_ref().map_or(0, |sealed| sealed.0.len())
+    /// Takes what was found of the same token in other texts, or in other stretches.
+    fn merge(&mut self, theirs: Seen) {
+        self.count = self.count.saturating_add(theirs.count);
+        self.files = self.files.saturating_add(theirs.files);
+        self.stretches.extend(theirs.stretches);
+        let carrier = theirs.carrier;
+        let is_first = |theirs: &Place| self.places.first().is_none_or(|ours| theirs < ours);
+        if theirs.evidence.is_some() && theirs.places.first().is_some_and(is_first) {
+            self.evidence = theirs.evidence;
+        }
+        theirs.places.into_iter().for_each(|place| self.keep_place(place, carrier));
     }
 
     fn keep_place(&mut self, place: Place, carrier: &'static str) {
@@ -217,7 +235,39 @@ pub struct Tally {
     /// The text at work, and how many there were.
     path: Arc<str>,
     texts: u64,
+    /// Where the stretch of it begins that is read, when that is not all of it.
+    stretch: Option<u64>,
     found: u64,
+    fingerprints: Fingerprints,
+    /// How many different tokens, subjects and identifiers there are, about.
+    kinds: Kinds,
+}
+
+/// Sketches of what is too much to be kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kinds {
+    pub(crate) tokens: Sketch,
+    /// By `iss` and `sub`.
+    pub(crate) subjects: Sketch,
+    /// By `iss` and `jti`.
+    pub(crate) identifiers: Sketch,
+}
+
+impl Kinds {
+    pub(crate) fn merge(&mut self, other: &Kinds) {
+        self.tokens.merge(&other.tokens);
+        self.subjects.merge(&other.subjects);
+        self.identifiers.merge(&other.identifiers);
+    }
+}
+
+/// What was found in some texts, on its way to where it is merged with what was found in others.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) tokens: Vec<Seen>,
+    pub(crate) bound: Option<Rank>,
+    pub(crate) found: u64,
+    pub(crate) kinds: Kinds,
 }
 
 impl Tally {
@@ -232,14 +282,47 @@ impl Tally {
             bound: None,
             path: "".into(),
             texts: 0,
+            stretch: None,
             found: 0,
+            fingerprints: Fingerprints::default(),
+            kinds: Kinds::default(),
         }
+    }
+
+    /// The same, with other names for tokens. All tallies that are merged need the same.
+    pub fn named_by(self, fingerprints: Fingerprints) -> Self {
+        Tally { fingerprints, ..self }
+    }
+
+    /// What was found, to be sent away: by rank, so that it does not depend on who found what first.
+    pub(crate) fn into_shared(mut self) -> Shared {
+        self.sort_out();
+        self.seen.sort_by_key(Seen::rank);
+        Shared { tokens: self.seen, bound: self.bound, found: self.found, kinds: self.kinds }
+    }
+
+    /// What somebody else found.
+    pub(crate) fn of_shared(limits: Limits, shared: Shared) -> Self {
+        let mut tally = Tally::new(limits);
+        (tally.bound, tally.found, tally.kinds) = (shared.bound, shared.found, shared.kinds);
+        shared.tokens.into_iter().for_each(|seen| {
+            tally.keep(seen);
+        });
+        tally
     }
 
     /// Another text begins, by the name that users know it by. No two texts of a scan have the same name.
     pub fn begin(&mut self, path: &str) {
         self.path = path.into();
         self.texts += 1;
+        self.stretch = None;
+    }
+
+    /// Another stretch of a text begins, at the beginning of a line: at this offset. Lines count from there; whoever knows
+    /// all stretches numbers them, see [`Account::number_lines`].
+    pub fn begin_stretch(&mut self, path: &str, offset: u64) {
+        self.begin(path);
+        self.stretch = Some(offset);
     }
 
     /// Takes one token of the text that was begun last.
@@ -256,10 +339,13 @@ impl Tally {
         let seen = &mut self.seen[index];
         seen.count += 1;
         if seen.last_text != self.texts {
-            seen.files += 1;
+            match self.stretch {
+                Some(_) => _ = seen.stretches.insert(Arc::clone(&self.path)),
+                None => seen.files += 1,
+            }
             seen.last_text = self.texts;
         }
-        let here = (&self.path, found.offset);
+        let here = (&self.path, self.stretch.unwrap_or(0) + found.offset);
         if seen.places.len() < PLACES || seen.places.last().is_some_and(|last| here < (&last.path, last.offset)) {
             let place = self.place(found);
             let before = &found.window[found.hit.span.start.saturating_sub(BEFORE)..found.hit.span.start];
@@ -272,7 +358,7 @@ impl Tally {
         let (lines, column) = found.extent();
         Place {
             path: Arc::clone(&self.path),
-            offset: found.offset,
+            offset: self.stretch.unwrap_or(0) + found.offset,
             length: number(found.hit.span.len() as u64),
             line: number(found.line),
             column: number(found.column),
@@ -288,9 +374,15 @@ impl Tally {
             Form::Jwt => digest_of(&parts),
             Form::Jwe | Form::Macaroon | Form::Eos | Form::Envelope => digest(hit, window),
         };
+        let digest = self.fingerprints.whole(&digest);
         let index = match self.by_digest.get(&digest) {
             Some(&index) => index,
-            None => self.keep(self.seen_first(hit, &parts, digest))?,
+            None => {
+                let seen = self.seen_first(hit, &parts, digest);
+                self.kinds.tokens.add(&digest);
+                self.note_claims(&seen.payload);
+                self.keep(seen)?
+            }
         };
         // Whoever spells one token in ever new ways is made to wait rather than to fill the memory.
         if let Some(spelling) = hit.spelling.filter(|_| self.by_digest.len() < 2 * self.limits.tokens) {
@@ -305,6 +397,7 @@ impl Tally {
             && parts[0].len() + parts[1].len() <= READABLE;
         let decoded = |part: &str| if readable { decode_bytes(part).unwrap_or_default() } else { vec![] };
         let payload = decoded(&parts[1]);
+        let header = decoded(&parts[0]);
         let keeps = self.limits.signatures && readable && hit.state == State::Whole && parts[2].len() <= READABLE;
         Seen {
             form: hit.form,
@@ -313,9 +406,12 @@ impl Tally {
             places: Vec::with_capacity(1),
             count: 0,
             files: 0,
+            stretches: BTreeSet::new(),
             last_text: 0,
             digest,
-            header: decoded(&parts[0]).into(),
+            weight: OVERHEAD + header.len() + payload.len() + if keeps { parts[2].len() } else { 0 },
+            evidence: None,
+            header: header.into(),
             standing: standing(hit, &payload, self.limits.now),
             payload: payload.into(),
             signature: u32::try_from(parts[2].len().min(READABLE)).unwrap_or(u32::MAX),
@@ -336,7 +432,7 @@ impl Tally {
             None => {}
         }
         let rank = seen.rank();
-        self.weight += seen.weight();
+        self.weight += seen.weight;
         self.by_digest.insert(seen.digest, self.seen.len());
         self.seen.push(seen);
         // Some more than the limit, so that tokens are sorted out a few times and not each time.
@@ -348,7 +444,7 @@ impl Tally {
 
     /// Drops what is over the limits.
     fn sort_out(&mut self) {
-        let mut ranks: Vec<(Rank, usize)> = self.seen.iter().map(|seen| (seen.rank(), seen.weight())).collect();
+        let mut ranks: Vec<(Rank, usize)> = self.seen.iter().map(|seen| (seen.rank(), seen.weight)).collect();
         ranks.sort_unstable();
         let mut weight = 0;
         let mut fits = |(index, (_, of_one)): (usize, &(Rank, usize))| {
@@ -365,18 +461,19 @@ impl Tally {
         let bound = self.bound.map_or(bound, |earlier| earlier.min(bound));
         self.bound = Some(bound);
         self.seen.retain(|seen| seen.rank() < bound);
-        self.weight = self.seen.iter().map(Seen::weight).sum();
+        self.weight = self.seen.iter().map(|seen| seen.weight).sum();
         self.by_digest = self.seen.iter().enumerate().map(|(index, seen)| (seen.digest, index)).collect();
         self.headers = self.seen.iter().map(|seen| Arc::clone(&seen.header)).collect();
     }
 
     /// Adds what was found in other texts.
     pub fn merge(&mut self, other: Tally) {
-        if self.found == 0 && self.limits == other.limits {
+        if self.found == 0 && self.limits == other.limits && self.bound.is_none() {
             *self = other;
             return;
         }
-        self.found += other.found;
+        self.found = self.found.saturating_add(other.found);
+        self.kinds.merge(&other.kinds);
         // Numbers of texts only tell those of one tally apart.
         self.texts += other.texts;
         if let Some(bound) = other.bound {
@@ -385,13 +482,7 @@ impl Tally {
         for mut theirs in other.seen {
             theirs.last_text = 0;
             match self.by_digest.get(&theirs.digest) {
-                Some(&index) => {
-                    let ours = &mut self.seen[index];
-                    ours.count += theirs.count;
-                    ours.files += theirs.files;
-                    let carrier = theirs.carrier;
-                    theirs.places.into_iter().for_each(|place| ours.keep_place(place, carrier));
-                }
+                Some(&index) => self.seen[index].merge(theirs),
                 None => {
                     self.keep(theirs);
                 }
@@ -402,11 +493,33 @@ impl Tally {
     /// What was found, once all texts were read.
     pub fn finish(mut self) -> Account {
         self.sort_out();
-        let told_apart: u64 = self.seen.iter().map(|seen| seen.count).sum();
+        let told_apart = self.seen.iter().fold(0u64, |sum, seen| sum.saturating_add(seen.count));
         let mut tokens = self.seen;
+        for seen in &mut tokens {
+            seen.files = seen.files.saturating_add(std::mem::take(&mut seen.stretches).len() as u64);
+        }
         let order = |seen: &Seen| (seen.standing, seen.places.first().cloned(), seen.digest);
         tokens.sort_by_cached_key(order);
-        Account { tokens, found: self.found, beyond: self.found - told_apart }
+        let beyond = self.found.saturating_sub(told_apart);
+        Account { tokens, found: self.found, beyond, kinds: self.kinds }
+    }
+
+    /// Notes whose token it is and which.
+    fn note_claims(&mut self, payload: &[u8]) {
+        #[derive(Deserialize)]
+        struct Who<'c> {
+            #[serde(borrow)]
+            iss: Option<Cow<'c, str>>,
+            #[serde(borrow)]
+            sub: Option<Cow<'c, str>>,
+            #[serde(borrow)]
+            jti: Option<Cow<'c, str>>,
+        }
+        let Ok(who) = serde_json::from_slice::<Who<'_>>(payload) else { return };
+        let issuer = who.iss.unwrap_or_default();
+        let hash = |text: &str| Sha256::digest([issuer.as_bytes(), b"\0", text.as_bytes()].concat()).into();
+        who.sub.iter().for_each(|sub| self.kinds.subjects.add(&hash(sub)));
+        who.jti.iter().for_each(|jti| self.kinds.identifiers.add(&hash(jti)));
     }
 }
 
@@ -419,18 +532,33 @@ pub struct Account {
     pub found: u64,
     /// How many of those belong to tokens for which there was no room.
     pub beyond: u64,
+    kinds: Kinds,
 }
 
 impl Account {
+    /// Numbers the lines of texts of which stretches were read: `before` says how many lines there are before the stretch
+    /// that holds an offset, and `None` for texts that were read as a whole.
+    pub fn number_lines(&mut self, before: &dyn Fn(&str, u64) -> Option<u64>) {
+        for place in self.tokens.iter_mut().flat_map(|seen| &mut seen.places) {
+            let Some(lines) = before(&place.path, place.offset) else { continue };
+            let numbered = |line: u32| u32::try_from(lines.saturating_add(u64::from(line))).unwrap_or(u32::MAX);
+            (place.line, place.end.0) = (numbered(place.line), numbered(place.end.0));
+        }
+    }
+
     /// What a report has to say of its own gaps.
     pub fn notes(&self) -> Vec<String> {
         match self.beyond {
             0 => vec![],
             beyond => vec![format!(
                 "there are more distinct tokens than are told apart: {} are reported, those that can still be used before \
-                 others, and {beyond} of {} occurrences belong to tokens that are not; scan fewer files at a time",
+                 others, and {beyond} of {} occurrences belong to tokens that are not; in all there are about {} tokens \
+                 with {} identifiers, of {} subjects; scan fewer files at a time",
                 self.tokens.len(),
-                self.found
+                self.found,
+                self.kinds.tokens.estimate(),
+                self.kinds.identifiers.estimate(),
+                self.kinds.subjects.estimate()
             )],
         }
     }
@@ -483,24 +611,26 @@ fn plain(part: &[u8]) -> String {
     kept.map(|byte| char::from(*byte)).collect()
 }
 
+/// Names that tokens are given by; one that ends another stands behind it.
+pub(crate) const CARRIERS: [&str; 14] = [
+    "registration_access_token",
+    "refresh_token",
+    "subject_token",
+    "actor_token",
+    "client_assertion",
+    "id_token_hint",
+    "access_token",
+    "id_token",
+    "transferheaderauthorization",
+    "authorization",
+    "bearer_token",
+    "bearer",
+    "authz",
+    "token",
+];
+
 /// The name that a token is given by, right before it.
 fn carrier(before: &[u8]) -> &'static str {
-    const NAMES: [&str; 14] = [
-        "registration_access_token",
-        "refresh_token",
-        "subject_token",
-        "actor_token",
-        "client_assertion",
-        "id_token_hint",
-        "access_token",
-        "id_token",
-        "transferheaderauthorization",
-        "authorization",
-        "bearer_token",
-        "bearer",
-        "authz",
-        "token",
-    ];
     let text = String::from_utf8_lossy(before).to_ascii_lowercase();
     // What may stand between the name and the token: signs, and their percent-encoded or escaped forms.
     let mut rest = text.as_str();
@@ -515,7 +645,7 @@ fn carrier(before: &[u8]) -> &'static str {
         }
         rest = shorter;
     }
-    NAMES.into_iter().find(|name| rest.ends_with(name)).unwrap_or("")
+    CARRIERS.into_iter().find(|name| rest.ends_with(name)).unwrap_or("")
 }
 
 #[cfg(test)]

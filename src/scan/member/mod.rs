@@ -120,6 +120,17 @@ pub fn is_packed(mut from: impl Read) -> bool {
     Codec::of(head).is_some()
 }
 
+/// Is this one text as it lies there, which may be read from any place on?
+pub fn is_plain(mut from: impl Read) -> bool {
+    let mut from = Peek::new(&mut from);
+    let Ok(head) = from.head(HEAD) else { return false };
+    #[cfg(feature = "archives")]
+    if tape::is_header(head) {
+        return false;
+    }
+    Codec::of(head).is_none() && codec::foreign(head).is_none()
+}
+
 /// Something that may be a text, compressed, or an archive.
 struct Item {
     name: String,
