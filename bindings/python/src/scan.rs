@@ -37,18 +37,19 @@ pub(crate) fn scan(
     }
     let plan = crate::plan()?;
     let found = crate::released(py, move || {
-        let account = search(&texts, now)?;
+        let account = search(&texts, fingerprints, now)?;
         let name =
             |index: usize| names.as_ref().map_or_else(|| format!("texts[{index}]"), |names| names[index].clone());
-        judged(account, &plan, &name, fingerprints, now)
+        judged(account, &plan, &name, now)
     })?;
     found.map_err(PyValueError::new_err)
 }
 
 /// The tokens, at places whose path is the number of the text with leading zeros, so that order is that of the numbers.
-fn search(texts: &[Text], now: i64) -> Result<Account, String> {
+fn search(texts: &[Text], fingerprints: Fingerprints, now: i64) -> Result<Account, String> {
     let finder = Finder::new()?;
-    let (mut scanner, mut tally) = (Scanner::new(&finder), Tally::new(Limits::of(Limits::TOKENS, now)));
+    let mut scanner = Scanner::new(&finder);
+    let mut tally = Tally::new(Limits::of(Limits::TOKENS, now)).named_by(fingerprints);
     for (index, text) in texts.iter().enumerate() {
         tally.begin(&format!("{index:020}"));
         // Reading from memory does not fail.
@@ -57,15 +58,9 @@ fn search(texts: &[Text], now: i64) -> Result<Account, String> {
     Ok(tally.finish())
 }
 
-fn judged(
-    mut account: Account,
-    plan: &Plan,
-    name: &dyn Fn(usize) -> String,
-    fingerprints: Fingerprints,
-    now: i64,
-) -> Result<String, String> {
+fn judged(mut account: Account, plan: &Plan, name: &dyn Fn(usize) -> String, now: i64) -> Result<String, String> {
     let number = |place: &Place| place.path.parse().unwrap_or_default();
-    let judge = Judge::new(now, fingerprints, None);
+    let judge = Judge::new(now, None);
     let mut found = Vec::new();
     for seen in &mut account.tokens {
         let index = seen.places.first().map_or(0, number);
