@@ -11,4 +11,4 @@ rm -rf target/wheels-test
 "$venv/bin/maturin" build --quiet --locked --compatibility linux -m bindings/python/Cargo.toml --interpreter "$venv/bin/python" --out target/wheels-test
 "$venv/bin/python" -m pip --quiet --disable-pip-version-check install --no-index --no-deps --force-reinstall target/wheels-test/*.whl
 cd bindings/python
-"$venv/bin/python" -m pytest -q -p no:cacheprovider "$@"
+"$venv/bin/python" -m pytest -q -rs -p no:cacheprovider "$@"

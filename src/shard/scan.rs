@@ -8,6 +8,7 @@ use crate::rule::RuleBook;
 use crate::scan::find::{Finder, Form, State};
 use crate::scan::fingerprint::Fingerprints;
 use crate::scan::judge::{Evidence, Expiry, Judge};
+use crate::scan::member;
 use crate::scan::sketch::Sketch;
 use crate::scan::stream::{Extent, Place as Found, Scanner};
 use crate::scan::tally::{self, CARRIERS, Kinds, Limits, PLACES, Seen, Shared, Standing, Tally};
@@ -491,6 +492,16 @@ impl<'f> Scan<'f> {
         read
     }
 
+    /// Scans one input as it lies on disk: a text, compressed, or an archive of texts. What cannot be read of it is said in
+    /// the report.
+    pub fn input(&mut self, index: u64, name: &str, input: impl Read) -> io::Result<()> {
+        let scanned = Scanned::default();
+        let mut texts = Texts { scanner: &mut self.scanner, tally: &mut self.tally, scanned };
+        member::texts(name, None, input, member::Limits::default(), &mut texts);
+        let scanned = texts.scanned;
+        self.note(index, name, scanned)
+    }
+
     /// Scans the lines that begin in a block of a text of `length` bytes; other shards scan the others.
     pub fn block(
         &mut self,
@@ -514,5 +525,29 @@ impl<'f> Scan<'f> {
     /// What was found, as a shard reports it.
     pub fn into_work(self, judge: &Judge<'_>, plan: &Arc<Plan>) -> Work {
         Work::new(self.inputs.into_vec(), self.tally, judge, &|_| Arc::clone(plan))
+    }
+}
+
+/// Takes the texts of one input.
+struct Texts<'t, 'f> {
+    scanner: &'t mut Scanner<'f>,
+    tally: &'t mut Tally,
+    scanned: Scanned,
+}
+
+impl member::Visit for Texts<'_, '_> {
+    fn text(&mut self, text: member::Text<'_>) {
+        let Texts { scanner, tally, scanned } = self;
+        tally.begin(text.name);
+        // Such a text ends where it cannot be read any further; a note says so.
+        let _ = scanner.tokens(text.bytes, &mut |place: Found<'_>| {
+            scanned.found += 1;
+            tally.add(&place);
+        });
+    }
+
+    fn note(&mut self, note: member::Note) {
+        let member::Note { name, message, foreign } = note;
+        self.scanned.gaps.push(Gap { name, message, foreign });
     }
 }

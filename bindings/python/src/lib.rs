@@ -4,6 +4,7 @@
 //! texts are searched or judged other Python threads run. No exception quotes a text.
 
 mod check;
+mod part;
 mod scan;
 mod text;
 
@@ -50,6 +51,8 @@ mod _native {
 
     #[pymodule_export]
     use super::check::check;
+    #[pymodule_export]
+    use super::part::{merge_parts, scan_part, terms};
     #[pymodule_export]
     use super::run;
     #[pymodule_export]

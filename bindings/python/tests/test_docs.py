@@ -42,3 +42,10 @@ def test_examples_run(
     assert "b:1:14: error: " in shown and "clients.json 1 14 " in shown and "judgements are open" in shown
     if 1 in ran:
         assert "leaked-token-usable" in shown and re.search(r"^1 +h2$", shown, re.MULTILINE)
+
+
+def test_a_scan_can_be_shared_out(pytestconfig: pytest.Config) -> None:
+    (example,) = blocks(pytestconfig.rootpath.parents[1] / "docs" / "distributed.md")
+    names: dict[str, Any] = {"texts": {"a": ["x"], "b": [token()]}, "now": NOW}
+    exec(compile(example, "example", "exec"), names)
+    assert names["whole"] == names["scan"].merge(reversed(names["parts"]))

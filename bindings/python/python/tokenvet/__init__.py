@@ -10,15 +10,16 @@ Other threads run meanwhile. The command line of the same name comes with the pa
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Union
 
-from tokenvet import _model, _native
+from tokenvet import _arguments, _model, _native
+from tokenvet._arguments import Text as _Text
+from tokenvet._distributed import DistributedScan
 from tokenvet._model import Error, Finding, NotJudged, Region, Related, Report, Severity, Suppressed, Target
 
 __all__ = [
+    "DistributedScan",
     "Error",
     "Finding",
     "NotJudged",
@@ -33,8 +34,6 @@ __all__ = [
 ]
 
 __version__: str = _native.__version__
-
-_Text = Union[str, bytes]
 
 
 def scan_batch(
@@ -56,7 +55,9 @@ def scan_batch(
 
     Raises ``TypeError`` for what is no text and ``ValueError`` for the other arguments.
     """
-    found = json.loads(_native.scan(_listed(texts), _names(names), _seconds(now), fingerprint_key))
+    called = None if names is None else _arguments.names(names)
+    listed = list(_arguments.texts(texts, "texts"))
+    found = json.loads(_native.scan(listed, called, _arguments.seconds(now), fingerprint_key))
     return [_model.finding(raw) for raw in found]
 
 
@@ -74,30 +75,5 @@ def check(
     """
     if isinstance(profiles, str):
         raise TypeError("profiles: give a list")
-    named = [(_name(name), text) for name, text in texts.items()]
-    return _model.report(json.loads(_native.check(named, _seconds(now), list(profiles))))
-
-
-def _listed(texts: Iterable[_Text | None]) -> list[_Text | None]:
-    if isinstance(texts, (str, bytes)):
-        raise TypeError("texts: give a list of texts, not a single one")
-    return list(texts)
-
-
-def _names(names: Iterable[str] | None) -> list[str] | None:
-    if isinstance(names, str):
-        raise TypeError("names: give a list of names, not a single one")
-    return None if names is None else [_name(name) for name in names]
-
-
-def _name(name: str) -> str:
-    # File names may hold lone surrogates, which no report can write.
-    return str(name).encode("utf-8", "replace").decode()
-
-
-def _seconds(now: datetime | None) -> int:
-    if now is None:
-        return int(time.time())
-    if now.tzinfo is None:
-        raise ValueError("now: give a datetime with a time zone, for example datetime.now(timezone.utc)")
-    return int(now.timestamp())
+    named = [(_arguments.name(name), text) for name, text in texts.items()]
+    return _model.report(json.loads(_native.check(named, _arguments.seconds(now), list(profiles))))

@@ -1,8 +1,8 @@
 """What the package is made of; use the package."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-__all__ = ["__version__", "check", "run", "scan"]
+__all__ = ["__version__", "check", "merge_parts", "run", "scan", "scan_part", "terms"]
 
 __version__: str
 
@@ -14,3 +14,6 @@ def scan(
     fingerprint_key: bytes | None,
 ) -> str: ...
 def check(texts: Sequence[tuple[str, str | bytes]], now: int, profiles: Sequence[str]) -> str: ...
+def terms(names: Sequence[str], now: str) -> bytes: ...
+def scan_part(terms: bytes, index: int, name: str, chunks: Iterator[bytes], packed: bool, now: int) -> bytes: ...
+def merge_parts(terms: bytes, parts: Sequence[bytes]) -> bytes: ...
