@@ -7,6 +7,9 @@ use crate::rule::{RuleBook, Severity};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Lifetime and allowance in seconds, and the mitigations that are not true, each with the reason.
+type Deviating = (Option<i64>, i64, Option<Vec<(Mitigation, String)>>);
+
 /// A finding without what its rule says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -54,7 +57,7 @@ pub struct Carried {
     pub allowed: Option<(String, u32)>,
     /// What an agreed waiver looks at: lifetime and allowance in seconds, and which mitigations are not true, with the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deviation: Option<(Option<i64>, i64, Option<Vec<(Mitigation, String)>>)>,
+    pub deviation: Option<Deviating>,
     /// A number and the bound that it misses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measure: Option<(i64, i64)>,
