@@ -188,7 +188,8 @@ fn every_style_of_a_log_is_found_and_nothing_else() {
     assert_eq!(found.len(), truth.len());
     for ((message, line, column), (_, count, first, at)) in found.into_iter().zip(truth) {
         assert_eq!((line, column), (first as u64, at as u64), "{message}");
-        assert!(message.contains(&format!("found {count} times in 1 files")), "{message}: {count} times");
+        let times = if count == 1 { "time" } else { "times" };
+        assert!(message.contains(&format!("found {count} {times} in 1 file")), "{message}: {count} times");
     }
     let cut: u64 = of_rule(&report, "leaked-token-truncated")
         .iter()
@@ -216,7 +217,7 @@ fn what_matters_most_is_told_first() {
     assert!(places.is_sorted(), "refresh token, writing, reading, expired, cut off, redacted\n{text}");
     let text = text.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ");
     assert!(text.contains("still valid for 3 d 4 h (273600 s): start the incident procedure"), "{text}");
-    assert!(text.contains("stands here without its signature; found 1 times in 1 files"), "{text}");
+    assert!(text.contains("stands here without its signature; found 1 time in 1 file"), "{text}");
     // Files for programs stay in the order of places.
     let output = scan(folder.path(), &["-", "-f", "json"], log.as_bytes());
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -298,9 +299,9 @@ fn tokens_whose_signature_is_valid_are_told() {
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let said = of_rule(&report, "leaked-token-usable");
     assert_eq!(said.len(), 3);
-    assert!(said[0].0.ends_with("2 times in 1 files; its signature is valid"), "{said:?}");
+    assert!(said[0].0.ends_with("2 times in 1 file; its signature is valid"), "{said:?}");
     assert!(said[1].0.ends_with("; no key at hand made its signature"), "{said:?}");
-    assert!(said[2].0.ends_with("1 times in 1 files"), "a key that is not known: nothing is said\n{said:?}");
+    assert!(said[2].0.ends_with("1 time in 1 file"), "a key that is not known: nothing is said\n{said:?}");
     for format in ["json", "human", "sarif"] {
         let output = scan(folder.path(), &["-", "-f", format, "--all", "--keys", "keys.json"], log.as_bytes());
         let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);

@@ -4,6 +4,7 @@ use super::args::TestArgs;
 use super::exit::{Exit, Failure};
 use super::{output, problem, rules};
 use crate::parse::ParseError;
+use crate::report::text::counted;
 use crate::rule::{RuleBook, RuleFile};
 use crate::source::Source;
 use crate::trial;
@@ -40,7 +41,8 @@ pub(super) fn run(args: &TestArgs) -> Result<Exit, Failure> {
             let _ = writeln!(out, "{}: {id}: {missing}", source.name());
         }
     }
-    let _ = writeln!(out, "{} rules, {examples} examples: {failed} failed, {broken} files broken", loaded.len());
+    let (rules, examples) = (counted(loaded.len() as u64, "rule"), counted(examples as u64, "example"));
+    let _ = writeln!(out, "{rules}, {examples}: {failed} failed, {} broken", counted(broken as u64, "file"));
     output::print(&out)?;
     Ok(match (paths.is_empty(), broken, failed) {
         (true, ..) => Exit::Nothing,

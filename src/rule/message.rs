@@ -2,7 +2,9 @@
 
 use super::condition::{Defect, Limit, Scope, Violation, field_index};
 use crate::model::{Field, FieldSpec, FieldType, State, Value};
+use crate::report::text;
 use crate::source::mask;
+use std::fmt::Write as _;
 
 /// Longest value a message quotes, in characters.
 const MAX_QUOTED: usize = 120;
@@ -19,6 +21,8 @@ pub(crate) struct Template {
 enum Part {
     Text(String),
     Field(usize),
+    /// A number with the noun that it counts.
+    Counted(usize, String),
     /// Of the target that `join` found.
     Other(usize, FieldType),
     Item,
@@ -28,6 +32,21 @@ enum Part {
 }
 
 impl Part {
+    /// `{count time}`: the noun is in the singular.
+    fn counted(name: &str, noun: &str, specs: &[FieldSpec]) -> Result<Self, Defect> {
+        let index = field_index(specs, name)?;
+        match specs[index].ty {
+            FieldType::Int => Ok(Part::Counted(index, noun.to_string())),
+            FieldType::Text
+            | FieldType::Url
+            | FieldType::Seconds
+            | FieldType::Time
+            | FieldType::Bool
+            | FieldType::Texts
+            | FieldType::Urls => Err(format!("`{name}` is no number, so it counts no {noun}")),
+        }
+    }
+
     fn named(name: &str, specs: &[FieldSpec], other: &[FieldSpec]) -> Result<Self, Defect> {
         match name.strip_prefix("other.").filter(|_| !other.is_empty()) {
             Some(name) => field_index(other, name).map(|index| Part::Other(index, other[index].ty)),
@@ -61,7 +80,11 @@ impl Template {
                 "limit" => Part::Limit,
                 "profile" => Part::Profile,
                 "reason" => Part::Reason,
-                name => Part::named(name, specs, other).map_err(|defect| format!("`message`: {defect}"))?,
+                name => match name.split_once(' ') {
+                    Some((name, noun)) => Part::counted(name, noun, specs),
+                    None => Part::named(name, specs, other),
+                }
+                .map_err(|defect| format!("`message`: {defect}"))?,
             });
             rest = &tail[end + 1..];
         }
@@ -75,7 +98,7 @@ impl Template {
     /// Indexes of the fields it quotes.
     pub(crate) fn reads(&self) -> Vec<usize> {
         let field = |part: &Part| match part {
-            Part::Field(index) => Some(*index),
+            Part::Field(index) | Part::Counted(index, _) => Some(*index),
             Part::Text(_) | Part::Other(..) | Part::Item | Part::Limit | Part::Profile | Part::Reason => None,
         };
         self.parts.iter().filter_map(field).collect()
@@ -85,7 +108,13 @@ impl Template {
     pub(crate) fn reads_other(&self) -> Vec<usize> {
         let field = |part: &Part| match part {
             Part::Other(index, _) => Some(*index),
-            Part::Text(_) | Part::Field(_) | Part::Item | Part::Limit | Part::Profile | Part::Reason => None,
+            Part::Text(_)
+            | Part::Field(_)
+            | Part::Counted(..)
+            | Part::Item
+            | Part::Limit
+            | Part::Profile
+            | Part::Reason => None,
         };
         self.parts.iter().filter_map(field).collect()
     }
@@ -111,6 +140,14 @@ impl Template {
                 Part::Other(index, ty) => {
                     let other = scope.other.map_or(Field::absent(), |other| other.field(*index));
                     out.push_str(&show(other, *ty));
+                }
+                Part::Counted(index, noun) => {
+                    let field = scope.record.field(*index);
+                    let number = field.as_int().and_then(|number| u64::try_from(number).ok());
+                    let _ = match number {
+                        Some(number) => write!(out, "{number} {}", text::plural(number, noun)),
+                        None => write!(out, "{} {}", show(field, FieldType::Int), text::plural(0, noun)),
+                    };
                 }
                 Part::Field(index) => {
                     out.push_str(&show(scope.record.field(*index), scope.specs[*index].ty));
@@ -219,6 +256,20 @@ pub(crate) fn time(seconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_numbers_count_something() {
+        let specs = crate::model::Leak::FIELDS;
+        for (text, ok) in [
+            ("found {count time} in {files file}", true),
+            ("{form time}", false),
+            ("{remaining second}", false),
+            ("{nothing time}", false),
+            ("{count} {time}", false),
+        ] {
+            assert_eq!(Template::compile(text, specs, &[]).is_ok(), ok, "{text}");
+        }
+    }
 
     #[test]
     fn durations_and_times_read_well_and_stay_exact() {

@@ -91,7 +91,8 @@ pub struct RawRule {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub at: Vec<String>,
     /// What was found; `{field}`, `{item}`, `{limit}`, `{profile}` and `{reason}` (the operator's own words; with `join`
-    /// and `hold: any`, `; did you mean …?` where what is shown of another is nearly ours) are filled in.
+    /// and `hold: any`, `; did you mean …?` where what is shown of another is nearly ours) are filled in. `{count time}` is a
+    /// number with its noun: `1 time`, `3 times`.
     pub message: String,
     /// What to do: names the product's own knob and who can turn it.
     pub help: String,
