@@ -16,8 +16,8 @@ const PROXIES: [&str; 6] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROX
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Without a token what everybody can read is fetched: metadata, key set, certificates. With one:
-  INDIGO IAM  clients and scope policies   needs the scope iam:admin.read
-  Keycloak    the realm and its clients    needs the roles view-realm and view-clients
+  INDIGO IAM  clients, scope and exchange policies   needs the scope iam:admin.read
+  Keycloak    the realm and its clients              needs the roles view-realm and view-clients
 Every request is a GET. Secrets are dropped before anything is written. Then: tokenvet check DIR")]
 pub(super) struct FetchArgs {
     /// The issuer, spelt as in its tokens (`https://iam.example.org/`)
@@ -175,7 +175,7 @@ fn summary(args: &FetchArgs, snapshot: &Snapshot) -> String {
         let _ = write!(text, "  {:<26}", file.file);
         let mut facts = Vec::new();
         match (file.entries, file.file) {
-            (Some(count), "scope-policies.json") => facts.push(format!("{count} policies")),
+            (Some(count), "scope-policies.json" | "exchange-policies.json") => facts.push(format!("{count} policies")),
             (Some(count), _) => facts.push(format!("{count} clients")),
             (None, "certificates.json") => facts.extend(snapshot.class.map(str::to_string)),
             (None, _) => {}

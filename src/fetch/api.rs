@@ -3,9 +3,9 @@
 //! Paths, paging and scopes after INDIGO IAM 1.12 (its controllers for clients and scope policies) and Keycloak's admin
 //! REST API. Every call is a GET.
 
-use super::folder::{CLIENTS, Entry, Paging, REALM, SCOPE_POLICIES};
+use super::folder::{CLIENTS, EXCHANGE_POLICIES, Entry, Paging, REALM, SCOPE_POLICIES};
 use super::web::{Ask, LARGE, address};
-use super::withhold::withhold;
+use super::withhold::{Clean, withhold};
 use super::{Error, Event, Resume, Run};
 use crate::parse::{Cursor, Data, Document, Syntax, parse};
 use crate::policy::RawApi;
@@ -25,7 +25,7 @@ const MAX_PAUSE: i64 = 86_400;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Api {
-    /// INDIGO IAM: clients and scope policies
+    /// INDIGO IAM: clients, scope policies and exchange policies
     IndigoIam,
     /// Keycloak: the realm with its clients
     Keycloak,
@@ -42,6 +42,8 @@ impl From<RawApi> for Api {
 
 const IAM_CLIENTS: &str = "the scope iam:admin.read (or a user who is an administrator)";
 const IAM_POLICIES: &str = "the scope iam:admin.read (or a user who is an administrator)";
+/// Read in the source of 2019; what later versions ask for was not read.
+const IAM_EXCHANGE: &str = "a user who is an administrator (in some versions the scope iam:admin.read may do)";
 const KEYCLOAK_REALM: &str = "the role view-realm of the realm's client realm-management";
 const KEYCLOAK_CLIENTS: &str = "the role view-clients of the realm's client realm-management";
 
@@ -75,11 +77,16 @@ fn indigo_iam(run: &mut Run<'_>, metadata: &Document) -> Result<(), Error> {
     let base = base.unwrap_or(run.request.issuer.trim_end_matches('/')).to_string();
     let url = format!("{base}/iam/scope_policies");
     let policies = run.call(&url, IAM_POLICIES)?;
-    let entries = list(&policies.text, |root| root.is_seq().then_some(root))
-        .ok_or_else(|| Error::new(&url, "the answer is no list of scope policies; is this INDIGO IAM?"))?;
-    let entry = run.entry(SCOPE_POLICIES, &url, Some(IAM_POLICIES));
-    let entry = Entry { withheld: policies.withheld, entries: Some(entries.len() as u64), ..entry };
-    run.add(&policies.text, entry)?;
+    run.policies(SCOPE_POLICIES, &url, IAM_POLICIES, &policies)?;
+    // A token that may read the rest may not be enough for these.
+    let url = format!("{base}/iam/api/exchange/policies");
+    match run.call(&url, IAM_EXCHANGE) {
+        Ok(policies) => run.policies(EXCHANGE_POLICIES, &url, IAM_EXCHANGE, &policies)?,
+        Err(error) if error.status.is_some_and(|status| (300..500).contains(&status) && status != 429) => {
+            run.tell(Event::Note(format!("{error}; the snapshot is without exchange policies")));
+        }
+        Err(error) => return Err(error),
+    }
     let listing = Listing { api: Api::IndigoIam, url: format!("{base}/iam/api/clients"), needs: IAM_CLIENTS };
     let pages = listing.read(run)?;
     let count = pages.count;
@@ -331,8 +338,16 @@ pub(super) fn document(text: &str) -> Option<Document> {
 }
 
 impl Run<'_> {
+    /// Keeps a list of policies.
+    fn policies(&mut self, file: &'static str, url: &str, needs: &'static str, found: &Clean) -> Result<(), Error> {
+        let entries = list(&found.text, |root| root.is_seq().then_some(root))
+            .ok_or_else(|| Error::new(url, "the answer is no list of policies; is this INDIGO IAM?"))?;
+        let entry = self.entry(file, url, Some(needs));
+        self.add(&found.text, Entry { withheld: found.withheld, entries: Some(entries.len() as u64), ..entry })
+    }
+
     /// A call with the token; the answer without its secrets.
-    fn call(&mut self, url: &str, needs: &'static str) -> Result<super::withhold::Clean, Error> {
+    fn call(&mut self, url: &str, needs: &'static str) -> Result<Clean, Error> {
         let (_, origin) = address(url).map_err(|why| Error::new(url, why))?;
         if origin != self.origin {
             let message = format!("is not on the issuer's own server {}; the token is not sent there", self.origin);

@@ -22,13 +22,16 @@ pub(super) const CERTIFICATES: &str = "certificates.json";
 pub(super) const CLIENTS: &str = "clients.json";
 /// INDIGO IAM's scope policies.
 pub(super) const SCOPE_POLICIES: &str = "scope-policies.json";
+/// INDIGO IAM's token-exchange policies.
+pub(super) const EXCHANGE_POLICIES: &str = "exchange-policies.json";
 /// A Keycloak realm with its clients.
 pub(super) const REALM: &str = "realm.json";
 /// What was fetched.
 pub(super) const MANIFEST: &str = "manifest.json";
 
 /// Every file a snapshot may hold. Nothing that a server says becomes part of a name.
-const FILES: [&str; 8] = [METADATA, KEYS, KEY_HEADERS, CERTIFICATES, CLIENTS, SCOPE_POLICIES, REALM, MANIFEST];
+const FILES: [&str; 9] =
+    [METADATA, KEYS, KEY_HEADERS, CERTIFICATES, CLIENTS, SCOPE_POLICIES, EXCHANGE_POLICIES, REALM, MANIFEST];
 
 const LOCK: &str = ".lock";
 const STATE: &str = "paging.json";

@@ -108,7 +108,8 @@ impl Web {
             let mut response = request.call().map_err(|error| fail(self.explain(error, ask.limit)))?;
             let status = response.status().as_u16();
             if matches!(status, 301 | 302 | 303 | 307 | 308) {
-                url = redirect(&url, &origin, response.headers(), ask)?;
+                let to = redirect(&url, &origin, response.headers(), ask);
+                url = to.map_err(|error| Error { status: Some(status), ..error })?;
                 continue;
             }
             if status != 200 {

@@ -64,6 +64,7 @@ fn a_whole_issuer_lands_in_files_that_check_reads() {
     let names: Vec<&str> = first.keys().map(String::as_str).collect();
     let expected = [
         "clients.json",
+        "exchange-policies.json",
         "jwks.headers.json",
         "jwks.json",
         "manifest.json",
@@ -102,6 +103,7 @@ fn a_whole_issuer_lands_in_files_that_check_reads() {
         .collect();
     let expected = [
         ("iam/clients.json", "indigo-iam-clients"),
+        ("iam/exchange-policies.json", "indigo-iam-exchange-policies"),
         ("iam/jwks.headers.json", "tokenvet-key-set-headers"),
         ("iam/jwks.json", "jwks"),
         ("iam/manifest.json", "tokenvet-snapshot"),
@@ -117,6 +119,29 @@ fn a_whole_issuer_lands_in_files_that_check_reads() {
         ["document-holds-secrets", "document-leaks-secrets", "document-listing-incomplete", "key-value-malformed"]
     {
         assert!(!rules.contains(&quiet), "{quiet} has no reason");
+    }
+}
+
+#[test]
+fn exchange_policies_that_the_token_may_not_read_are_left_out_and_told() {
+    for (reply, told) in [
+        (Reply::status as fn(u16) -> Reply, "answered 403"),
+        (|_| Reply::status(404), "answered 404"),
+        (|_| Reply::redirect("/login"), "as to a login page"),
+    ] {
+        let folder = workplace();
+        let server = Server::start(None, |base| {
+            let issuer = base.to_string();
+            Box::new(move |seen| match seen.path.as_str() {
+                "/iam/api/exchange/policies" => reply(403),
+                _ => iam(&issuer, seen, 1),
+            })
+        });
+        let ran = fetch(folder.path(), &server.base, &["--allow-private", "--token-file", "token"]);
+        ran.exits(0, told);
+        assert!(ran.err().contains(told) && ran.err().contains("without exchange policies"), "{}", ran.err());
+        let files = files(folder.path());
+        assert!(files.contains_key("clients.json") && !files.contains_key("exchange-policies.json"), "{told}");
     }
 }
 
@@ -507,6 +532,12 @@ const API: &[Case] = &[
         &["/iam/scope_policies: answered 401", "needs the scope iam:admin.read"],
     ),
     (
+        "exchange policies of a server in trouble",
+        |_, path| path.starts_with("/iam/api/exchange").then(|| Reply::status(503)),
+        &[],
+        &["/iam/api/exchange/policies: answered 503"],
+    ),
+    (
         "login page",
         |_, path| path.starts_with("/iam/").then(|| Reply::redirect("/login")),
         &[],
@@ -528,7 +559,7 @@ const API: &[Case] = &[
         "no policies",
         |_, path| path.starts_with("/iam/scope_policies").then(|| Reply::json("{}")),
         &[],
-        &["no list of scope policies"],
+        &["no list of policies"],
     ),
     (
         "unknown product",

@@ -84,7 +84,7 @@ pub(crate) fn iam(issuer: &str, seen: &Seen, clients: usize) -> Reply {
             .with("Cache-Control", "max-age=21600")
             .with("Date", "Sun, 22 Nov 2026 08:00:00 GMT")
             .with("ETag", "\"k1\""),
-        "/iam/api/clients" | "/iam/scope_policies"
+        "/iam/api/clients" | "/iam/scope_policies" | "/iam/api/exchange/policies"
             if seen.authorization.as_deref() != Some(&format!("Bearer {TOKEN}")) =>
         {
             Reply::status(401)
@@ -92,6 +92,11 @@ pub(crate) fn iam(issuer: &str, seen: &Seen, clients: usize) -> Reply {
         "/iam/scope_policies" => Reply::json(
             json!([{"id": 1, "description": "Default Permit ALL policy", "rule": "PERMIT", "matchingPolicy": "EQ",
                 "account": null, "group": null, "scopes": null}])
+            .to_string(),
+        ),
+        "/iam/api/exchange/policies" => Reply::json(
+            json!([{"id": 1, "description": "Allow all exchanges", "rule": "PERMIT", "originClient": {"type": "ANY"},
+                "destinationClient": {"type": "ANY"}}])
             .to_string(),
         ),
         "/iam/api/clients" => {
