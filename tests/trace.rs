@@ -1,5 +1,7 @@
 //! Tracing over the logs of several services: incidents with what must be found, and what must be said not to be known.
 
+mod common;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokenvet::profile::Registry;
@@ -255,4 +257,39 @@ fn logs_of_real_services_are_read_as_their_formats() {
         let of_format = known.iter().filter(|known| known == format).count();
         assert!(of_format >= *at_least, "{name}: {of_format} records of {format}, others: {known:?}");
     }
+}
+
+#[test]
+fn rotated_logs_are_read_when_asked_for_and_old_ones_left_out() {
+    let line = |day: u32, jti: &str| {
+        format!(
+            "2025-11-{day:02}T10:00:00.000Z  INFO 1 --- [x] AUDIT : {{\"timestamp\":1762160400123,\"@type\":\"AccessTokenIssuedEvent\",\
+             \"principal\":\"pilot-factory\",\"message\":\"Issue access token\",\"subject\":\"pilot-factory\",\"payload\":\
+             {{\"sub\":\"4f1c-aa\",\"iss\":\"https://vo.example.org/\",\"jti\":\"{jti}\",\"client_id\":\"pilot-factory\"}}}}\n"
+        )
+    };
+    let folder = common::folder(&[
+        ("iam.log", line(3, "new-1") + &line(4, "new-2")),
+        ("iam.log.1", line(1, "old-1")),
+        ("tokenvet.yaml", "services: [{ type: xrootd, name: iam, files: [x], logs: [iam.log] }]\n".into()),
+    ]);
+    let found = |arguments: &[&str]| {
+        let mut command = common::tokenvet();
+        command.current_dir(folder.path()).args(["trace", "--client", "pilot-factory", "--format", "json"]);
+        let ran = common::run(command.args(["--now", "2025-11-05T00:00:00Z"]).args(arguments));
+        ran.exits(0, "found");
+        let shown = ran.out();
+        ["new-1", "new-2", "old-1"].map(|jti| shown.contains(jti))
+    };
+    assert_eq!(found(&["iam.log"]), [true, true, false]);
+    assert_eq!(found(&["iam.log", "--rotated"]), [true, true, true]);
+    assert_eq!(found(&["--rotated"]), [true, true, true], "those of the policy's services as well");
+    assert_eq!(
+        found(&["iam.log", "--rotated", "--since", "2025-11-04"]),
+        [false, true, false],
+        "lines that say their time"
+    );
+    let mut command = common::tokenvet();
+    command.current_dir(folder.path()).args(["trace", "--client", "x", "--since", "soon", "iam.log"]);
+    common::run(&mut command).exits(2, "no time");
 }

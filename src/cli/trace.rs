@@ -2,12 +2,16 @@
 
 use super::exit::{Exit, Failure};
 use super::{output, problem};
+use crate::discover::several;
 use crate::discover::walk::{self, Input};
 use crate::evaluate::{Adjustments, Plan, Selection};
 use crate::policy::{Fitting, PolicyFile, RawService, glob};
 use crate::profile::Registry;
+use crate::report::text::counted;
 use crate::rule::RuleBook;
 use crate::scan::member::{self, Note, Text, Visit};
+use crate::scan::since::Since;
+use crate::scan::when;
 use crate::source::Source;
 use crate::trace::answers::{self, SiteService};
 use crate::trace::book::Book;
@@ -20,7 +24,7 @@ use crate::trace::site;
 use crate::trace::time::Clock;
 use clap::{Args as ClapArgs, ValueEnum};
 use globset::GlobSet;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,6 +40,13 @@ pub(super) struct TraceArgs {
     /// Logs: files and folders; `-` is standard input. Default: the `logs` of the policy's `services`
     #[arg(value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
+    /// Also read the rotated siblings of the named files: `x.log.1`, `x.log-20261101.gz`
+    #[arg(long)]
+    pub(super) rotated: bool,
+    /// Leave out what is certainly older: files by their modification time, lines by their timestamp. A time
+    /// (2026-01-31T12:00:00Z), a date (2026-01-31) or a duration (7d, 36h)
+    #[arg(long, value_name = "WHEN")]
+    pub(super) since: Option<String>,
 
     /// The identifier of a token
     #[arg(long, value_name = "JTI", help_heading = "What is known")]
@@ -128,7 +139,10 @@ pub(super) fn run(args: &TraceArgs) -> Result<Exit, Failure> {
         ));
     }
     let clock = Clock { zone: Clock::zone(&args.timezone)?, now };
-    let mut files = Files::find(&args.paths, &site)?;
+    let since = args.since.as_deref().map(|since| when::since(since, now.as_second())).transpose();
+    let since = since.map_err(|error| Failure::Usage(format!("--since {error}")))?;
+    let mut files = Files::find(&args.paths, &site, args.rotated)?;
+    files.recent = since.map(|since| Recent { since, now: now.as_second(), files: 0 });
     if files.inputs.is_empty() && files.problems.is_empty() {
         return Err(Failure::Usage(
             "no logs: give their paths, or a policy (--config) whose services name their `logs`".into(),
@@ -142,6 +156,7 @@ pub(super) fn run(args: &TraceArgs) -> Result<Exit, Failure> {
     let plan = site.plan(&rules)?;
     let findings = judge::of_logs(&plan, &book, &found.services, now.as_second());
     let mut traced = page::traced(&context, &question, &found, findings);
+    traced.notes.extend(files.recent.as_ref().and_then(Recent::note));
     traced.notes.extend(files.problems.iter().map(|(name, message)| format!("{name}: {message}")));
     let exit = match (files.problems.is_empty(), found.hits.is_empty()) {
         (false, _) => Exit::Usage,
@@ -306,11 +321,31 @@ struct Files {
     stdin: Option<Vec<u8>>,
     /// What could not be read, by name.
     problems: BTreeMap<String, String>,
+    /// What is left out.
+    recent: Option<Recent>,
+}
+
+/// What `--since` leaves out.
+#[derive(Clone, Copy, Debug)]
+struct Recent {
+    /// In seconds since 1970.
+    since: i64,
+    now: i64,
+    /// Files that were left out, in the reading that left out most.
+    files: u64,
+}
+
+impl Recent {
+    fn note(&self) -> Option<String> {
+        let since =
+            jiff::Timestamp::from_second(self.since).map_or_else(|_| self.since.to_string(), |at| at.to_string());
+        (self.files > 0).then(|| format!("older than {since} and left out: {} (--since)", counted(self.files, "file")))
+    }
 }
 
 impl Files {
-    fn find(paths: &[PathBuf], site: &Site) -> Result<Files, Failure> {
-        let mut files = Files { inputs: Vec::new(), stdin: None, problems: BTreeMap::new() };
+    fn find(paths: &[PathBuf], site: &Site, rotated: bool) -> Result<Files, Failure> {
+        let mut files = Files { inputs: Vec::new(), stdin: None, problems: BTreeMap::new(), recent: None };
         let sets = site.services.iter().map(|service| logs_of(service, site)).collect::<Result<Vec<_>, _>>()?;
         let found = match paths.is_empty() {
             false => walk::walk(paths, &|_, _| false),
@@ -329,10 +364,29 @@ impl Files {
                 files.inputs.push((input, service.map(|index| site.name(index))));
             }
         }
+        if rotated {
+            files.add_rotated();
+        }
         if files.inputs.iter().any(|(input, _)| input.path.as_os_str() == "-") {
             files.read_stdin();
         }
         Ok(files)
+    }
+
+    /// Adds the rotated siblings of files that are named; they belong to the same service.
+    fn add_rotated(&mut self) {
+        let known: HashSet<PathBuf> = self.inputs.iter().map(|(input, _)| input.path.clone()).collect();
+        let named = self.inputs.iter().filter(|(input, _)| input.named);
+        let siblings = named.flat_map(|(input, service)| {
+            several::rotated(&input.path).into_iter().map(move |path| {
+                let input = Input { name: walk::name_of(&path), path, named: true };
+                (input, service.clone())
+            })
+        });
+        let siblings: Vec<_> = siblings.filter(|(input, _)| !known.contains(&input.path)).collect();
+        self.inputs.extend(siblings);
+        self.inputs.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+        self.inputs.dedup_by(|(a, _), (b, _)| a.path == b.path);
     }
 
     fn read_stdin(&mut self) {
@@ -354,8 +408,9 @@ impl Files {
 
 impl Logs for Files {
     fn each(&mut self, reading: &Reading<'_>, sink: &mut dyn FnMut(&Origin<'_>, &Record)) -> Extent {
-        let mut taker =
-            Taker { reading, sink, service: None, texts: 0, extent: Extent::default(), problems: BTreeMap::new() };
+        let recent = self.recent.map(|recent| Recent { files: 0, ..recent });
+        let (extent, problems) = (Extent::default(), BTreeMap::new());
+        let mut taker = Taker { reading, sink, service: None, texts: 0, extent, problems, recent };
         for (input, service) in &self.inputs {
             taker.service = service.as_deref();
             let limits = member::Limits::default();
@@ -369,7 +424,10 @@ impl Logs for Files {
                 },
             }
         }
-        let Taker { extent, problems, .. } = taker;
+        let Taker { extent, problems, recent, .. } = taker;
+        if let (Some(known), Some(recent)) = (&mut self.recent, recent) {
+            known.files = known.files.max(recent.files);
+        }
         self.problems.extend(problems);
         extent
     }
@@ -383,6 +441,7 @@ struct Taker<'t> {
     texts: u32,
     extent: Extent,
     problems: BTreeMap<String, String>,
+    recent: Option<Recent>,
 }
 
 impl Visit for Taker<'_> {
@@ -390,7 +449,23 @@ impl Visit for Taker<'_> {
         let origin = Origin { file: self.texts, path: text.name, service: self.service };
         self.texts = self.texts.saturating_add(1);
         let Reading { book, clock, limits } = *self.reading;
-        match read::records(book, text.bytes, clock, limits, &mut |record| (self.sink)(&origin, record)) {
+        let mut recent = None;
+        if let Some(known) = &mut self.recent {
+            if text.modified.is_some_and(|modified| modified < known.since) {
+                known.files += 1;
+                return;
+            }
+            recent = Some((known.since, known.now));
+        }
+        let mut lines;
+        let bytes: &mut dyn Read = match recent {
+            Some((since, now)) => {
+                lines = Since::new(text.bytes, text.form, since, now);
+                &mut lines
+            }
+            None => text.bytes,
+        };
+        match read::records(book, bytes, clock, limits, &mut |record| (self.sink)(&origin, record)) {
             Ok(extent) => {
                 self.extent.records += extent.records;
                 self.extent.long_lines += extent.long_lines;
