@@ -129,13 +129,15 @@ fn any_encrypted() -> impl Strategy<Value = Piece> {
 
 /// A client secret in a form, in JSON, in a header.
 fn any_secret() -> impl Strategy<Value = Piece> {
-    ("[a-z]{6}[0-9]{2}[A-Za-z0-9]{12,40}", 0..5usize).prop_map(|(secret, style)| {
+    ("[a-z]{6}[0-9]{2}[A-Za-z0-9]{12,40}", 0..7usize).prop_map(|(secret, style)| {
         let (before, behind) = [
             ("&client_secret=", "&x"),
             ("{\"client_secret\":\"", "\"}"),
             ("--password ", "\n"),
             ("Authorization: Bearer ", "\r\n"),
             ("https://user:", "@example.org/"),
+            ("{\"kty\":\"EC\",\"d\":\"", "\",\"crv\":\"P-256\"}"),
+            ("{'qi': '", "', 'kid': 'a', 'kty': 'RSA'}"),
         ][style];
         let written = |value: &str| format!("{before}{value}{behind}").into_bytes();
         Piece { before: written(&secret), after: written(MARK), secret }
@@ -377,6 +379,31 @@ fn files_are_replaced_in_place() {
 
 /// What is compressed stays so, in its own way.
 #[cfg(feature = "archives")]
+#[test]
+fn markers_hold_the_fingerprint_that_scan_shows_with_the_same_key() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("key"), "0123456789abcdef0123456789abcdef\n").unwrap();
+    fs::write(folder.path().join("short"), "0123\n").unwrap();
+    let (log, _, _) = example();
+    let mut names = Vec::new();
+    for key in [&[][..], &["--fingerprint-key", "key"]] {
+        let copy = run(folder.path(), &[&["redact", "-", "--mode", "token"], key].concat(), &log);
+        let copy = text(&copy.stdout);
+        let marker = copy.split("REDACTED-jwt-").nth(1).unwrap();
+        let scanned = run(folder.path(), &[&["scan", "-", "--format", "json"], key].concat(), &log);
+        let report: Value = serde_json::from_slice(&scanned.stdout).unwrap();
+        assert!(
+            common::list(&report, "findings").iter().any(|finding| finding["target"]["name"] == marker[..12]),
+            "{copy}"
+        );
+        names.push(marker[..12].to_string());
+    }
+    assert_ne!(names[0], names[1]);
+    let short = run(folder.path(), &["redact", "-", "--fingerprint-key", "short"], &log);
+    assert_eq!(short.code, Some(2));
+    assert!(text(&short.stderr).contains("--fingerprint-key") && !text(&short.stderr).contains("0123"));
+}
+
 #[test]
 fn compressed_logs_stay_compressed() {
     use tokenvet::scan::member::codec::{Codec, Encoder};

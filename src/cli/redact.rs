@@ -53,6 +53,9 @@ pub(super) struct RedactArgs {
     /// Leave other secrets (client secrets, passwords, credentials in headers, private keys) where they are
     #[arg(long, help_heading = "What is replaced")]
     tokens_only: bool,
+    /// Make the fingerprints of markers with the key in this file (HMAC-SHA-256), as `scan` does with the same key
+    #[arg(long, value_name = "FILE", help_heading = "What is replaced")]
+    fingerprint_key: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -80,7 +83,8 @@ pub(super) fn run(args: &RedactArgs) -> Result<Exit, Failure> {
         ModeArg::Token => Mode::Token,
         ModeArg::Claims => Mode::Claims,
     };
-    let redactor = Redactor::new(mode, !args.tokens_only)?;
+    let fingerprints = args.fingerprint_key.as_deref().map(super::scan::fingerprints).transpose()?.unwrap_or_default();
+    let redactor = Redactor::new(mode, !args.tokens_only)?.fingerprinting(fingerprints);
     let done = if args.in_place { in_place(args, &redactor)? } else { vec![one(args, &redactor)?] };
     report(args.format, &done)?;
     Ok(if done.iter().any(|done| done.error.is_some()) { Exit::Usage } else { Exit::Clean })

@@ -94,7 +94,7 @@ pub(super) fn parse_size(text: &str) -> Result<u64, String> {
 }
 
 /// Fingerprints with the key in a file.
-fn fingerprints(path: &Path) -> Result<Fingerprints, Failure> {
+pub(super) fn fingerprints(path: &Path) -> Result<Fingerprints, Failure> {
     /// Longer files are not meant for keys.
     const LONGEST: u64 = 64 << 10;
     let fail = |why: &str| Failure::Usage(format!("--fingerprint-key {}: {why}", walk::name_of(path)));

@@ -9,6 +9,7 @@ pub mod secret;
 pub use marker::MARK;
 
 use crate::scan::find::{Finder, Form, Found, Hit, MAX_TOKEN, Memo, State};
+use crate::scan::fingerprint::Fingerprints;
 use crate::scan::tally;
 use secret::{MAX_VALUE, Secret, Secrets};
 use std::collections::BTreeMap;
@@ -17,8 +18,9 @@ use std::ops::Range;
 
 /// Bytes read at once.
 const CHUNK: usize = 256 << 10;
-/// Bytes before the next one to write that stay at hand: what a token or a name may begin with.
-const BEHIND: usize = 1024;
+/// Bytes before the next one to write that stay at hand: what a token or a name may begin with, and the
+/// object that a key stands in.
+const BEHIND: usize = 1024 + secret::KEY_REACH;
 /// A stretch of so many bytes was cut for its length.
 const CUT: usize = MAX_TOKEN - CHUNK;
 
@@ -84,6 +86,7 @@ pub struct Redactor {
     finder: Finder,
     secrets: Option<Secrets>,
     mode: Mode,
+    fingerprints: Fingerprints,
 }
 
 impl Redactor {
@@ -91,7 +94,12 @@ impl Redactor {
     /// library's and never seen.
     pub fn new(mode: Mode, secrets: bool) -> Result<Self, String> {
         let secrets = if secrets { Some(Secrets::new()?) } else { None };
-        Ok(Redactor { finder: Finder::lenient()?, secrets, mode })
+        Ok(Redactor { finder: Finder::lenient()?, secrets, mode, fingerprints: Fingerprints::default() })
+    }
+
+    /// With these fingerprints in its markers.
+    pub fn fingerprinting(self, fingerprints: Fingerprints) -> Self {
+        Redactor { fingerprints, ..self }
     }
 
     /// Copies a text. What was written before an error is redacted and ends somewhere.
@@ -110,7 +118,7 @@ impl Redactor {
 
     /// What takes the place of a token's bytes.
     fn edit(&self, hit: &Hit, window: &[u8], unsigned: bool) -> Option<(Range<usize>, String)> {
-        let fingerprint = || tally::fingerprint(&tally::digest(hit, window));
+        let fingerprint = || self.fingerprints.of(&tally::digest(hit, window));
         let whole = |text| Some((hit.span.clone(), text));
         match (self.mode, hit.form) {
             (_, Form::Envelope) if hit.state == State::Redacted => None,
@@ -470,6 +478,28 @@ mod tests {
                 "-----BEGIN RSA PRIVATE KEY-----\nREDACTED\n\n-----END RSA PRIVATE KEY-----\n",
             ),
             ("-----BEGIN PRIVATE KEY-----\nVGVzdFRlc3RUZXN0\nVGVz", "-----BEGIN PRIVATE KEY-----\nREDACTED\n"),
+            (
+                r#"{"kty":"EC","crv":"P-256","d":"VGVzdFRlc3RUZXN0VGVzdA","x":"VGVzdFRlc3RUZXN0"}"#,
+                r#"{"kty":"EC","crv":"P-256","d":"REDACTED","x":"VGVzdFRlc3RUZXN0"}"#,
+            ),
+            (r#"{"k" : "VGVzdFRlc3RUZXN0VGVzdA", "kty": "oct"}"#, r#"{"k" : "REDACTED", "kty": "oct"}"#),
+            (
+                r#"{"keys":[{"kty":"EC","d":"VGVzdFRlc3RUZXN0VGVzdA"},{"kid":"{","kty":"EC"}]}"#,
+                r#"{"keys":[{"kty":"EC","d":"REDACTED"},{"kid":"{","kty":"EC"}]}"#,
+            ),
+            (
+                r#"{"m":"{\"kty\":\"RSA\",\"dp\":\"VGVzdFRlc3RUZXN0VGVzdA\",\"qi\":\"VGVzdFRlc3RUZXN0\"}"}"#,
+                r#"{"m":"{\"kty\":\"RSA\",\"dp\":\"REDACTED\",\"qi\":\"REDACTED\"}"}"#,
+            ),
+            (
+                "{'kty': 'RSA', 'n': 'VGVzdFRlc3RUZXN0', 'p': 'VGVzdFRlc3RUZXN0'}",
+                "{'kty': 'RSA', 'n': 'VGVzdFRlc3RUZXN0', 'p': 'REDACTED'}",
+            ),
+            (
+                r#"{"kty":"RSA","oth":[{"r":"VGVzdFRlc3Q","d":"VGVzdFRlc3Q","t":"VGVz"}],"e":"AQAB"}"#,
+                r#"{"kty":"RSA","oth":[REDACTED],"e":"AQAB"}"#,
+            ),
+            ("__CURSOR=s=1\nMESSAGE=client_secret: abc\n", "__CURSOR=s=1\nMESSAGE=client_secret: REDACTED\n"),
         ] {
             let copy = redacted(text, Mode::Signature);
             assert_eq!(copy, expected);
@@ -497,6 +527,11 @@ mod tests {
             "{\"client_secret\":null,\"token\":true}",
             "BEARER_TOKEN_FILE=/run/user/1/bt SECRET=/run/secrets/x.key",
             "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----",
+            r#"{"d":"VGVzdFRlc3RUZXN0VGVzdA","k":"VGVzdFRlc3RUZXN0VGVzdA"}"#,
+            r#"{"kty":"EC","kid":"d","x":"VGVzdFRlc3RUZXN0VGVzdA","y":"VGVzdFRlc3RUZXN0VGVzdA"}"#,
+            r#"{"kty":"EC"} {"d":"VGVzdFRlc3RUZXN0VGVzdA"} {"kty":"EC"}"#,
+            r#"{"kty":"EC","d":"2026-11-22T12:00:00Z","k":1795348800123456,"q":"short","p":null}"#,
+            "said=password: bob was here",
             "-----BEGIN CERTIFICATE-----\nVGVzdFRlc3RUZXN0VGVzdFRlc3Q\n-----END CERTIFICATE-----",
         ] {
             assert_eq!(redacted(text, Mode::Signature), text);

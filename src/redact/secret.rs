@@ -25,7 +25,7 @@ pub enum Kind {
     Named,
     /// The credentials of an `Authorization` header.
     Header,
-    /// A private key in PEM.
+    /// A private key in PEM, or a private member of a JSON Web Key.
     PrivateKey,
     /// The password of a URL.
     Url,
@@ -63,8 +63,14 @@ pub enum Found {
     Nothing,
 }
 
-/// Words that stand in the names of secrets, in the spellings that are used.
-const WORDS: [&str; 33] = [
+/// How far from a member of a JSON Web Key its `kty` may stand, in bytes: the largest RSA keys take 7 KiB.
+pub const KEY_REACH: usize = 8 << 10;
+/// Braces that are looked at on the way there.
+const KEY_BRACES: usize = 64;
+
+/// Words that stand in the names of secrets, in the spellings that are used; last the private members of JSON Web Keys as
+/// they stand in JSON, in JSON within JSON, and in Python.
+const WORDS: [&str; 57] = [
     "secret",
     "Secret",
     "SECRET",
@@ -98,9 +104,35 @@ const WORDS: [&str; 33] = [
     "device_code",
     "-----BEGIN ",
     "://",
+    "\"d\"",
+    "\"p\"",
+    "\"q\"",
+    "\"dp\"",
+    "\"dq\"",
+    "\"qi\"",
+    "\"k\"",
+    "\"oth\"",
+    "\"d\\\"",
+    "\"p\\\"",
+    "\"q\\\"",
+    "\"dp\\\"",
+    "\"dq\\\"",
+    "\"qi\\\"",
+    "\"k\\\"",
+    "\"oth\\\"",
+    "'d'",
+    "'p'",
+    "'q'",
+    "'dp'",
+    "'dq'",
+    "'qi'",
+    "'k'",
+    "'oth'",
 ];
-const PEM: usize = WORDS.len() - 2;
-const URL: usize = WORDS.len() - 1;
+const PEM: usize = KEY - 2;
+const URL: usize = KEY - 1;
+/// The first of those of JSON Web Keys.
+const KEY: usize = WORDS.len() - 24;
 /// The longest word, in bytes.
 const LONGEST_WORD: usize = "uthorization".len();
 
@@ -188,6 +220,7 @@ impl Secrets {
             let look = match found.pattern().as_usize() {
                 PEM => private_key(text, end, last),
                 URL => url(text, end, last),
+                KEY.. => key_member(text, start, end, last),
                 _ => named(text, start, end, last),
             };
             match look {
@@ -287,10 +320,23 @@ fn assigned(text: &[u8], name: &Range<usize>, kind: Name) -> Option<Value> {
     let mut value = value_at(text, at);
     value.start += scheme(text, value.start);
     // `password: abc` is a setting when nothing else stands in its line, and may be prose elsewhere.
-    let line = before.iter().rev().take_while(|byte| **byte != b'\n');
-    let alone = line.clone().all(|byte| matches!(byte, b' ' | b'\t' | b'-'));
+    let alone = is_alone(before);
     value.doubtful = colon && !quoted && value.close.is_none() && kind == Name::Certain && !alone;
     Some(value)
+}
+
+/// Does a line begin here, but for blanks, the dash of a list, and the name of a journal's field (`MESSAGE=`)?
+fn is_alone(before: &[u8]) -> bool {
+    let lead = before.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t' | b'-')).count();
+    let before = &before[..before.len() - lead];
+    match before.strip_suffix(b"=") {
+        None => before.last().is_none_or(|byte| *byte == b'\n'),
+        Some(before) => {
+            let in_field = |byte: &&u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || **byte == b'_';
+            let field = before.iter().rev().take(MAX_NAME).take_while(in_field).count();
+            field > 0 && before[..before.len() - field].last().is_none_or(|byte| *byte == b'\n')
+        }
+    }
 }
 
 fn blanks(text: &[u8], at: usize) -> usize {
@@ -413,6 +459,81 @@ fn private_key(text: &[u8], end: usize, last: bool) -> Look {
         return Look::Secret(Secret { kind: Kind::PrivateKey, span: start..start + length });
     }
     Look::No
+}
+
+/// A private member of a JSON Web Key, whose name stands from `start` to `end` with its quotes: base64url in an object that
+/// has a `kty`.
+fn key_member(text: &[u8], start: usize, end: usize, last: bool) -> Look {
+    // Sign, quotes and blanks stand close together.
+    if !last && text.len() - end < 32 {
+        return Look::Open;
+    }
+    let at = end + blanks(text, end);
+    if text.get(at) != Some(&b':') {
+        return Look::No;
+    }
+    let at = at + 1 + blanks(text, at + 1);
+    let span = if text.get(at) == Some(&b'[') {
+        // The further primes of `oth`, objects without brackets in them.
+        let window = &text[at..text.len().min(at + MAX_VALUE)];
+        match memchr::memchr(b']', window) {
+            Some(length) => at + 1..at + length,
+            None if !last && window.len() < MAX_VALUE => return Look::Open,
+            None => return Look::No,
+        }
+    } else {
+        let value = value_at(text, at);
+        if value.close.is_none() {
+            return Look::No;
+        }
+        let Some(span) = value.range(text, last) else { return Look::Open };
+        let is_base64url = text[span.clone()].iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_=".contains(byte));
+        if !is_base64url {
+            return Look::No;
+        }
+        span
+    };
+    let value = &text[span.clone()];
+    if value.len() < VERY_RANDOM || memchr::memmem::find(value, super::MARK.as_bytes()).is_some() {
+        return Look::No;
+    }
+    match is_in_key(text, start, span.end, last) {
+        Some(true) => Look::Secret(Secret { kind: Kind::PrivateKey, span }),
+        Some(false) => Look::No,
+        None => Look::Open,
+    }
+}
+
+/// Is what stands from `start` to `end` part of an object with a `kty`? `None` when the text ends before that is certain.
+fn is_in_key(text: &[u8], start: usize, end: usize, last: bool) -> Option<bool> {
+    let names_type = |part: &[u8]| memchr::memmem::find(part, b"kty").is_some();
+    let before = &text[start.saturating_sub(KEY_REACH)..start];
+    let mut depth = 0;
+    let mut opened = None;
+    for at in memchr::memrchr2_iter(b'{', b'}', before).take(KEY_BRACES) {
+        match (before[at], depth) {
+            (b'{', 0) => {
+                opened = Some(at);
+                break;
+            }
+            (b'{', _) => depth -= 1,
+            _ => depth += 1,
+        }
+    }
+    let Some(opened) = opened else { return Some(false) };
+    if names_type(&before[opened..]) {
+        return Some(true);
+    }
+    let behind = &text[end..text.len().min(end + KEY_REACH)];
+    let mut depth = 0;
+    for at in memchr::memchr2_iter(b'{', b'}', behind).take(KEY_BRACES) {
+        match (behind[at], depth) {
+            (b'}', 0) => return Some(names_type(&behind[..at])),
+            (b'}', _) => depth -= 1,
+            _ => depth += 1,
+        }
+    }
+    if behind.len() < KEY_REACH && !last { None } else { Some(names_type(behind)) }
 }
 
 /// `://user:password@host`.
