@@ -397,6 +397,11 @@ fn sum(report: &Report) -> String {
 
 fn closing(report: &Report) -> String {
     let mut line = sum(report);
+    let Counts { error, warning, note, .. } = report.findings;
+    if report.outcome == Outcome::First && error + warning + note > 0 {
+        // What is there already is no news, and so stands in no list.
+        line.push_str("; `tokenvet check` over the same files shows them");
+    }
     let still = report.still.error + report.still.warning + report.still.note;
     if still > 0 {
         let _ = write!(line, "; {} still there", text::count(still));

@@ -166,7 +166,11 @@ fn edited(requests: &[Request], inputs: &[Input]) -> Result<Replaced, Failure> {
                 done.extend(edited.done.into_iter().map(|sentence| format!("{name}: {sentence}")));
                 texts.insert(name, edited.text.into());
             }
-            (None, _) => return Err(Failure::Usage(format!("no client {client} stands in the given files"))),
+            (None, _) => {
+                return Err(Failure::Usage(format!(
+                    "no client {client} stands in the given files; --client takes the client's id, not its name"
+                )));
+            }
             (Some((name, _)), _) => {
                 let other = hits.first().map_or("", |(name, _)| name.as_str());
                 return Err(Failure::Usage(format!(
