@@ -73,7 +73,8 @@ def one_part(scan: tokenvet.DistributedScan, parts: list[bytes]) -> Batches:
 def merged(scan: tokenvet.DistributedScan, rows: DataFrame, work: Callable[[Batches], Batches]) -> bytes:
     """All parts of a table as one, merged on the executors as far as that goes."""
     parts = rows.mapInArrow(work, "part binary").rdd.map(lambda row: bytes(row[0]))
-    return parts.treeReduce(lambda one, other: scan.merge([one, other]))
+    whole: bytes = parts.treeReduce(lambda one, other: scan.merge([one, other]))
+    return whole
 
 
 def arguments() -> argparse.Namespace:
@@ -121,9 +122,11 @@ def run(spark: SparkSession, given: argparse.Namespace) -> bytes | None:
 
 def write(path: str, part: bytes) -> None:
     """The file appears whole or not at all."""
-    with tempfile.NamedTemporaryFile(dir=os.path.dirname(path) or ".", delete=False) as file:
-        file.write(part)
-    os.replace(file.name, path)
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(path) or ".", prefix=".tokenvet-") as scratch:
+        new = os.path.join(scratch, "part")
+        with open(new, "wb") as file:
+            file.write(part)
+        os.replace(new, path)
 
 
 def main() -> int:

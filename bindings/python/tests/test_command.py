@@ -98,7 +98,7 @@ def test_following_ends_with_the_summary(tmp_path: Path, command: str) -> None:
 
 def until_it_reads(pid: int) -> None:
     """Waits until the process is past Python's start and blocked on its standard input."""
-    for _ in range(1200):
+    for _ in range(400):
         position = Path(f"/proc/{pid}/fdinfo/0")
         queue = subprocess.run(["cat", f"/proc/{pid}/wchan"], capture_output=True, text=True).stdout
         if position.exists() and "pipe" in queue:
