@@ -527,3 +527,91 @@ fn the_service_files_are_sound() {
         assert!(!ran.err().contains("tokenvet-audit") && !ran.err().contains("fetch.conf"), "{name}: {}", ran.err());
     }
 }
+
+/// A file of `contrib/`, with the demo's issuer and the folders of this test in place of the real ones.
+fn contrib(name: &str, folder: &Path) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let demo = root.join("testdata/demo/iam/clients.json");
+    write(&folder.join("etc/iam/clients.json"), &fs::read(demo).unwrap());
+    write(&folder.join("etc/site.yaml"), b"audit: { paths: [iam] }\n");
+    fs::create_dir_all(folder.join("var")).unwrap();
+    let text = fs::read_to_string(root.join("contrib").join(name)).unwrap();
+    let text = text.replace("/usr/local/bin/tokenvet", common::BINARY);
+    text.replace("/etc/tokenvet", &folder.join("etc").display().to_string())
+        .replace("/var/lib/tokenvet", &folder.join("var").display().to_string())
+}
+
+/// More lifetime for a client of the demo: something gets worse.
+fn worsen(folder: &Path) {
+    let clients = folder.join("etc/iam/clients.json");
+    let text = fs::read_to_string(&clients).unwrap();
+    assert!(text.contains("_seconds\": 345600"));
+    fs::write(clients, text.replace("_seconds\": 345600", "_seconds\": 604800")).unwrap();
+}
+
+#[test]
+fn the_service_needs_no_rights_no_network_and_one_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let unit = contrib("systemd/tokenvet-audit.service", folder.path());
+    let line = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+    let Some(_) = unprivileged(folder.path()) else { return };
+    // What the unit asks systemd for, as far as these tools can give it: no network, a root that is read-only but for
+    // the state, a user of its own without any capability.
+    let var = folder.path().join("var");
+    let sandbox = format!(
+        "mount --make-rprivate / && mount --bind {0} {0} && mount -o remount,ro,bind / && cd / && exec setpriv \
+         --no-new-privs --reuid=65534 --regid=65534 --clear-groups --bounding-set=-all --inh-caps=-all -- {line}",
+        var.display()
+    );
+    let chown = run(program("chown").arg("65534:65534").arg(&var));
+    let works = run(program("unshare").args(["-n", "-m", "true"]));
+    if chown.code != Some(0) || works.code != Some(0) {
+        return note("no namespaces for this user: the service's line was not run");
+    }
+    let first = run(program("unshare").args(["-n", "-m", "sh", "-c", &sandbox]));
+    first.exits(0, "the first night");
+    worsen(folder.path());
+    let second = run(program("unshare").args(["-n", "-m", "sh", "-c", &sandbox]));
+    second.exits(1, "something got worse, which the unit counts as success");
+    assert!(unit.lines().any(|line| line == "SuccessExitStatus=1"));
+    assert!(fs::read_to_string(var.join("mail.txt")).unwrap().contains("worse"));
+    let mut names: Vec<_> = fs::read_dir(&var).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["audit.sqlite3", "lock", "mail.txt", "tokenvet.prom"]);
+}
+
+#[test]
+fn the_line_for_cron_prints_only_when_something_got_worse() {
+    let folder = tempfile::tempdir().unwrap();
+    let crontab = contrib("cron/tokenvet-audit", folder.path());
+    let line = crontab.lines().find(|line| line.starts_with("17 4 * * *")).unwrap();
+    let command = line.strip_prefix("17 4 * * * tokenvet ").unwrap();
+    assert!(!command.contains('%'), "cron would end the command there");
+    let bin = Path::new(common::BINARY).parent().unwrap();
+    let night = || {
+        let mut sh = program("sh");
+        run(sh.current_dir("/").env("PATH", format!("{}:/usr/bin:/bin", bin.display())).args(["-c", command]))
+    };
+    let first = night();
+    assert_eq!((first.code, first.all().as_str()), (Some(0), ""), "no mail");
+    worsen(folder.path());
+    let second = night();
+    assert!(second.out().contains("lifetime-grew") && second.err().is_empty(), "{}", second.all());
+    assert_eq!(night().all(), "", "no news");
+    fs::remove_file(folder.path().join("etc/site.yaml")).unwrap();
+    assert!(night().err().contains("site.yaml"), "a mail says that there was no audit");
+}
+
+#[test]
+fn the_nagios_command_tells_of_the_last_audit() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = contrib("nagios/tokenvet.cfg", folder.path());
+    let line = config.lines().find_map(|line| line.trim().strip_prefix("command_line")).unwrap().trim();
+    let plugin = || run(program("sh").args(["-c", line]));
+    plugin().exits(3, "there was no audit yet");
+    let (policy, state) = (folder.path().join("etc/site.yaml"), folder.path().join("var"));
+    run(tokenvet().arg("audit").arg(policy).arg("--state").arg(state)).exits(0, "the timer's audit");
+    let ran = plugin();
+    ran.exits(0, "nothing got worse");
+    assert!(ran.out().starts_with("TOKENVET OK - ") && ran.out().lines().count() == 1, "{}", ran.out());
+}
