@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (mut logic, mut texts) = (Vec::new(), BTreeMap::new());
     let (mut profiles, mut ledgers, mut tables) = (Vec::new(), Vec::new(), Map::new());
     let mut compat = Compat::default();
-    let mut logs = Vec::new();
+    let (mut logs, mut incident) = (Vec::new(), Vec::new());
     for path in yaml_files(Path::new("rules"))? {
         println!("cargo:rerun-if-changed={}", path.display());
         let text = fs::read_to_string(&path)?;
@@ -28,6 +28,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             Some("requirements") => ledgers.push(value),
             Some("compat") => compat.take(&path, value)?,
             Some("logs") => logs.push(value),
+            Some("incident") => {
+                let stem = path.file_stem().and_then(|stem| stem.to_str());
+                if value.get("product").and_then(Value::as_str) != stem {
+                    return Err(format!("{name}: the product must equal the file name").into());
+                }
+                incident.push(value);
+            }
             Some("tables") => {
                 let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
                 tables.insert(stem, value);
@@ -58,6 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("tables.json", Value::Object(tables)),
         ("compat.json", compat.into_value()),
         ("logs.json", Value::Array(logs)),
+        ("incident.json", Value::Array(incident)),
     ] {
         fs::write(out.join(file), serde_json::to_vec(&value)?)?;
     }

@@ -37,6 +37,10 @@ pub enum Kind {
     TraceAnswers,
     /// Log formats (`rules/logs/`)
     LogFormat,
+    /// `incident --format json`
+    Incident,
+    /// What products can do in an incident (`rules/incident/`)
+    IncidentProduct,
     /// Profiles
     Profile,
     /// Requirement ledgers
@@ -53,7 +57,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 21] = [
+    pub const ALL: [Kind; 23] = [
         Kind::Rule,
         Kind::Profile,
         Kind::Ledger,
@@ -75,6 +79,8 @@ impl Kind {
         Kind::TraceAnswers,
         Kind::LogFormat,
         Kind::ShardReport,
+        Kind::Incident,
+        Kind::IncidentProduct,
     ];
 
     /// File name below `schemas/`.
@@ -101,6 +107,8 @@ impl Kind {
             Kind::TraceAnswers => "trace-answers.schema.json",
             Kind::LogFormat => "log-format.schema.json",
             Kind::ShardReport => "shard-report.schema.json",
+            Kind::Incident => "incident.schema.json",
+            Kind::IncidentProduct => "incident-product.schema.json",
         }
     }
 }
@@ -128,6 +136,8 @@ pub fn schema(kind: Kind) -> Schema {
         Kind::TraceAnswers => written::<crate::trace::answers::Answers>(),
         Kind::LogFormat => schemars::schema_for!(crate::trace::raw::RawFormat),
         Kind::ShardReport => written::<crate::shard::Part>(),
+        Kind::Incident => written::<crate::incident::page::Page>(),
+        Kind::IncidentProduct => schemars::schema_for!(crate::incident::raw::RawProduct),
         Kind::Report => written::<crate::report::JsonReport<'static>>(),
     }
 }

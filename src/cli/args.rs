@@ -5,7 +5,7 @@ use super::audit;
 use super::changed::ChangeArgs;
 #[cfg(feature = "fetch")]
 use super::fetch;
-use super::{fix, man, merge, redact, scan, shard, trace, whatif};
+use super::{fix, incident, man, merge, redact, scan, shard, trace, whatif};
 use crate::parse::jwt;
 use crate::policy::FailOn;
 use crate::report::Format;
@@ -35,6 +35,8 @@ pub(super) enum Command {
     Merge(Box<merge::MergeArgs>),
     /// Say who used which token where, from the logs of several services
     Trace(Box<trace::TraceArgs>),
+    /// Say what a stolen token can do and where, and how to stop it: one page for a security officer
+    Incident(Box<incident::IncidentArgs>),
     /// Copy logs without what makes the tokens in them usable
     Redact(redact::RedactArgs),
     /// Decode and explain one token, with every profile's verdict

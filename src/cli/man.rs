@@ -137,6 +137,11 @@ fn exit_codes(topic: &str) -> &'static [(&'static str, &'static str)] {
             ("1", "some verdict is another"),
             ("2", "wrong usage, or a file that cannot be read"),
         ],
+        "incident" => &[
+            ("0", "a page was written"),
+            ("2", "wrong usage, or something could not be read; the page says what, if there is one"),
+            ("3", "there is no token, no claims and no log line that names one"),
+        ],
         "test" => &[
             ("0", "every example of every rule holds"),
             ("1", "some example does not"),
@@ -163,6 +168,13 @@ fn examples(topic: &str) -> &'static [(&'static str, &'static str)] {
             ("Accept what is there and fail for what is new:", "tokenvet check . --write-baseline known.json"),
         ],
         "scan" => &[("Tokens in logs, however they are encoded:", "tokenvet scan /var/log/xrootd")],
+        "incident" => &[
+            (
+                "A token in a mail, asked of the services that a policy lists:",
+                "tokenvet incident mail.txt --config site.yaml",
+            ),
+            ("Only its identifier is known:", "tokenvet incident --jti 5b1c-0001 --config site.yaml"),
+        ],
         "inspect" => &[("The token that a tool would use here:", "tokenvet inspect")],
         "compare" => &[("Which of two tokens may do more:", "tokenvet compare old.jwt new.jwt")],
         "compat" => &[(

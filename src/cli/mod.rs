@@ -17,6 +17,7 @@ mod fix;
 #[cfg(unix)]
 mod follow;
 mod git;
+mod incident;
 mod inspect;
 mod list;
 mod man;
@@ -73,6 +74,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Merge(args) => merge::run(*args),
         Command::Trace(args) => trace::run(&args),
         Command::Redact(args) => redact::run(&args),
+        Command::Incident(args) => incident::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Compat(args) => compat::run(&args),

@@ -240,16 +240,16 @@ fn minutes(text: &str) -> String {
 }
 
 /// What the policy says of services.
-struct Site {
-    services: Vec<RawService>,
-    folder: PathBuf,
+pub(super) struct Site {
+    pub(super) services: Vec<RawService>,
+    pub(super) folder: PathBuf,
     /// The policy file, as read.
-    file: Option<(Arc<Source>, PolicyFile)>,
+    pub(super) file: Option<(Arc<Source>, PolicyFile)>,
 }
 
 impl Site {
     /// Reads the policy that is named, or the one of this folder; without any there are no services.
-    fn load(config: Option<&Path>) -> Result<Site, Failure> {
+    pub(super) fn load(config: Option<&Path>) -> Result<Site, Failure> {
         let own = Path::new("tokenvet.yaml");
         let path = match config {
             Some(path) => path,
@@ -281,10 +281,26 @@ impl Site {
     }
 
     /// The services with what their configuration says of logs.
-    fn configured(&self) -> Result<Vec<SiteService>, Failure> {
+    pub(super) fn configured(&self) -> Result<Vec<SiteService>, Failure> {
+        let files = self.files()?;
+        let service = |(index, files): (usize, Vec<Arc<Source>>)| {
+            let product = &self.services[index].product;
+            Ok(site::service(&self.name(index), product, &files, self.retention(index)?))
+        };
+        files.into_iter().enumerate().map(service).collect()
+    }
+
+    /// How long a service's logs are kept, in seconds.
+    pub(super) fn retention(&self, index: usize) -> Result<Option<i64>, Failure> {
+        let service = &self.services[index];
+        let retention = service.log_retention.as_ref().map(crate::policy::lifetime).transpose();
+        retention.map_err(|message| Failure::Usage(format!("log-retention of {}: {message}", service.product)))
+    }
+
+    /// The configuration files of each service.
+    pub(super) fn files(&self) -> Result<Vec<Vec<Arc<Source>>>, Failure> {
         let folder = if self.folder.as_os_str().is_empty() { PathBuf::from(".") } else { self.folder.clone() };
         let found = walk::walk(std::slice::from_ref(&folder), &|_, _| false);
-        let mut services = Vec::new();
         let mut globs = Vec::new();
         for service in &self.services {
             let set = glob::paths(&service.files);
@@ -298,29 +314,24 @@ impl Site {
                 files[index].push(Arc::new(source));
             }
         }
-        for (index, (service, files)) in self.services.iter().zip(&files).enumerate() {
-            let retention = service.log_retention.as_ref().map(crate::policy::lifetime).transpose();
-            let retention = retention
-                .map_err(|message| Failure::Usage(format!("log-retention of {}: {message}", service.product)))?;
-            services.push(site::service(&self.name(index), &service.product, files, retention));
-        }
-        Ok(services)
+        Ok(files)
     }
 
     /// How a service is called.
-    fn name(&self, index: usize) -> String {
+    pub(super) fn name(&self, index: usize) -> String {
         let service = &self.services[index];
         service.name.clone().unwrap_or_else(|| format!("{} {}", service.product, index + 1))
     }
 }
 
 /// The files to read, with the service each belongs to.
-struct Files {
-    inputs: Vec<(Input, Option<String>)>,
+#[derive(Default)]
+pub(super) struct Files {
+    pub(super) inputs: Vec<(Input, Option<String>)>,
     /// Standard input, kept to be read again.
-    stdin: Option<Vec<u8>>,
+    pub(super) stdin: Option<Vec<u8>>,
     /// What could not be read, by name.
-    problems: BTreeMap<String, String>,
+    pub(super) problems: BTreeMap<String, String>,
     /// What is left out.
     recent: Option<Recent>,
 }
@@ -344,7 +355,7 @@ impl Recent {
 }
 
 impl Files {
-    fn find(paths: &[PathBuf], site: &Site, rotated: bool) -> Result<Files, Failure> {
+    pub(super) fn find(paths: &[PathBuf], site: &Site, rotated: bool) -> Result<Files, Failure> {
         let mut files = Files { inputs: Vec::new(), stdin: None, problems: BTreeMap::new(), recent: None };
         let sets = site.services.iter().map(|service| logs_of(service, site)).collect::<Result<Vec<_>, _>>()?;
         let found = match paths.is_empty() {

@@ -21,22 +21,22 @@ struct Read {
 }
 
 /// A target's fields, on their own.
-pub(super) struct Row {
+pub(crate) struct Row {
     fields: Vec<(&'static str, Known)>,
 }
 
 /// A field on its own.
 #[derive(Clone, Debug)]
-pub(super) struct Known {
+pub(crate) struct Known {
     /// Texts of a text, a number or a list; `None` when it is not known.
-    pub(super) texts: Option<Vec<String>>,
-    absent: bool,
+    pub(crate) texts: Option<Vec<String>>,
+    pub(crate) absent: bool,
     malformed: Option<String>,
-    place: Option<Place>,
+    pub(crate) place: Option<Place>,
 }
 
 impl Row {
-    pub(super) fn of(documents: &[&Document], target: &Target<'_>) -> Row {
+    pub(crate) fn of(documents: &[&Document], target: &Target<'_>) -> Row {
         let fields = target.kind.fields().iter().enumerate();
         let known = |field: &Field<'_>| Known {
             texts: texts(field),
@@ -50,12 +50,16 @@ impl Row {
         Row { fields: fields.map(|(index, spec)| (spec.name, known(target.record.field(index)))).collect() }
     }
 
-    pub(super) fn get(&self, name: &str) -> Known {
+    pub(crate) fn get(&self, name: &str) -> Known {
         let found = self.fields.iter().find(|(known, _)| *known == name).map(|(_, known)| known.clone());
         found.unwrap_or(Known { texts: Some(Vec::new()), absent: true, malformed: None, place: None })
     }
 
-    pub(super) fn first(&self, name: &str) -> Option<String> {
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|(known, _)| *known == name)
+    }
+
+    pub(crate) fn first(&self, name: &str) -> Option<String> {
         self.get(name).texts.and_then(|texts| texts.into_iter().next())
     }
 }

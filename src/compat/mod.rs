@@ -19,6 +19,7 @@ mod service;
 mod table;
 
 pub use client::{Issued, clients};
+pub(crate) use config::Row;
 pub use config::product_of;
 pub use engine::{Ask, Cell, Note, Verdict, judge};
 pub use keys::KeySet;

@@ -451,6 +451,11 @@ pub struct Inspector {
     alone: Vec<(usize, Plan)>,
 }
 
+/// One readable token as it is shown, without the verdict of any rule; `None` when the source holds none.
+pub(crate) fn unjudged(source: &Arc<Source>, now: i64) -> Option<TokenView> {
+    view::of_source(source, now).map(|(_, view)| view)
+}
+
 impl Inspector {
     /// Prepares the plans. `chosen` restricts the table to these profiles (indexes into the book); empty takes every
     /// one that judges tokens.

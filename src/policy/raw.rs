@@ -113,7 +113,8 @@ pub struct RawIssuer {
     /// For `audit --fetch`: the environment variable that holds the token, in place of `token-file`.
     #[serde(default)]
     pub token_env: Option<String>,
-    /// For `audit --fetch` with a token: which administration API it has, where its metadata does not show that.
+    /// Which administration API it has, where its metadata does not show that: for `audit --fetch` with a token, and for
+    /// the steps of `incident`.
     #[serde(default)]
     pub api: Option<RawApi>,
     /// Whom to call when something happens there.
@@ -129,6 +130,16 @@ pub enum RawApi {
     IndigoIam,
     /// Keycloak's.
     Keycloak,
+}
+
+impl RawApi {
+    /// The product, as targets name it.
+    pub fn product(self) -> &'static str {
+        match self {
+            RawApi::IndigoIam => "indigo-iam",
+            RawApi::Keycloak => "keycloak",
+        }
+    }
 }
 
 /// What `tokenvet audit` looks at besides the files and logs of services and the snapshots of issuers.

@@ -175,6 +175,11 @@ impl Seen {
         &self.digest
     }
 
+    /// The decoded header of a JWT, and its decoded payload; empty where they cannot be read.
+    pub fn parts(&self) -> (&[u8], &[u8]) {
+        (&self.header, &self.payload)
+    }
+
     fn rank(&self) -> Rank {
         (self.standing, self.digest)
     }

@@ -4,7 +4,7 @@ use super::book::{Book, Content};
 use super::raw::Field;
 use super::time::Clock;
 use crate::parse::jwt;
-use crate::scan::find::{Finder, Form, Found, Hit};
+use crate::scan::find::{Finder, Form, Found, Hit, State};
 use crate::scan::tally;
 use crate::source::mask;
 use serde_json::Value;
@@ -221,7 +221,12 @@ fn claims(hit: &Hit, text: &[u8]) -> Value {
     let plain = payload.iter().filter(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte));
     let plain: String = plain.map(|byte| char::from(*byte)).collect();
     let read = jwt::decode_bytes(&plain).and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    read.filter(Value::is_object).unwrap_or(Value::Null)
+    let mut claims = read.filter(Value::is_object).unwrap_or(Value::Null);
+    // The identifier of a token that never had a signature is all there is to it: with it the token can be made again.
+    if let Some(claims) = claims.as_object_mut().filter(|_| hit.state == State::Unsigned) {
+        claims.remove("jti");
+    }
+    claims
 }
 
 /// Adds what a token says of itself.
@@ -284,6 +289,16 @@ mod tests {
             assert!(!shown.contains(&"T".repeat(20)) && !shown.contains("eyJ"), "{remark}: {shown}");
             assert!(record.text.contains(&record.tokens[0].fingerprint), "{remark}: {}", record.text);
         }
+    }
+
+    #[test]
+    fn the_identifier_of_an_unsigned_token_is_its_secret() {
+        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        let token = format!("{}.{}.", part(r#"{"alg":"none"}"#), part(r#"{"jti":"d1f0c2aa-0001"}"#));
+        let (found, _) = all(&format!("refresh_token={token} x"), Limits::default());
+        let [record] = found.as_slice() else { panic!("{} records", found.len()) };
+        assert_eq!((record.tokens.len(), record.content.first(Field::Jti)), (1, None));
+        assert!(!format!("{record:?}").contains("d1f0c2aa"), "{record:?}");
     }
 
     #[test]
