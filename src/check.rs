@@ -62,6 +62,8 @@ pub struct Outcome {
     pub issuerless: bool,
     /// True when errors kept earlier parts of the source from being judged as a whole.
     pub gapped: bool,
+    /// Of a run: the service that each file of one belongs to, see [`crate::report::Run::services`].
+    pub services: BTreeMap<String, usize>,
 }
 
 /// Sources above this many bytes (4 MiB) are handed out in parts, see [`check_in_parts`] and [`check_list`].
@@ -682,6 +684,7 @@ pub fn check_fleet(plan: &Plan, mut facts: Vec<Fact>, now: i64) -> Outcome {
     let unverified = crate::verify::settle(&mut facts);
     let said = judge_fleet(plan, &facts, now);
     let mut outcome = Outcome { passed: said.passed, ..Outcome::default() };
+    outcome.services = facts.iter().filter_map(|fact| Some((fact.path.clone(), fact.service?))).collect();
     let gaps = said.gaps.into_iter().map(|(fact, rule, field, why)| NotJudged {
         rule: rule.id.clone(),
         path: fact.path.clone(),

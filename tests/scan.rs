@@ -92,7 +92,7 @@ fn every_distinct_token_is_reported_once_where_it_stands_first() {
     assert_eq!(&log[from..from + length], live, "the region is the token's bytes");
     // The claims are judged like those of any token: this one may live as long as it does.
     assert!(report["findings"].as_array().unwrap().iter().any(|finding| finding["target"]["kind"] == "access-token"));
-    for format in ["human", "json", "jsonl", "sarif", "github", "gitlab", "junit", "markdown"] {
+    for format in ["human", "json", "jsonl", "sarif", "github", "gitlab", "junit", "markdown", "html"] {
         let output = scan(folder.path(), &[".", "-f", format, "--all"], b"");
         let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         for secret in [&secret, &old_secret] {

@@ -228,7 +228,7 @@ fn one_token_voids_the_waiver_for_all_in_any_order_and_with_any_number_of_thread
 #[test]
 fn every_format_shows_a_decision_of_the_end() {
     let project = Project::new(POLICY, WAIVER, &[("a.yaml", &good("a")), ("b.yaml", &deleting("b"))]);
-    for format in ["human", "jsonl", "sarif", "github", "gitlab", "junit", "markdown"] {
+    for format in ["human", "jsonl", "sarif", "github", "gitlab", "junit", "markdown", "html"] {
         let voided = project.run(&[".", "-f", format]);
         let text = String::from_utf8_lossy(&voided.stdout).into_owned();
         assert!(text.contains(LIFE) && text.contains("waiver-mitigation-not-true"), "{format}: {text}");

@@ -6,7 +6,7 @@ use super::collect::{Collector, Gathered};
 use super::exit::{Exit, Failure};
 use super::output::{self, ReportFile};
 use super::policy::Governance;
-use super::scan;
+use super::{rules, scan};
 use crate::audit::{
     self, Key, Observed, Outcome, Part, Report, Role, Seen, Settings, Snapshot, Source, Verdict, Waiver,
 };
@@ -14,14 +14,16 @@ use crate::discover::listed::listed;
 use crate::discover::walk::{Input, name_of};
 use crate::evaluate::Plan;
 use crate::policy::{self, Amount, FailOn, RawPolicy, RawService};
-use crate::report::{FileError, Finding, SuppressionKind};
+use crate::report::{FileError, Finding, HtmlPage, Reporter, SuppressionKind};
 use crate::rule::RuleBook;
 use crate::state::State;
 use clap::{Args as ClapArgs, ValueEnum};
 use jiff::Timestamp;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct AuditArgs {
@@ -93,6 +95,8 @@ pub(super) enum AuditFormat {
     Prometheus,
     /// The line of a Nagios plugin
     Nagios,
+    /// A page to look at, print or pass on
+    Html,
 }
 
 /// Runs the command.
@@ -133,7 +137,8 @@ fn audit(args: &AuditArgs) -> Result<Exit, Failure> {
     let mut state = State::open(&std::path::absolute(&args.state)?, &holder()).map_err(failure)?;
     if args.last {
         let report = last(args, &state, now)?;
-        return outputs.write(args, &report).map(|()| exit(args, &report));
+        let page = || HtmlPage::default().text(&BTreeMap::new(), Some(&report));
+        return outputs.write(args, &report, &page).map(|()| exit(args, &report));
     }
     // Names in the state must not depend on where cron starts us.
     std::env::set_current_dir(folder)
@@ -162,12 +167,15 @@ fn audit(args: &AuditArgs) -> Result<Exit, Failure> {
         keep,
         fail_on: args.fail_on.or(governance.raw().and_then(|raw| raw.fail_on)).unwrap_or(FailOn::Warning),
     };
-    let (seen, judge) = judge(&check, governance, now, &settings.policy, snapshots)?;
+    let page = Rc::new(RefCell::new(HtmlPage::new(super::look(args.color, args.all))));
+    let shown = outputs.wants(args, AuditFormat::Html).then_some(&page);
+    let (seen, judge) = judge(&check, governance, now, &settings.policy, (snapshots, shown))?;
     let (report, next) = audit::compare(&memory, seen, &settings, &judge);
     // On the disk before it is told, so that a full disk is known; it counts only after it was told, so that nothing is
     // lost when this process is killed in between.
     let pending = state.write(&memory, &next, &report).map_err(failure)?;
-    let told = outputs.write(args, &report);
+    let page = || page.borrow().text(&rules::Lookup(&judge.governance.book), Some(&report));
+    let told = outputs.write(args, &report, &page);
     if !matches!(told, Ok(()) | Err(Failure::BrokenPipe(_))) {
         return told.map(|()| Exit::Usage);
     }
@@ -240,7 +248,9 @@ impl Outputs {
                 Failure::Usage(format!("--output {text}: write FORMAT=PATH, for example prometheus=tokenvet.prom"))
             })?;
             let format = AuditFormat::from_str(format, false).map_err(|_| {
-                Failure::Usage(format!("--output {text}: unknown format; use one of human, json, prometheus, nagios"))
+                Failure::Usage(format!(
+                    "--output {text}: unknown format; use one of human, json, prometheus, nagios, html"
+                ))
             })?;
             Ok((format, ReportFile::create(&std::path::absolute(path)?)?))
         };
@@ -250,10 +260,15 @@ impl Outputs {
         Ok(Outputs { files, mail })
     }
 
-    /// Writes every report; the files first, since a reader of standard output may go away.
-    fn write(self, args: &AuditArgs, report: &Report) -> Result<(), Failure> {
+    /// Is there a report of this format?
+    fn wants(&self, args: &AuditArgs, format: AuditFormat) -> bool {
+        args.format == Some(format) || self.files.iter().any(|(known, _)| *known == format)
+    }
+
+    /// Writes every report; the files first, since a reader of standard output may go away. `page` makes the HTML page.
+    fn write(self, args: &AuditArgs, report: &Report, page: &dyn Fn() -> String) -> Result<(), Failure> {
         for (format, file) in self.files {
-            file.writer()?.write_all(text(format, report, args, false)?.as_bytes())?;
+            file.writer()?.write_all(text(format, report, args, page, false)?.as_bytes())?;
             file.publish()?;
         }
         if let Some(file) = self.mail {
@@ -267,21 +282,28 @@ impl Outputs {
         }
         match args.format {
             _ if args.nagios => out.push_str(&audit::nagios(report).0),
-            Some(format) => out.push_str(&text(format, report, args, true)?),
+            Some(format) => out.push_str(&text(format, report, args, page, true)?),
             None if to_stdout => {}
-            None => out.push_str(&text(AuditFormat::Human, report, args, true)?),
+            None => out.push_str(&text(AuditFormat::Human, report, args, page, true)?),
         }
         output::print(&out)
     }
 }
 
-fn text(format: AuditFormat, report: &Report, args: &AuditArgs, stdout: bool) -> Result<String, Failure> {
+fn text(
+    format: AuditFormat,
+    report: &Report,
+    args: &AuditArgs,
+    page: &dyn Fn() -> String,
+    stdout: bool,
+) -> Result<String, Failure> {
     let look = super::look(args.color, args.all);
     let options = crate::report::Options { color: look.color && (stdout || args.color == Color::Always), ..look };
     Ok(match format {
         AuditFormat::Human => audit::human(report, options),
         AuditFormat::Prometheus => audit::prometheus(report, clock_of(report)),
         AuditFormat::Nagios => audit::nagios(report).0,
+        AuditFormat::Html => page(),
         AuditFormat::Json => {
             let text = serde_json::to_string_pretty(report);
             text.map_err(|error| Failure::Usage(format!("the report cannot be written as JSON: {error}")))? + "\n"
@@ -392,12 +414,14 @@ fn judge(
     governance: Governance,
     now: Timestamp,
     policy: &str,
-    snapshots: Vec<Snapshot>,
+    (snapshots, page): (Vec<Snapshot>, Option<&Rc<RefCell<HtmlPage>>>),
 ) -> Result<(Seen, Bench), Failure> {
     let raw = governance.raw().cloned().unwrap_or_default();
     let listed = Listed::of(&raw, &governance)?;
     let gathered = Collector::default();
-    let mut job = Job::new(check, now, governance, vec![Box::new(gathered.clone())])?;
+    let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(gathered.clone())];
+    reporters.extend(page.map(|page| Box::new(Rc::clone(page)) as Box<dyn Reporter>));
+    let mut job = Job::new(check, now, governance, reporters)?;
     job.lose(listed.errors);
     let files = listed.files.clone();
     job.check(listed.files)?;

@@ -78,7 +78,7 @@ pub(super) fn with_listed(
     judge: impl FnOnce(&mut Job<'_>, Vec<Input>) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
     let now = super::clock(args.now.as_deref())?;
-    let governance = Governance::load(args)?;
+    let mut governance = Governance::load(args)?;
     let book = Arc::clone(&governance.book);
     let lookup = rules::Lookup(&book);
     let files = args.output.iter().map(|text| destination(text)).collect::<Result<Vec<_>, Failure>>()?;
@@ -86,6 +86,9 @@ pub(super) fn with_listed(
     let reporters = reporters(args, &files, &lookup)?;
 
     let Listed { inputs, skipped, lost, changed } = list(&governance)?;
+    if args.format.contains(&Format::Html) || files.iter().any(|(format, _)| *format == Format::Html) {
+        governance.take_inventory();
+    }
     let mut job = Job::new(args, now, governance, reporters)?;
     job.changed = changed;
     job.tally.skipped = skipped;
@@ -296,6 +299,8 @@ struct Tally {
     documents: u64,
     /// What the targets left behind for rules that span documents, and what those found.
     facts: Facts,
+    /// The service that each file of one belongs to.
+    services: BTreeMap<String, usize>,
     fleet: Vec<Finding>,
     /// What comments say about findings of rules that span documents, by file.
     allowed: Vec<(String, Allow)>,
@@ -478,6 +483,7 @@ impl<'j> Job<'j> {
             more: outcome.more,
             partial: outcome.partial,
             inventory: outcome.inventory,
+            service: self.governance.service_of(&task.plan),
         };
         self.emit(&checked)
     }
@@ -588,6 +594,7 @@ impl<'j> Job<'j> {
     /// Judges what spans documents, once all are known.
     fn fleet(&mut self) -> Result<(), Failure> {
         let mut outcome = check_fleet(&self.governance.plan, std::mem::take(&mut self.tally.facts).finish(), self.now);
+        self.tally.services = std::mem::take(&mut outcome.services);
         for mut finding in std::mem::take(&mut outcome.findings) {
             let relative = self.governance.relative(Path::new(&finding.path));
             // An override says what holds for the file the finding points at.
@@ -679,13 +686,17 @@ impl<'j> Job<'j> {
         let paths: BTreeSet<&String> = tally.fleet.iter().map(|finding| &finding.path).collect();
         let kept = paths.into_iter().filter_map(|path| self.kept.get(path));
         let sources = kept.map(|(source, plan)| (Arc::clone(source), secrets(plan, source)));
+        let profiles = profiles(&self.governance, tally.profiles);
         let run = Run {
             sources: sources.collect(),
             now: self.clock.clone(),
             policy_digest: self.governance.digest.clone(),
             policy_from: self.governance.policy_from.clone(),
             only_changed: self.changed.as_ref().and_then(|changed| changed.said.clone()),
-            profiles: profiles(&self.governance, tally.profiles),
+            bands: self.governance.plan.bands(&profiles),
+            profiles,
+            waivers: self.governance.waiver_list(),
+            services: tally.services,
             workflows: self.governance.workflows(&tally.workflows),
             findings: tally.fleet,
             errors: tally.errors,

@@ -5,6 +5,7 @@ use super::exit::Failure;
 use super::staged::folder_of;
 use super::store::Store;
 use super::{problem, rules, trust};
+use crate::audit::WaiverRef;
 use crate::audit::ratchet::Accepted;
 use crate::check::check_targets;
 use crate::discover::walk;
@@ -162,6 +163,29 @@ impl Governance {
         self.audited = Some(Arc::new(accepted));
         self.plans.borrow_mut().clear();
         self.plan = self.plan_with(Fitting::default());
+    }
+
+    /// Judges as an audit that remembers nothing: the run takes an inventory, and finds what it would find without.
+    pub(super) fn take_inventory(&mut self) {
+        self.audit(Accepted::default());
+    }
+
+    /// The name of the service that the files of a plan belong to, where the policy declares it.
+    pub(super) fn service_of(&self, plan: &Plan) -> Option<String> {
+        let entry = plan.software.as_ref()?.entry?;
+        self.raw()?.services.get(entry).and_then(|service| service.name.clone())
+    }
+
+    /// The waivers of the run as reports list them.
+    pub(super) fn waiver_list(&self) -> Vec<WaiverRef> {
+        let waivers = self.waivers.list().map(|(raw, path, ends, used)| WaiverRef {
+            rule: raw.rule.clone(),
+            owner: raw.owner.clone(),
+            path: path.to_string(),
+            ends: ends.map(crate::rule::message::time),
+            used,
+        });
+        waivers.collect()
     }
 
     /// The policy as written; `None` without one.

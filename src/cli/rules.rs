@@ -3,7 +3,7 @@
 use super::exit::Failure;
 use super::problem;
 use super::store::Store;
-use crate::report::{self, RuleInfo};
+use crate::report::{self, RequirementInfo, RuleInfo};
 use crate::rule::near::did_you_mean;
 use crate::rule::{RuleBook, RuleFile};
 use crate::source::{MAX_SOURCE_BYTES, Source};
@@ -99,6 +99,19 @@ pub(super) struct Lookup<'b>(pub(super) &'b RuleBook);
 
 impl report::RuleBook for Lookup<'_> {
     fn info(&self, id: &str) -> Option<RuleInfo> {
-        self.0.rule(id).map(|rule| RuleInfo::new(id, rule.prose()))
+        self.0.rule(id).map(|rule| {
+            let limit = rule.logic.limit.clone().unwrap_or_default();
+            RuleInfo { limit, ..RuleInfo::new(id, rule.prose()) }
+        })
+    }
+
+    fn requirement(&self, id: &str) -> Option<RequirementInfo> {
+        self.0.requirements.get(id).map(|requirement| RequirementInfo {
+            statement: requirement.raw.statement.clone(),
+            level: requirement.raw.level.name().to_string(),
+            document: requirement.document_title.clone(),
+            section: requirement.raw.section.clone(),
+            url: requirement.url.clone(),
+        })
     }
 }

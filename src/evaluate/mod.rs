@@ -1,6 +1,7 @@
 //! Judging: a plan (which rules under which profiles) against one target. Pure: no I/O, no clock, no environment.
 
 mod audience;
+mod bands;
 mod fact;
 mod facts;
 mod fleet;

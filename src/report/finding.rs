@@ -298,6 +298,25 @@ impl PolicyFrom {
     }
 }
 
+/// What a profile says of the lifetime of one type of token, in seconds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Band {
+    /// The type of token (`access_token`).
+    pub token: String,
+    /// `family@version`.
+    pub profile: String,
+    /// It should live this long at least.
+    pub min: Option<i64>,
+    /// How long it best lives.
+    pub recommended: Option<i64>,
+    /// It should live this long at most.
+    pub max: Option<i64>,
+    /// Seconds over the maximum that do not count (backdating).
+    pub allowance: i64,
+    /// The policy put another bound in the place of the profile's.
+    pub by_policy: bool,
+}
+
 /// A profile that was applied and why.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct ProfileRef {

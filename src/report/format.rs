@@ -25,6 +25,8 @@ pub enum Format {
     Junit,
     /// Markdown for job summaries and comments.
     Markdown,
+    /// A page for people who would rather look at a report: one file without scripts.
+    Html,
 }
 
 impl Format {
@@ -39,6 +41,7 @@ impl Format {
         Format::Gitlab,
         Format::Junit,
         Format::Markdown,
+        Format::Html,
     ];
 
     /// The word for `--format`.
@@ -53,6 +56,7 @@ impl Format {
             Format::Gitlab => "gitlab",
             Format::Junit => "junit",
             Format::Markdown => "markdown",
+            Format::Html => "html",
         }
     }
 }
@@ -124,6 +128,7 @@ pub fn reporter<'a>(
         Format::Gitlab => Box::new(super::gitlab::Gitlab::new(out)),
         Format::Junit => Box::new(super::junit::Junit::new(out)),
         Format::Markdown => Box::new(super::markdown::Markdown::new(out, options, rules)),
+        Format::Html => Box::new(super::html::Html::new(out, options, rules)),
     }
 }
 

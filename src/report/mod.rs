@@ -6,12 +6,14 @@ mod finding;
 mod format;
 mod github;
 mod gitlab;
+mod html;
 #[cfg(feature = "cli")]
 mod human;
 mod json;
 mod jsonl;
 mod junit;
 mod markdown;
+mod place;
 mod rules;
 mod sarif;
 #[cfg(test)]
@@ -22,6 +24,7 @@ pub use finding::*;
 pub use format::{Format, Options, UnknownFormat, reporter};
 pub use github::Github;
 pub use gitlab::Gitlab;
+pub use html::{Html, HtmlPage};
 #[cfg(feature = "cli")]
 pub use human::{Human, problem};
 pub(crate) use json::text_of as json_text;
@@ -30,11 +33,13 @@ pub use jsonl::Jsonl;
 pub use junit::Junit;
 pub use markdown::Markdown;
 pub(crate) use markdown::escaped as markdown_escaped;
-pub use rules::{RuleBook, RuleInfo};
+pub use rules::{RequirementInfo, RuleBook, RuleInfo};
 pub use sarif::Sarif;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
+use std::rc::Rc;
 
 /// One judged file, handed to renderers while its text is still in memory. Files arrive in path order.
 #[derive(Debug, Default)]
@@ -57,6 +62,8 @@ pub struct Checked<'a> {
     pub partial: bool,
     /// What is in it, when the run takes an inventory.
     pub inventory: Vec<crate::audit::inventory::Entry>,
+    /// The policy's service that the file belongs to, by its name there.
+    pub service: Option<String>,
 }
 
 /// What renderers may see of a file: whole lines with every secret masked.
@@ -151,6 +158,12 @@ pub struct Run {
     pub skipped: u64,
     /// Counts.
     pub summary: Summary,
+    /// What the applied profiles, after the policy, say of lifetimes.
+    pub bands: Vec<Band>,
+    /// The waivers of the policy, whether they hide something or not.
+    pub waivers: Vec<crate::audit::WaiverRef>,
+    /// The service that each file of a service belongs to, as a number: files of one service have the same.
+    pub services: BTreeMap<String, usize>,
 }
 
 impl Run {
@@ -168,4 +181,15 @@ pub trait Reporter {
 
     /// The run is finished; everything still held back is written.
     fn finish(&mut self, run: &Run) -> io::Result<()>;
+}
+
+/// What is reported to one place and read at another.
+impl<R: Reporter> Reporter for Rc<RefCell<R>> {
+    fn file(&mut self, checked: &Checked<'_>) -> io::Result<()> {
+        self.borrow_mut().file(checked)
+    }
+
+    fn finish(&mut self, run: &Run) -> io::Result<()> {
+        self.borrow_mut().finish(run)
+    }
 }

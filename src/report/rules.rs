@@ -18,6 +18,8 @@ pub struct RuleInfo {
     pub references: Vec<String>,
     /// Who can turn the knob; empty when the help names nobody.
     pub contact: String,
+    /// The limit of profiles that it holds targets against (`access_token.lifetime.max`); empty for other rules.
+    pub limit: String,
 }
 
 /// The parties that rules' help texts name, as the words are written there and as tables show them.
@@ -76,6 +78,7 @@ impl RuleInfo {
             rationale: prose.rationale.clone(),
             references: prose.references.clone(),
             contact: RuleInfo::contact_named_in(&prose.help),
+            limit: String::new(),
         }
     }
 }
@@ -84,6 +87,27 @@ impl RuleInfo {
 pub trait RuleBook {
     /// The prose of a rule; `None` for an id that no rule file has (findings about waivers and the like).
     fn info(&self, id: &str) -> Option<RuleInfo>;
+
+    /// A requirement that findings cite; `None` for one that no ledger has.
+    fn requirement(&self, id: &str) -> Option<RequirementInfo> {
+        let _ = id;
+        None
+    }
+}
+
+/// A requirement and where it stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequirementInfo {
+    /// What it says, in our words.
+    pub statement: String,
+    /// Its RFC 2119 word (`MUST`).
+    pub level: String,
+    /// Title of the document.
+    pub document: String,
+    /// Section of the document.
+    pub section: String,
+    /// Where to read the document.
+    pub url: String,
 }
 
 impl RuleBook for BTreeMap<String, RuleInfo> {

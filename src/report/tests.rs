@@ -61,6 +61,7 @@ fn rules() -> BTreeMap<String, RuleInfo> {
         rationale: "A stolen token works until it expires.".into(),
         references: vec!["https://example.org/profile".into()],
         contact: RuleInfo::contact_named_in(help),
+        limit: "access_token.lifetime.max".into(),
     };
     BTreeMap::from([(info.id.clone(), info)])
 }
@@ -126,6 +127,7 @@ fn demo<'a>(source: &'a Source, secrets: &'a [Span]) -> Checked<'a> {
         more: false,
         partial: false,
         inventory: vec![],
+        service: None,
         view: Some(View::new(source, secrets)),
         documents: vec![document(source.name())],
         targets: BTreeMap::from([("client".to_owned(), 226)]),
@@ -479,6 +481,7 @@ fn hostile(text: &str) -> (Source, Run) {
         errors: vec![FileError { path: text.into(), message: text.into(), region: None }],
         skipped: 1,
         summary: Summary { error: 2, ..Summary::default() },
+        ..Run::default()
     };
     (source, run)
 }
@@ -511,6 +514,7 @@ fn hostile_checked<'a>(source: &'a Source, text: &str) -> Checked<'a> {
         more: false,
         partial: false,
         inventory: vec![],
+        service: None,
         view: Some(View::new(source, &[])),
         documents: vec![DocumentRef { path: text.into(), kind: text.into(), targets: 1 }],
         targets: BTreeMap::from([(text.to_owned(), 1)]),
@@ -642,6 +646,7 @@ fn hostile_text_in_every_field_keeps_every_format_well_formed() {
                     }
                     assert_eq!(markdown_shape(&output), expected, "{text:?}: {output}");
                 }
+                Format::Html => html::tests::assert_safe(&output),
             }
         }
     }

@@ -19,7 +19,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The formats of `--format`.
-pub(crate) const FORMATS: [&str; 8] = ["human", "json", "jsonl", "sarif", "github", "gitlab", "junit", "markdown"];
+pub(crate) const FORMATS: [&str; 9] =
+    ["human", "json", "jsonl", "sarif", "github", "gitlab", "junit", "markdown", "html"];
 
 /// The clock of every run that does not test the clock.
 pub(crate) const NOW: &str = "2026-11-22T12:00:00Z";
