@@ -212,9 +212,9 @@ async function look(browser, file, shots) {
       await browser.show(file, width, scheme);
       const say = (list) => list.forEach((what) => wrong.push(`${basename(file)} (${width} px, ${scheme}): ${what}`));
       say(await browser.ask(inspect, width));
+      if (shots) await shoot(browser, join(shots, `${basename(file, ".html")}-${width}-${scheme}`), width);
       if (width === 1280 && scheme === "light") say(await walk(browser));
       say(complaints(browser.heard, file));
-      if (shots) await shoot(browser, join(shots, `${basename(file, ".html")}-${width}-${scheme}`), width);
     }
   }
   const { data } = await browser.send("Page.printToPDF", { printBackground: true, preferCSSPageSize: true });

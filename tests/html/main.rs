@@ -75,8 +75,7 @@ fn hostile(folder: &Path) {
         })
         .to_string(),
     );
-    let waiver =
-        json!({"rule": "client-password-grant", "reason": HOSTILE[0], "owner": HOSTILE[2], "match": {"path": "clients1.json"}, "expires": "2030-01-01"});
+    let waiver = json!({"rule": "client-password-grant", "reason": HOSTILE[0], "owner": HOSTILE[2], "match": {"path": "clients1.json"}, "expires": "2030-01-01"});
     write(folder, "waivers.yaml", &json!([waiver]).to_string());
 }
 

@@ -60,7 +60,9 @@ pub(super) fn changes(page: &Page<'_>, doc: &mut Doc) {
         for ends in expiring.iter().take(LINES) {
             doc.node("li", &[], |doc| {
                 let class = if ends.days < 0 { "beyond" } else { "life" };
-                doc.leaf("span", &[("class", class)], &scale::day(ends.seconds));
+                // Of a waiver people name the last day on which it holds.
+                let last = if ends.what == "waiver" { ends.seconds - 1 } else { ends.seconds };
+                doc.leaf("span", &[("class", class)], &scale::day(last));
                 doc.text(&format!(" {} ", scale::away(ends.seconds, page.now)));
                 doc.leaf("span", &[("class", "kind")], &name(&ends.what));
                 doc.text(&format!(" {} ", name(&ends.name)));

@@ -156,6 +156,10 @@ fn index(doc: &mut Doc, groups: &[Group<'_>]) {
                 doc.jump(&group_id(number), "", |doc| {
                     doc.text(&text::shortened(&format!("{} {}", group.subject.kind, group.subject.name), 60));
                 });
+                if group.subject.kind == "service" && !group.subject.place.is_empty() {
+                    doc.text(" ");
+                    doc.leaf("code", &[("class", "quiet")], &text::shortened(&group.subject.place, 40));
+                }
                 doc.text(" ");
                 doc.leaf("span", &[("class", "quiet")], &group.counts());
             });

@@ -16,7 +16,7 @@ const PER_RULE: usize = 60;
 /// Of those, the ones shown with the lines of their file.
 const SNIPPETS: usize = 20;
 /// Characters of a line that are shown.
-const WIDTH: usize = 110;
+const WIDTH: usize = 74;
 /// Different things of one kind that are kept for charts and tables.
 const KEPT: usize = 2000;
 /// Names kept for each.

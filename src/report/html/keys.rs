@@ -47,7 +47,7 @@ pub(super) fn write(page: &Page<'_>, doc: &mut Doc) {
     let span = Span::of(&rows[..rows.len().min(ROWS)], page.now);
     let words = match span {
         Some(_) => {
-            "What ends first stands first; the line is the time of this report. A key set says nothing of how long its keys hold, so most are unknown."
+            "What ends first stands first; the upright line is the time of this report. Where nothing says it, unknown."
         }
         None => "Nothing here says from when to when it holds: key sets rarely do. Unknown is shown as unknown.",
     };

@@ -83,7 +83,7 @@ impl Page<'_> {
             write,
         };
         let audited = self.gathered.run.is_some();
-        let kept = "only an audit knows what was before (tokenvet audit)";
+        let kept = "history is kept by tokenvet audit";
         vec![
             section("summary", "Summary", true, "", summary::write),
             section("changes", "Since the last audit", self.audit.is_some(), kept, audit::changes),
@@ -231,16 +231,19 @@ impl Page<'_> {
 }
 
 fn left_out(doc: &mut Doc, sections: &[Section]) {
-    let missing: Vec<_> = sections.iter().filter_map(|section| Some((section.title, section.missing?))).collect();
+    let mut missing: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (title, why) in sections.iter().filter_map(|section| Some((section.title, section.missing?))) {
+        match missing.iter_mut().find(|(reason, _)| *reason == why) {
+            Some((_, titles)) => titles.push(title),
+            None => missing.push((why, vec![title])),
+        }
+    }
     if missing.is_empty() {
         return;
     }
-    doc.node("p", &[("class", "quiet")], |doc| {
-        doc.text("Sections without anything to show are left out: ");
-        let words: Vec<String> = missing.iter().map(|(title, why)| format!("{title} ({why})")).collect();
-        doc.text(&words.join("; "));
-        doc.text(".");
-    });
+    let words: Vec<String> = missing.iter().map(|(why, titles)| format!("{} ({why})", titles.join(", "))).collect();
+    let words = format!("Sections without anything to show are left out: {}.", words.join("; "));
+    doc.leaf("p", &[("class", "quiet")], &words);
 }
 
 /// A name or path of somebody else, as long as it may be.
@@ -299,8 +302,10 @@ impl Services {
             let place = parts[trunk.len().min(parts.len())..].join("/");
             let service = match (declared, product) {
                 (Some(name), _) => Service { name: name.clone(), place: String::new() },
-                (None, Some(product)) => Service { name: product.clone(), place },
-                (None, None) => Service { name: "service".into(), place },
+                (None, product) => {
+                    let product = product.map_or("service", String::as_str).to_string();
+                    Service { name: product, place: if place.is_empty() { ".".into() } else { place } }
+                }
             };
             named.push((service, paths));
         }
@@ -309,8 +314,8 @@ impl Services {
         let mut of_path = BTreeMap::new();
         for (service, paths) in named {
             let mut service = service;
-            // Services of one folder are told apart by a file of theirs.
-            if times.get(&service).is_some_and(|times| *times > 1) {
+            // Services of one folder are told apart by a file of theirs; those that the policy calls the same are the same.
+            if !service.place.is_empty() && times.get(&service).is_some_and(|times| *times > 1) {
                 let first = paths.first().map_or("", |path| path.as_str());
                 service.place = first.split('/').skip(trunk.len()).collect::<Vec<_>>().join("/");
             }

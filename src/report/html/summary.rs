@@ -96,7 +96,7 @@ fn first(page: &Page<'_>, doc: &mut Doc) {
                     None => doc.text(&title),
                 }
                 doc.text(" ");
-                doc.leaf("span", &[("class", "quiet")], &extent(count));
+                doc.leaf("span", &[("class", "quiet nowrap")], &extent(count));
                 findings::help(doc, &info.help, &info.contact);
             });
         }
