@@ -1,5 +1,5 @@
 //! Measures the command line against a floor: the same files walked, read and parsed into `serde_json::Value`, with no
-//! judgement at all. Both run in turn as processes of their own, so that CPU and memory are those of the whole run and
+//! judgement at all; logs read and searched for the pattern of a token. Both run in turn as processes of their own, so that CPU and memory are those of the whole run and
 //! a busy machine meets both alike. Read the ratios; the seconds belong to the machine.
 //!
 //! `cargo bench --bench check`, with `-- --quick` for a tenth of the data.
@@ -11,6 +11,7 @@ mod workload;
 use std::error::Error;
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -32,6 +33,7 @@ struct Used {
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["search", paths @ ..] => paths.iter().try_for_each(|path| search(Path::new(path))),
         ["floor", paths @ ..] => paths.iter().try_for_each(|path| floor(Path::new(path))),
         [] => report(1),
         ["--quick"] => report(10),
@@ -49,6 +51,19 @@ fn floor(path: &Path) -> Result<(), Box<dyn Error>> {
     }
     let value: serde_json::Value = serde_json::from_slice(&fs::read(path)?)?;
     std::hint::black_box(value);
+    Ok(())
+}
+
+/// Reads a text line by line and searches it for what is plainly a token.
+fn search(path: &Path) -> Result<(), Box<dyn Error>> {
+    let token = regex::bytes::Regex::new(r"eyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")?;
+    let mut lines = BufReader::with_capacity(1 << 20, fs::File::open(path)?);
+    let (mut line, mut found) = (Vec::new(), 0);
+    while lines.read_until(b'\n', &mut line)? > 0 {
+        found += token.find_iter(&line).count();
+        line.clear();
+    }
+    std::hint::black_box(found);
     Ok(())
 }
 
@@ -98,12 +113,23 @@ fn heading(title: &str) {
     println!("\n## {title}\n\n| | CPU / floor | CPU s | wall s | peak MiB |\n|---|---|---|---|---|");
 }
 
-/// The floor and tokenvet with several sets of options, on one input; the first result is the floor's.
+/// The floor of `check` and tokenvet with several sets of options, on one input; the first result is the floor's.
 fn compare(input: &Path, options: &[(&str, Vec<&OsStr>)], runs: usize) -> Result<Vec<Used>, Box<dyn Error>> {
+    beside("floor", "check", input, options, runs)
+}
+
+/// A floor and a command with several sets of options, on one input; the first result is the floor's.
+fn beside(
+    floor: &str,
+    command: &str,
+    input: &Path,
+    options: &[(&str, Vec<&OsStr>)],
+    runs: usize,
+) -> Result<Vec<Used>, Box<dyn Error>> {
     let this = std::env::current_exe()?;
-    let mut commands = vec![vec![this.as_os_str(), "floor".as_ref(), input.as_os_str()]];
+    let mut commands = vec![vec![this.as_os_str(), floor.as_ref(), input.as_os_str()]];
     for (_, options) in options {
-        let mut command: Vec<&OsStr> = vec![env!("CARGO_BIN_EXE_tokenvet").as_ref(), "check".as_ref()];
+        let mut command: Vec<&OsStr> = vec![env!("CARGO_BIN_EXE_tokenvet").as_ref(), command.as_ref()];
         command.extend(options);
         command.push(input.as_os_str());
         commands.push(command);
@@ -148,17 +174,41 @@ fn report(shrink: usize) -> Result<(), Box<dyn Error>> {
     lists(&folder, shrink)?;
     exports(&folder, shrink)?;
 
-    workload::tokens(&at("tokens.jwt"), 10_000 / shrink)?;
-    heading("A file of tokens (no floor)");
-    let tokens = at("tokens.jwt");
-    let binary: &OsStr = env!("CARGO_BIN_EXE_tokenvet").as_ref();
-    let command = [binary, "check".as_ref(), "--format".as_ref(), "jsonl".as_ref(), tokens.as_os_str()];
-    let used = in_turn(&[command.to_vec()], RUNS)?[0];
-    row(&format!("{} tokens", 10_000 / shrink), used, used);
+    scans(&folder, shrink)?;
 
     heading("Start to exit: one file of 2 KB");
     let one = at("few").join("vo-000/client-00000.json");
     compare(&one, &[("jsonl", jsonl()), ("human", options(&["--format", "human"]))], 4 * RUNS + 1)?;
+    Ok(())
+}
+
+/// Tokens alone, and tokens in a log; ten times the tokens, and ten times the log.
+fn scans(folder: &Path, shrink: usize) -> Result<(), Box<dyn Error>> {
+    let jsonl = || options(&["--no-config", "--format", "jsonl", "--threads", "1"]);
+    let growth = |few: &[Used], many: &[Used]| many[1].cpu.as_secs_f64() / few[1].cpu.as_secs_f64();
+    let at = |name: &str| folder.join(name);
+    let (few, many) = (at("few.tokens"), at("many.tokens"));
+    heading("Distinct tokens, beside a search for their pattern");
+    workload::tokens(&few, 1_000 / shrink)?;
+    workload::tokens(&many, 10_000 / shrink)?;
+    println!("| {} tokens | | | | |", 1_000 / shrink);
+    let one = beside("search", "scan", &few, &[("scan", jsonl())], RUNS)?;
+    println!("| {} tokens | | | | |", 10_000 / shrink);
+    let ten = beside("search", "scan", &many, &[("scan", jsonl())], RUNS)?;
+    println!("\nTen times the tokens: {:.1} times the CPU.", growth(&one, &ten));
+    heading("A log with a thousand distinct tokens, beside the same search");
+    let mut used = Vec::new();
+    for megabytes in [20, 200] {
+        let (path, bytes) = (at(&format!("{megabytes}.log")), megabytes * 1_000_000 / shrink as u64);
+        workload::log(&path, bytes, &few)?;
+        println!("| {} MB | | | | |", bytes / 1_000_000);
+        used.push(beside("search", "scan", &path, &[("scan", jsonl())], 3)?);
+    }
+    println!(
+        "\nTen times the log: {:.1} times the CPU, {:.2} times the memory.",
+        growth(&used[0], &used[1]),
+        used[1][1].memory / used[0][1].memory
+    );
     Ok(())
 }
 

@@ -246,6 +246,40 @@ pub(crate) fn tokens(path: &Path, count: usize) -> io::Result<()> {
     out.flush()
 }
 
+/// A service log of this many bytes: requests, one in twenty with a token of `tokens` in one of the ways they are written,
+/// the same tokens again and again.
+pub(crate) fn log(path: &Path, bytes: u64, tokens: &Path) -> io::Result<()> {
+    let tokens = std::fs::read_to_string(tokens)?;
+    let tokens: Vec<&str> = tokens.lines().collect();
+    let mut dice = Dice::new(11);
+    let mut out = BufWriter::new(File::create(path)?);
+    let mut written = 0;
+    while written < bytes {
+        let (time, size, address) = (dice.below(86_400), dice.below(1 << 30), dice.below(254));
+        let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
+        let who = uuid(&mut dice);
+        let line = match dice.below(60) {
+            number @ 0..3 => {
+                let token = tokens[dice.below(tokens.len() as u64) as usize];
+                let carried = match number {
+                    0 => format!("?authz=Bearer%20{token}"),
+                    1 => format!(" Authorization: Bearer {token}"),
+                    _ => format!(" token {}", token.replace('.', "%2E")),
+                };
+                format!(
+                    "2026-01-01T{hour:02}:{minute:02}:{second:02}Z 192.0.2.{address} GET /vo/data/{who}{carried} 200 {size}\n"
+                )
+            }
+            _ => format!(
+                "2026-01-01T{hour:02}:{minute:02}:{second:02}Z 192.0.2.{address} GET /vo/data/{who} 200 {size}\n"
+            ),
+        };
+        written += line.len() as u64;
+        out.write_all(line.as_bytes())?;
+    }
+    out.flush()
+}
+
 /// Writes `count` user rules whose conditions name a field that no client of the workload has.
 pub(crate) fn idle_rules(folder: &Path, count: usize) -> io::Result<PathBuf> {
     fs::create_dir_all(folder)?;

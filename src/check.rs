@@ -1,5 +1,6 @@
 //! Checking one source: recognise, adapt, judge, resolve places. The library's main entry.
 
+use crate::adapt::jwt_token::{Opened, opened};
 use crate::adapt::{self, Sink};
 use crate::audit::inventory::Entry;
 use crate::discover;
@@ -7,7 +8,7 @@ use crate::evaluate::{
     Fact, Home, Judgement, Keep, Kept, Plan, Planned, ProfileSet, Spot, judge, judge_fleet, judge_native, link,
 };
 use crate::model::{At, DocumentFacts, Field, FieldType, State, Target, TargetKind};
-use crate::parse::{Cursor, Data, Document, NodeId, NoteKind, Syntax, parse};
+use crate::parse::{Cursor, Data, Document, NodeId, NoteKind, Syntax};
 use crate::report::{
     Deviation, DocumentRef, FileError, Finding, Measure, NotJudged, ProfileRef, Region, Related, TargetRef,
 };
@@ -181,14 +182,12 @@ pub fn check_targets(plan: &Plan, document: &Document, targets: &[Target<'_>], n
     run.finish()
 }
 
-/// Judges the tokens of a source that is known to be one of compact JWTs, but not the source as a file. There are neither
-/// facts nor secrets in the outcome.
-pub(crate) fn check_token(plan: &Plan, source: &Arc<Source>, now: i64) -> Outcome {
-    let mut run = Run::new(plan, source, now);
+/// Judges a token that was found somewhere as if it stood at this place of a document. There are neither facts nor secrets in
+/// the outcome, nor anything about the document itself.
+pub(crate) fn check_token(plan: &Plan, at: Cursor<'_>, token: &Opened<'_>, now: i64) -> Outcome {
+    let mut run = Run::new(plan, &at.document.source, now);
     run.alone = true;
-    for document in parse(source, Syntax::Jwt).0 {
-        adapt::adapt_tokens(&document, &mut run);
-    }
+    opened(at, token, &mut run);
     run.finish()
 }
 
@@ -387,9 +386,10 @@ impl<'r> Run<'r> {
         let now = self.now;
         self.ordinals.0.clear();
         self.shown = None;
-        judge(plan, target, &profiles, now, &mut |rule, planned, judgement| {
+        let passed = judge(plan, target, &profiles, now, &mut |rule, planned, judgement| {
             self.take(documents, target, rule, planned, judgement);
         });
+        self.outcome.passed += passed;
         self.keep_fact(documents, target, &profiles);
         for (profile, why) in &profiles.shown {
             let id = plan.book.profiles[*profile].id.clone();

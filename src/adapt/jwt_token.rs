@@ -8,7 +8,7 @@ use super::list::for_each_element;
 use super::read::{Reader, is_placeholder, type_name};
 use super::{Adapter, Kind, Sink};
 use crate::model::{At, Field, State, Target, TargetKind, Token, scope};
-use crate::parse::jwt::{Compact, Segment, decode_segment};
+use crate::parse::jwt::{Compact, Segment, decode_segment, decoded_segment};
 use crate::parse::{Cursor, Data, Document, NodeId, Syntax};
 use std::collections::HashSet;
 
@@ -187,7 +187,6 @@ fn response(document: &Document, sink: &mut dyn Sink) {
 
 /// Decodes and hands over the compact token at a node. `place` is what its place says it is.
 fn compact(document: &Document, at: Cursor<'_>, place: Option<(TargetKind, &str)>, sink: &mut dyn Sink) {
-    let whole = At::node(at.id);
     let decode = |segment| decode_segment(document, at.id, segment);
     let split = at.as_str().map(Compact::split);
     let (header, payload, split) = match (decode(Segment::Header), decode(Segment::Payload), split) {
@@ -199,18 +198,54 @@ fn compact(document: &Document, at: Cursor<'_>, place: Option<(TargetKind, &str)
         }
         (.., None) => return,
     };
+    let (signed, size) = (split.signed, at.as_str().map_or(0, str::len));
+    token([document, &header, &payload], at.id, (signed, size), place, sink);
+}
+
+/// Hands over a token of which the outer document, the header and the payload are known, whether it has a signature, and how
+/// many bytes it has in compact form.
+fn token(
+    documents: [&Document; 3],
+    node: NodeId,
+    (signed, size): (bool, usize),
+    place: Option<(TargetKind, &str)>,
+    sink: &mut dyn Sink,
+) {
+    let whole = At::node(node);
+    let [document, header, payload] = documents;
     let parts = Parts {
         header: Some(Reader::of_document(header.root(), 1)),
         payload: Reader::of_document(payload.root(), 2),
         absent: None,
-        signed: Field::bool(split.signed, whole),
-        size: Field::int(at.as_str().map_or(0, str::len) as i64, whole),
+        signed: Field::bool(signed, whole),
+        size: Field::int(size as i64, whole),
     };
     let (kind, evidence) = place.map_or_else(|| parts.classify(), |(kind, why)| (kind, why.to_string()));
     if kind == TargetKind::RefreshToken {
-        sink.secret(document, at.id);
+        sink.secret(document, node);
     }
-    sink.target(&[document, &header, &payload], parts.target(kind, evidence, whole));
+    sink.target(&documents, parts.target(kind, evidence, whole));
+}
+
+/// A token that was decoded already.
+pub(crate) struct Opened<'t> {
+    /// The JSON of its header.
+    pub(crate) header: &'t [u8],
+    /// The JSON of its claims.
+    pub(crate) payload: &'t [u8],
+    /// Characters of its signature.
+    pub(crate) signature: usize,
+}
+
+/// Hands over a token that stands at this place, in any form. What is no token hands over nothing.
+pub(crate) fn opened(at: Cursor<'_>, token: &Opened<'_>, sink: &mut dyn Sink) {
+    let document = at.document;
+    let decode = |segment, bytes| decoded_segment(document, at.id, segment, bytes);
+    let header = decode(Segment::Header, token.header);
+    let (Ok(header), Ok(payload)) = (header, decode(Segment::Payload, token.payload)) else { return };
+    let encoded = |bytes: &[u8]| (bytes.len() * 4).div_ceil(3);
+    let size = encoded(token.header) + encoded(token.payload) + token.signature + 2;
+    self::token([document, &header, &payload], at.id, (token.signature > 0, size), None, sink);
 }
 
 const NO_HEADER: &str = "the header is not shown";

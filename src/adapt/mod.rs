@@ -36,7 +36,7 @@ mod indigo_iam_client;
 mod indigo_iam_other;
 mod indigo_iam_policies;
 mod jwks;
-mod jwt_token;
+pub(crate) mod jwt_token;
 mod keycloak;
 mod kubernetes;
 mod leaks;
@@ -246,11 +246,6 @@ pub fn syntax(sample: &Sample<'_>) -> Option<Syntax> {
 /// The first adapter that recognises the document.
 pub fn recognise(document: &Document) -> Option<(&'static dyn Adapter, &'static str)> {
     ADAPTERS.iter().find_map(|adapter| adapter.recognise(document).map(|kind| (*adapter, kind)))
-}
-
-/// The targets of a text that is known to hold compact JWTs.
-pub(crate) fn adapt_tokens(document: &Document, sink: &mut dyn Sink) {
-    jwt_token::Tokens.adapt(document, jwt_token::JWT, sink);
 }
 
 /// Every native kind, in the order of [`ADAPTERS`].

@@ -6,6 +6,7 @@ mod fact;
 mod facts;
 mod fleet;
 mod link;
+mod memory;
 mod plan;
 mod service;
 mod target;

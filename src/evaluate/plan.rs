@@ -4,10 +4,11 @@ use crate::audit::ratchet::Accepted;
 use crate::model::TargetKind;
 use crate::policy::{Software, Workflows, has_workflow};
 use crate::profile::ProfileClass;
-use crate::rule::condition::bit;
+use crate::rule::condition::{Conditions, bit};
 use crate::rule::{Application, Compiled, Joined, Limit, Rule, RuleBook, Severity};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Which profiles apply.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -73,6 +74,8 @@ pub(crate) struct Entry {
     pub(crate) profiles: u64,
     /// What makes it worth a look.
     pub(crate) needs: Needs,
+    /// Its messages quote no field but those from which the verdict follows.
+    pub(crate) quotes_reads: bool,
 }
 
 /// The fields, as bits by their index, without which a rule has nothing to say of a target: it would be judged not to apply.
@@ -100,6 +103,43 @@ impl Needs {
     /// Is what is there enough?
     pub(crate) fn met_by(self, present: u128) -> bool {
         self.all & !present == 0 && (self.any == 0 || self.any & present != 0)
+    }
+}
+
+/// What of a target's fields, as bits by their index, a rule reads to come to its verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Reads {
+    /// What they hold.
+    pub(crate) contents: u128,
+    /// Whether they are there, and in what state.
+    pub(crate) states: u128,
+    /// Where they stand.
+    pub(crate) places: u128,
+}
+
+/// Rules for one target kind that read the same fields, and so come to the same verdicts on the same contents.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    /// `None` when a kind has more fields than there are bits.
+    pub(crate) reads: Option<Reads>,
+    pub(crate) entries: Vec<Entry>,
+    /// The profiles of all.
+    profiles: u64,
+    /// One of these fields has to be there for any of the rules to say something; 0 when nobody knows.
+    any: u128,
+}
+
+impl Group {
+    fn new(reads: Option<Reads>, entries: Vec<Entry>) -> Self {
+        let profiles = entries.iter().fold(0, |all, entry| all | entry.profiles);
+        let mut needed = entries.iter().map(|entry| entry.needs.all | entry.needs.any);
+        let any = needed.try_fold(0, |any, bits| (bits != 0).then_some(any | bits));
+        Group { reads, entries, profiles, any: any.unwrap_or(0) }
+    }
+
+    /// May any of its rules have something to say?
+    pub(crate) fn may_speak(&self, profiles: u64, present: u128) -> bool {
+        self.profiles & profiles != 0 && (self.any == 0 || self.any & present != 0)
     }
 }
 
@@ -133,7 +173,9 @@ pub struct Plan {
     pub audited: Option<Arc<Accepted>>,
     /// Path components that a storage scope needs to count as narrow.
     pub narrow_depth: i64,
-    by_kind: Vec<Vec<Entry>>,
+    /// Tells plans apart in one process.
+    pub(crate) number: u64,
+    by_kind: Vec<Vec<Group>>,
     pub(crate) native: Vec<Entry>,
     /// Rules that join targets of several documents, with the kind they judge.
     pub(crate) fleet: Vec<(TargetKind, Entry)>,
@@ -163,7 +205,7 @@ impl Plan {
     /// Combines book, choice and policy.
     pub fn new(book: Arc<RuleBook>, selection: Selection, adjustments: &Adjustments) -> Self {
         let wanted: Vec<bool> = (0..book.profiles.len()).map(|index| wants(&book, &selection, index)).collect();
-        let by_kind = vec![Vec::new(); TargetKind::ALL.len()];
+        let mut by_kind = vec![BTreeMap::new(); TargetKind::ALL.len()];
         let fact_fields = vec![BTreeMap::new(); TargetKind::ALL.len()];
         let environment = adjustments.environment;
         let software = adjustments.software.clone();
@@ -174,7 +216,8 @@ impl Plan {
         let narrow_depth = narrow_depth(&book, adjustments);
         let (native, fleet, book) = (vec![], vec![], Arc::clone(&book));
         let mut plan = Plan {
-            by_kind,
+            number: number(),
+            by_kind: vec![],
             native,
             fleet,
             fact_fields,
@@ -208,9 +251,14 @@ impl Plan {
             let profiles = planned.iter().fold(0, |set, planned| set | 1 << planned.profile);
             for (form, (kind, compiled)) in rule.compiled.iter().enumerate() {
                 let needs = if compiled.join.is_none() { Needs::of(compiled) } else { Needs::default() };
-                let entry = Entry { rule: index, form, planned: planned.clone(), profiles, needs };
+                let reads = reads(rule, *kind, compiled);
+                let quotes_reads = quotes_reads(reads, compiled);
+                let entry = Entry { rule: index, form, planned: planned.clone(), profiles, needs, quotes_reads };
                 match &compiled.join {
-                    None => plan.by_kind[*kind as usize].push(entry),
+                    None => {
+                        let of_kind: &mut BTreeMap<_, Vec<Entry>> = &mut by_kind[*kind as usize];
+                        of_kind.entry(reads).or_default().push(entry);
+                    }
                     Some(_) => {
                         plan.keep_facts(*kind, compiled);
                         plan.fleet.push((*kind, entry));
@@ -218,9 +266,18 @@ impl Plan {
                 }
             }
             if rule.native.is_some() {
-                plan.native.push(Entry { rule: index, form: 0, planned, profiles, needs: Needs::default() });
+                plan.native.push(Entry {
+                    rule: index,
+                    form: 0,
+                    planned,
+                    profiles,
+                    needs: Needs::default(),
+                    quotes_reads: false,
+                });
             }
         }
+        let groups = |of_kind: BTreeMap<_, _>| of_kind.into_iter().map(|(reads, all)| Group::new(reads, all)).collect();
+        plan.by_kind = by_kind.into_iter().map(groups).collect();
         plan.keep_links();
         plan.only_names_documents = plan.names_documents_only();
         plan.joins_clients_by_issuer = plan.compares_clients_within_issuers();
@@ -253,7 +310,8 @@ impl Plan {
 
     fn all(&self) -> impl Iterator<Item = &Entry> {
         let fleet = self.fleet.iter().map(|(_, entry)| entry);
-        self.by_kind.iter().flatten().chain(&self.native).chain(fleet)
+        let groups = self.by_kind.iter().flatten();
+        groups.flat_map(|group| &group.entries).chain(&self.native).chain(fleet)
     }
 
     /// Lets facts keep what the joining rules of another plan read, which judges them in the end.
@@ -361,7 +419,7 @@ impl Plan {
         &self.fact_fields[kind as usize]
     }
 
-    pub(crate) fn entries(&self, kind: TargetKind) -> &[Entry] {
+    pub(crate) fn groups(&self, kind: TargetKind) -> &[Group] {
         &self.by_kind[kind as usize]
     }
 
@@ -369,6 +427,33 @@ impl Plan {
     pub(crate) fn evidence(&self, kind: TargetKind) -> &[(usize, usize, usize)] {
         self.evidence.get(kind as usize).map_or(&[], Vec::as_slice)
     }
+}
+
+/// A number that no other plan of this process has.
+fn number() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed)
+}
+
+/// What a rule reads to come to its verdict; `None` when the fields do not fit.
+fn reads(rule: &Rule, kind: TargetKind, form: &Compiled) -> Option<Reads> {
+    let bits = |fields: &mut dyn Iterator<Item = usize>| {
+        fields.map(bit).try_fold(0, |all, bit| (bit != 0).then_some(all | bit))
+    };
+    let conditions = || form.when.iter().chain([&form.check]);
+    let versions = ["product", "version"].iter().filter(|_| rule.versions.is_some());
+    let versions = versions.filter_map(|name| kind.fields().iter().position(|spec| spec.name == *name));
+    let contents = conditions().flat_map(Conditions::reads_contents).chain(form.each).chain(versions);
+    let contents = bits(&mut contents.into_iter())?;
+    let all = bits(&mut conditions().flat_map(|conditions| conditions.reads().0))?;
+    let places = bits(&mut form.at.iter().copied())?;
+    Some(Reads { contents, states: all & !contents, places: places & !contents })
+}
+
+/// Do a rule's messages quote nothing but what it reads anyway?
+fn quotes_reads(reads: Option<Reads>, form: &Compiled) -> bool {
+    let contents = reads.map_or(0, |reads| reads.contents);
+    form.message.reads().into_iter().all(|index| contents & bit(index) != 0)
 }
 
 fn fixed(book: &RuleBook, selection: &Selection) -> u64 {

@@ -1,6 +1,7 @@
 //! Judging one target, or one native document.
 
-use super::plan::{Entry, Plan, Planned};
+use super::memory::{self, Answer, Contents, Speaking};
+use super::plan::{Entry, Group, Plan, Planned, Reads};
 use crate::model::{At, Field, FieldSpec, Record, State, Target};
 use crate::parse::{Cursor, Data, Document, NodeId};
 use crate::rule::condition::{Scope, Verdict, Violation, bit, lenient_version};
@@ -79,18 +80,108 @@ pub enum Judgement {
 /// Receives judgements: the rule, the profile it was judged under, the outcome.
 pub type Judgements<'s> = dyn FnMut(&Rule, &Planned, Judgement) + 's;
 
-/// Judges a target by every rule of the plan for its kind, under the profiles that apply to it.
-pub fn judge(plan: &Plan, target: &Target<'_>, profiles: &ProfileSet, now: i64, sink: &mut Judgements<'_>) {
-    let fields = 0..target.kind.fields().len();
-    let is_there = |index: &usize| !target.record.field(*index).is_absent();
-    let present = fields.filter(is_there).fold(0, |bits, index| bits | bit(index));
-    let mut scope = scope(plan, target, now);
-    for entry in plan.entries(target.kind) {
-        if entry.profiles & profiles.bits != 0 && entry.needs.met_by(present) {
-            let rule = &plan.book.rules[entry.rule];
-            let Some(unsure) = of_version(plan, rule, target.kind.fields(), target.record.as_ref()) else { continue };
-            Judge { plan, rule, form: &rule.compiled[entry.form].1, unsure, sink }.entry(entry, profiles, &mut scope);
+/// A judgement that has something to say, and the rule of a group that says it.
+#[derive(Debug, Clone)]
+pub(super) struct Said {
+    /// Index of the rule in its group.
+    entry: usize,
+    /// Index of the profile among those of the rule.
+    planned: usize,
+    pub(super) judgement: Judgement,
+}
+
+/// Judges a target by every rule of the plan for its kind, under the profiles that apply to it. Returns how many judgements
+/// found nothing wrong; the others are handed out unless the rule does not apply.
+pub fn judge(plan: &Plan, target: &Target<'_>, profiles: &ProfileSet, now: i64, sink: &mut Judgements<'_>) -> u64 {
+    memory::with(plan, now, |memory| {
+        let (kind, fields) = (target.kind as usize, target.kind.fields().len());
+        let record = target.record.as_ref();
+        let is_there = |index: &usize| !record.field(*index).is_absent();
+        let present = (0..fields).filter(is_there).fold(0, |bits, index| bits | bit(index));
+        let mut contents = Contents::new(memory, record, fields, kind, profiles.bits);
+        let mut on = On { plan, target, profiles, present, scope: scope(plan, target, now), said: vec![] };
+        let mut passed = 0;
+        for (index, group) in plan.groups(target.kind).iter().enumerate() {
+            if !group.may_speak(profiles.bits, present) {
+                continue;
+            }
+            let key = group.reads.and_then(|reads| {
+                let of_group = memory.asks(kind, index)?;
+                Some((reads, contents.key(memory, of_group, reads)))
+            });
+            passed += match key.and_then(|(_, key)| memory.answer(kind, index, key)) {
+                Some(answer) => on.recall(group, answer),
+                None => match key {
+                    Some((reads, key)) => {
+                        let answer = on.answer(group, reads);
+                        let passed =
+                            answer.passed + answer.speaking.iter().map(|speaking| speaking.passed).sum::<u64>();
+                        memory.remember(key, answer);
+                        passed
+                    }
+                    None => group.entries.iter().enumerate().map(|(index, entry)| on.judge(index, entry)).sum(),
+                },
+            };
+            for Said { entry, planned, judgement } in on.said.drain(..) {
+                let entry = &group.entries[entry];
+                sink(&plan.book.rules[entry.rule], &entry.planned[planned], judgement);
+            }
         }
+        passed
+    })
+}
+
+/// A target under judgement.
+struct On<'o, 'd> {
+    plan: &'o Plan,
+    target: &'o Target<'d>,
+    profiles: &'o ProfileSet,
+    /// The fields that are there.
+    present: u128,
+    scope: Scope<'o, 'd>,
+    said: Vec<Said>,
+}
+
+impl On<'_, '_> {
+    /// Judges by one rule of a group; returns how many judgements found nothing wrong.
+    fn judge(&mut self, index: usize, entry: &Entry) -> u64 {
+        if entry.profiles & self.profiles.bits == 0 || !entry.needs.met_by(self.present) {
+            return 0;
+        }
+        let (plan, target) = (self.plan, self.target);
+        let rule = &plan.book.rules[entry.rule];
+        let Some(unsure) = of_version(plan, rule, target.kind.fields(), target.record.as_ref()) else { return 0 };
+        let form = &rule.compiled[entry.form].1;
+        let mut judge = Judge { plan, form, unsure, index, passed: 0, said: &mut self.said };
+        judge.entry(entry, self.profiles, &mut self.scope);
+        judge.passed
+    }
+
+    /// Judges by all rules of a group that reads these fields, and keeps what they said.
+    fn answer(&mut self, group: &Group, reads: Reads) -> Answer {
+        let (mut quiet, mut speaking) = (0, Vec::new());
+        for (index, entry) in group.entries.iter().enumerate() {
+            let before = self.said.len();
+            let passed = self.judge(index, entry);
+            match &self.said[before..] {
+                [] => quiet += passed,
+                said => {
+                    let reads = Some(reads).filter(|_| entry.quotes_reads);
+                    speaking.push(Speaking::new(index, passed, said, reads, self.target.record.as_ref()));
+                }
+            }
+        }
+        Answer { passed: quiet, speaking: speaking.into() }
+    }
+
+    /// Says what was said of the same contents before.
+    fn recall(&mut self, group: &Group, answer: &Answer) -> u64 {
+        let mut passed = answer.passed;
+        for speaking in &answer.speaking {
+            let known = speaking.say(self.target.record.as_ref(), &mut self.said);
+            passed += known.unwrap_or_else(|| self.judge(speaking.entry, &group.entries[speaking.entry]));
+        }
+        passed
     }
 }
 
@@ -114,16 +205,29 @@ fn of_version<'d>(plan: &Plan, rule: &Rule, specs: &[FieldSpec], record: &dyn Re
 }
 
 /// One rule at work on one target.
-struct Judge<'j, 's> {
+struct Judge<'j> {
     plan: &'j Plan,
-    rule: &'j Rule,
     form: &'j Compiled,
     /// Ends messages when it is not known whether the software has a version the rule speaks of.
     unsure: Option<String>,
-    sink: &'j mut Judgements<'s>,
+    /// Index of the rule in its group.
+    index: usize,
+    /// Judgements that found nothing wrong.
+    passed: u64,
+    said: &'j mut Vec<Said>,
 }
 
-impl Judge<'_, '_> {
+impl Judge<'_> {
+    fn say(&mut self, planned: usize, judgement: Judgement) {
+        match judgement {
+            Judgement::Pass => self.passed += 1,
+            Judgement::NotApplicable => {}
+            judgement @ (Judgement::Fail { .. } | Judgement::NotJudged { .. } | Judgement::Error(_)) => {
+                self.said.push(Said { entry: self.index, planned, judgement });
+            }
+        }
+    }
+
     fn entry<'a, 'd>(&mut self, entry: &Entry, profiles: &ProfileSet, scope: &mut Scope<'a, 'd>) {
         scope.limit = None;
         let early = match self.form.when.as_ref().map_or(Verdict::Holds, |when| when.applies(scope)) {
@@ -134,10 +238,11 @@ impl Judge<'_, '_> {
         };
         let record = scope.record;
         let items: Option<&'a [Field<'d>]> = self.form.each.map(|index| record.field(index).items());
-        for planned in entry.planned.iter().filter(|planned| profiles.contains(planned.profile)) {
-            scope.limit = planned.limit;
+        let planned = entry.planned.iter().enumerate();
+        for planned in planned.filter(|(_, planned)| profiles.contains(planned.profile)) {
+            scope.limit = planned.1.limit;
             match (&early, items) {
-                (Some(judgement), _) => (self.sink)(self.rule, planned, judgement.clone()),
+                (Some(judgement), _) => self.say(planned.0, judgement.clone()),
                 (None, None) => {
                     let verdict = self.form.check.judge(scope);
                     self.deliver(planned, scope, verdict);
@@ -148,7 +253,7 @@ impl Judge<'_, '_> {
     }
 
     /// Judges every element; one outcome per violation, else one for the whole list.
-    fn each<'a, 'd>(&mut self, planned: &Planned, scope: &mut Scope<'a, 'd>, items: &'a [Field<'d>]) {
+    fn each<'a, 'd>(&mut self, planned: (usize, &Planned), scope: &mut Scope<'a, 'd>, items: &'a [Field<'d>]) {
         let (mut held, mut failed, mut open) = (false, false, None);
         scope.siblings = items;
         for item in items {
@@ -182,14 +287,12 @@ impl Judge<'_, '_> {
         }
     }
 
-    fn deliver(&mut self, planned: &Planned, scope: &Scope<'_, '_>, verdict: Verdict) {
+    fn deliver(&mut self, (index, planned): (usize, &Planned), scope: &Scope<'_, '_>, verdict: Verdict) {
         let violations = match verdict {
-            Verdict::Holds => return (self.sink)(self.rule, planned, Judgement::Pass),
-            Verdict::Absent => return (self.sink)(self.rule, planned, Judgement::NotApplicable),
-            Verdict::Unknown { field, why } => {
-                return (self.sink)(self.rule, planned, Judgement::NotJudged { field, why });
-            }
-            Verdict::Defective(defect) => return (self.sink)(self.rule, planned, Judgement::Error(defect)),
+            Verdict::Holds => return self.say(index, Judgement::Pass),
+            Verdict::Absent => return self.say(index, Judgement::NotApplicable),
+            Verdict::Unknown { field, why } => return self.say(index, Judgement::NotJudged { field, why }),
+            Verdict::Defective(defect) => return self.say(index, Judgement::Error(defect)),
             Verdict::Broken(violations) => violations,
         };
         let form = self.form;
@@ -208,7 +311,7 @@ impl Judge<'_, '_> {
                 ("" | "item", Some(index)) => scope.specs[*index].name,
                 (field, _) => field,
             };
-            (self.sink)(self.rule, planned, Judgement::Fail { at, field, message });
+            self.say(index, Judgement::Fail { at, field, message });
         }
     }
 }

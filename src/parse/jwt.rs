@@ -6,7 +6,7 @@
 //!
 //! The third part is checked for its alphabet and never decoded, kept or returned: with it a live token could be used.
 
-use super::{Data, Document, Encoding, NodeId, ParseError, Text, Tree, TreeBuilder};
+use super::{Data, Decoded, Document, Encoding, NodeId, ParseError, Text, Tree, TreeBuilder};
 use crate::source::Span;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
@@ -239,12 +239,28 @@ pub fn decode_segment(document: &Document, node: NodeId, segment: Segment) -> Re
         }
         None => whole,
     };
+    let bytes = URL_SAFE_NO_PAD.decode(&text[part.range()]).map_err(|_| ParseError {
+        message: format!("the token's {} is no base64url", segment.name()),
+        span: decoded.outer_span(Span::default()),
+    })?;
+    derived(document, segment, &bytes, decoded)
+}
+
+/// A decoded part of a token that stands at `node`, somehow, as a document of its own; errors as those of [`decode_segment`].
+pub(crate) fn decoded_segment(
+    document: &Document,
+    node: NodeId,
+    segment: Segment,
+    bytes: &[u8],
+) -> Result<Document, ParseError> {
+    let decoded = document.decoded_at(node, document.tree.node(node).span, Encoding::Escaped);
+    derived(document, segment, bytes, decoded)
+}
+
+fn derived(document: &Document, segment: Segment, bytes: &[u8], decoded: Decoded) -> Result<Document, ParseError> {
     let name = segment.name();
     let fail = |message: String, inner: Span| ParseError { message, span: decoded.outer_span(inner) };
-    let bytes = URL_SAFE_NO_PAD
-        .decode(&text[part.range()])
-        .map_err(|_| fail(format!("the token's {name} is no base64url"), Span::default()))?;
-    let json = std::str::from_utf8(&bytes).map_err(|error| {
+    let json = std::str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();
         fail(format!("the token's {name} is no UTF-8 text"), Span::new(at, at + 1))
     })?;

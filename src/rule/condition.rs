@@ -269,6 +269,17 @@ impl Conditions {
         (own, other)
     }
 
+    /// Indexes of the fields of the target whose contents matter, and not only whether there are any.
+    pub(crate) fn reads_contents(&self) -> Vec<usize> {
+        let mut own = self.expression.as_ref().map_or(vec![], |expression| expression.reads().0);
+        let looks_inside = |op: &Op| !matches!(op, Op::Present(_) | Op::Unlimited(_));
+        own.extend(self.operators.iter().filter_map(|(subject, ops)| match subject {
+            Subject::Field(index) => ops.iter().any(looks_inside).then_some(*index),
+            Subject::Item => None,
+        }));
+        own
+    }
+
     /// Parses the expression now, for rules that users write and in tests.
     pub(crate) fn validate(&self) -> Result<(), Defect> {
         self.expression.as_ref().map_or(Ok(()), |expression| expression.validate())

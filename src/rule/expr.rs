@@ -9,7 +9,7 @@
 use super::condition::{Defect, Pattern, Scope, Verdict, Violation, field_index};
 use super::quick::{Comparison, Quick};
 use crate::model::{Field, FieldSpec, Record, State, Value};
-use cel::common::ast::{CallExpr, EntryExpr, Expr, LiteralValue};
+use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue};
 use cel::{Context, IdedExpr, Program, Value as Cel};
 use regex::Regex;
 use std::collections::HashMap;
@@ -22,7 +22,7 @@ const MAX_SOURCE: usize = 2000;
 const MAX_BRACKETS: usize = 24;
 const MAX_OPERATORS: usize = 128;
 /// Deepest nesting of `all`, `exists`, `map`, `filter`.
-const MAX_NESTING: usize = 2;
+const MAX_NESTING: usize = super::quick::MOST_BOUND;
 /// Elements an expression with nested comprehensions may meet in one list.
 const MAX_NESTED_ELEMENTS: usize = 200;
 /// Elements any expression may meet in one list.
@@ -120,7 +120,7 @@ impl Expression {
         }
         let fields = resolve(&walk.paths, "self", self.specs)?;
         let other = resolve(&walk.paths, "other", self.other)?;
-        let quick = quick(program.expression(), self.specs);
+        let quick = quick(program.expression(), self.specs, &[]);
         let mut expression = program.expression().clone();
         rename_matches(&mut expression);
         Ok(Compiled { expression, fields, other, nesting: walk.nesting, quick })
@@ -129,7 +129,9 @@ impl Expression {
     /// Indexes of the fields read from `self` and from `other`, found in the source: parsing is dear and most runs join
     /// nothing. A name inside a quoted text counts as well, which does no harm.
     pub(crate) fn reads(&self) -> (Vec<usize>, Vec<usize>) {
-        (named_after(&self.source, "self.", self.specs), named_after(&self.source, "other.", self.other))
+        // White space may stand around the dots, and quotes around names.
+        let source: String = self.source.chars().filter(|c| !c.is_whitespace() && *c != '`').collect();
+        (named_after(&source, "self.", self.specs), named_after(&source, "other.", self.other))
     }
 
     /// Evaluates to holds / broken / absent / unknown.
@@ -269,18 +271,20 @@ fn values(record: &dyn Record<'_>, specs: &'static [FieldSpec], fields: &[(usize
     tree.into_value()
 }
 
-/// The form that needs no copies, when every part of the expression has one.
-fn quick(expression: &IdedExpr, specs: &'static [FieldSpec]) -> Option<Quick> {
+/// The form that needs no copies, when every part of the expression has one. `bound` are the names that stand for the
+/// element at hand of a list, outermost first.
+fn quick(expression: &IdedExpr, specs: &'static [FieldSpec], bound: &[&str]) -> Option<Quick> {
     Some(match &expression.expr {
         Expr::Literal(LiteralValue::Boolean(value)) => Quick::Bool(*value.inner()),
         Expr::Literal(LiteralValue::Int(value)) => Quick::Int(*value.inner()),
         Expr::Literal(LiteralValue::String(text)) => Quick::Text(text.inner().to_string()),
-        Expr::Ident(name) => match name.as_str() {
-            "now" => Quick::Now,
-            "limit" => Quick::Limit,
-            "item" => Quick::Item,
-            "environment" => Quick::Environment,
-            _ => return None,
+        Expr::Ident(name) => match (bound.iter().rposition(|known| known == name), name.as_str()) {
+            (Some(depth), _) => Quick::Element(depth),
+            (None, "now") => Quick::Now,
+            (None, "limit") => Quick::Limit,
+            (None, "item") => Quick::Item,
+            (None, "environment") => Quick::Environment,
+            (None, _) => return None,
         },
         Expr::Select(_) => {
             let (path, tested) = path(expression)?;
@@ -288,19 +292,41 @@ fn quick(expression: &IdedExpr, specs: &'static [FieldSpec]) -> Option<Quick> {
             let index = specs.iter().position(|spec| spec.name == name)?;
             if tested { Quick::Has(index) } else { Quick::Field(index) }
         }
-        Expr::Call(call) => quick_call(call, specs)?,
-        Expr::Literal(_)
-        | Expr::Comprehension(_)
-        | Expr::List(_)
-        | Expr::Map(_)
-        | Expr::Struct(_)
-        | Expr::Unspecified => return None,
+        Expr::Call(call) => quick_call(call, specs, bound)?,
+        Expr::Comprehension(inner) => quick_search(inner, specs, bound)?,
+        Expr::Literal(_) | Expr::List(_) | Expr::Map(_) | Expr::Struct(_) | Expr::Unspecified => return None,
     })
 }
 
-fn quick_call(call: &CallExpr, specs: &'static [FieldSpec]) -> Option<Quick> {
+/// `list.exists(x, …)` and `list.all(x, …)` as the parser writes them out: a loop that puts "or" or "and" between the
+/// elements.
+fn quick_search(inner: &ComprehensionExpr, specs: &'static [FieldSpec], bound: &[&str]) -> Option<Quick> {
     use cel::common::ast::operators as op;
-    let part = |expression: &IdedExpr| quick(expression, specs).map(Box::new);
+    let is_result = |expression: &IdedExpr| matches!(&expression.expr, Expr::Ident(name) if *name == inner.accu_var);
+    let (Expr::Literal(LiteralValue::Boolean(start)), Expr::Call(step)) =
+        (&inner.accu_init.expr, &inner.loop_step.expr)
+    else {
+        return None;
+    };
+    let [so_far, of_element] = step.args.as_slice() else { return None };
+    let wanted = match (*start.inner(), step.func_name.as_str()) {
+        (false, op::LOGICAL_OR) => true,
+        (true, op::LOGICAL_AND) => false,
+        _ => return None,
+    };
+    let hides_root = matches!(inner.iter_var.as_str(), "self" | "other");
+    let plain = is_result(so_far) && is_result(&inner.result) && inner.iter_var2.is_none() && !hides_root;
+    if !plain || bound.len() >= MAX_NESTING {
+        return None;
+    }
+    let list = quick(&inner.iter_range, specs, bound)?;
+    let names = [bound, &[inner.iter_var.as_str()]].concat();
+    Some(Quick::Any { list: Box::new(list), of_element: Box::new(quick(of_element, specs, &names)?), wanted })
+}
+
+fn quick_call(call: &CallExpr, specs: &'static [FieldSpec], bound: &[&str]) -> Option<Quick> {
+    use cel::common::ast::operators as op;
+    let part = |expression: &IdedExpr| quick(expression, specs, bound).map(Box::new);
     let compare = |how, left, right| Some(Quick::Compare(how, part(left)?, part(right)?));
     let text = |expression: &IdedExpr| match &expression.expr {
         Expr::Literal(LiteralValue::String(text)) => Some(text.inner().to_string()),
@@ -569,5 +595,66 @@ fn path(expression: &IdedExpr) -> Option<(String, bool)> {
             Some((format!("{outer}.{}", select.field), tested || select.test))
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::FieldType;
+    use crate::profile::Registry;
+
+    const fn spec(name: &'static str, ty: FieldType) -> FieldSpec {
+        FieldSpec { name, ty, doc: "" }
+    }
+
+    static SPECS: [FieldSpec; 3] =
+        [spec("texts", FieldType::Texts), spec("others", FieldType::Texts), spec("name", FieldType::Text)];
+
+    struct Fields([Field<'static>; 3]);
+
+    impl Record<'static> for Fields {
+        fn field(&self, index: usize) -> &Field<'static> {
+            self.0.get(index).unwrap_or(Field::absent())
+        }
+    }
+
+    fn texts(texts: &[&'static str]) -> Field<'static> {
+        Field::list(texts.iter().map(|text| Field::text(*text, None)).collect(), None)
+    }
+
+    #[test]
+    fn searches_without_copies_find_what_the_evaluator_finds() {
+        let mut with_gap = texts(&["a:/x"]);
+        if let State::Value(Value::List(items)) = &mut with_gap.state {
+            items.push(Field::default());
+        }
+        let lists = [texts(&[]), texts(&["a"]), texts(&["b", "a:/x"]), texts(&["b", "c"]), with_gap];
+        for (source, is_quick) in [
+            ("self.texts.exists(s, s.startsWith('a'))", true),
+            ("self.texts.all(s, s.startsWith('a'))", true),
+            ("!self.texts.exists(s, s == self.name)", true),
+            ("self.texts.exists(s, self.others.all(t, t != s))", true),
+            ("self.texts.exists(s, self.others.exists(s, s == 'b') && s == 'a')", true),
+            ("self.texts.exists(item, item.matches('^b$')) || self.name == 'a'", true),
+            ("self.texts.exists_one(s, s == 'a')", false),
+            ("self.texts.filter(s, s == 'a').size() == 1", false),
+            ("self.texts.exists(self, self == 'a')", false),
+            ("self.texts.exists(s, s > 1) || true", false),
+        ] {
+            let expression = Expression::compile(source, &SPECS, &[], false).expect("short enough");
+            let compiled = expression.get().expect(source);
+            let registry = Registry::default();
+            for (one, other) in lists.iter().flat_map(|one| lists.iter().map(move |other| (one, other))) {
+                let fields = Fields([one.clone(), other.clone(), Field::text("a", None)]);
+                let scope = Scope::new(&fields, &SPECS, &registry, 0);
+                let quick = compiled.quick.as_ref().and_then(|quick| quick.judge(&scope, UNLIMITED));
+                // What is not plain, or meets operands it does not know, is left to the evaluator.
+                assert!(!is_quick || quick.is_some(), "{source}");
+                if let Some(quick) = quick {
+                    assert_eq!(Ok(quick), expression.evaluate(compiled, &scope), "{source} on {one:?} and {other:?}");
+                }
+            }
+        }
     }
 }

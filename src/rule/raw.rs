@@ -4,8 +4,10 @@ use crate::fix::Fix;
 use crate::model::TargetKind;
 use crate::policy::{Environment, RawWorkflow};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// How bad a finding is; the words are SARIF's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -304,7 +306,7 @@ impl<T> OneOrMany<T> {
 }
 
 /// Conditions on fields, all of which must hold. The key is a field name (`item` under `each`), or `cel`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Check {
     /// A CEL expression over `self`, `item`, `limit`, `now` and `environment` (the policy's, or empty) that must be
     /// true.
@@ -313,6 +315,32 @@ pub struct Check {
     /// Operators by field.
     #[serde(flatten)]
     pub fields: BTreeMap<String, Box<Operators>>,
+}
+
+/// By hand, since a derived `flatten` copies all members before it reads them, at every start.
+impl<'de> Deserialize<'de> for Check {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Check;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a mapping of fields to operators, or `cel`")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Check, A::Error> {
+                let mut check = Check::default();
+                while let Some(name) = members.next_key::<String>()? {
+                    match name.as_str() {
+                        "cel" => check.cel = members.next_value()?,
+                        _ => drop(check.fields.insert(name, members.next_value()?)),
+                    }
+                }
+                Ok(check)
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
 }
 
 /// A number written out, or the word `limit` for the profile's value.

@@ -3,6 +3,7 @@
 use super::find::State;
 use super::fingerprint;
 use super::tally::{Place, Seen};
+use crate::adapt::jwt_token::Opened;
 use crate::check::{check_targets, check_token};
 use crate::evaluate::Plan;
 use crate::model::{Field, Leak, Target, TargetKind, scope::Capability};
@@ -57,18 +58,21 @@ pub enum Expiry {
 pub struct Judge<'j> {
     now: i64,
     verifier: Option<&'j Verifier<'j>>,
-    /// A document without a text: what leaks say of themselves stands in none.
-    nowhere: Document,
+}
+
+/// A document without a text, with room for one token: what leaks say of themselves stands in none.
+fn nowhere(name: &str) -> Document {
+    let mut builder = TreeBuilder::new();
+    builder.open(Data::Seq, 0);
+    builder.leaf(Data::Null, Default::default());
+    builder.close(0, "");
+    Document::new(Arc::new(Source::from_text(name, "")), Syntax::Json, builder.finish())
 }
 
 impl<'j> Judge<'j> {
     /// A judge by this clock (seconds since 1970), who verifies tokens if asked to.
     pub fn new(now: i64, verifier: Option<&'j Verifier<'j>>) -> Self {
-        let mut builder = TreeBuilder::new();
-        builder.leaf(Data::Null, Default::default());
-        let nowhere = Arc::new(Source::from_text("", ""));
-        let nowhere = Document::new(nowhere, Syntax::Json, builder.finish());
-        Judge { now, verifier, nowhere }
+        Judge { now, verifier }
     }
 
     /// What is wrong with one found token, at the place it was found first: that it stands there, then what is wrong with
@@ -83,9 +87,11 @@ impl<'j> Judge<'j> {
     /// What findings need of one found token; `plan` is the one for the file it was found in first.
     pub fn evidence(&self, plan: &Plan, seen: &Seen) -> Evidence {
         let path = seen.places.first().map_or("", |first| &*first.path);
-        let outcome = match seen.payload.is_empty() {
-            false => check_token(plan, &Arc::new(Source::from_text(path, readable(seen))), self.now),
-            true => Default::default(),
+        let opened = Opened { header: &seen.header, payload: &seen.payload, signature: seen.signature as usize };
+        let nowhere = nowhere(path);
+        let outcome = match nowhere.root().items().next().filter(|_| !seen.payload.is_empty()) {
+            Some(room) => check_token(plan, room, &opened, self.now),
+            None => Default::default(),
         };
         let purpose = outcome.targets.keys().find(|kind| kind.as_str() != TargetKind::Document.name());
         let purpose = purpose.map_or_else(|| "token".to_string(), String::clone);
@@ -113,7 +119,7 @@ impl<'j> Judge<'j> {
                 (false, Some(Some(exp))) => Expiry::At(exp),
                 (false, Some(None)) => Expiry::Odd,
             },
-            signature: self.verify(seen),
+            signature: self.verify(seen, &said),
         }
     }
 
@@ -124,7 +130,7 @@ impl<'j> Judge<'j> {
         let record = leak(seen, &evidence, &fingerprint, self.now);
         let mut target = Target::new(TargetKind::Leak, fingerprint.as_str(), record);
         target.identity = fingerprint;
-        let leaked = check_targets(plan, &self.nowhere, &[target], self.now).findings;
+        let leaked = check_targets(plan, &nowhere(""), &[target], self.now).findings;
         let leaked = leaked.into_iter().map(|finding| {
             let related = seen.places.iter().skip(1).map(also).collect();
             Finding { related, message: finding.message + of_signature(evidence.signature), ..finding }
@@ -138,11 +144,11 @@ impl<'j> Judge<'j> {
         leaked.chain(evidence.claims).map(here).collect()
     }
 
-    fn verify(&self, seen: &Seen) -> Option<bool> {
+    fn verify(&self, seen: &Seen, said: &Value) -> Option<bool> {
         let (verifier, sealed) = (self.verifier?, seen.sealed.as_ref()?);
         let mut token = super::tally::Sealed::of(encoded(seen, sealed.expose().len()));
         token.push(sealed.expose());
-        let issuer = said(&seen.payload).get("iss").and_then(Value::as_str).unwrap_or_default().to_string();
+        let issuer = said.get("iss").and_then(Value::as_str).unwrap_or_default().to_string();
         verifier(token.expose(), &issuer)
     }
 }
@@ -167,13 +173,6 @@ fn encoded(seen: &Seen, room: usize) -> String {
     text.push('.');
     URL_SAFE_NO_PAD.encode_string(&seen.payload, &mut text);
     text.push('.');
-    text
-}
-
-/// A token with as many `A` as its signature has characters.
-fn readable(seen: &Seen) -> String {
-    let mut text = encoded(seen, seen.signature as usize);
-    text.extend(std::iter::repeat_n('A', seen.signature as usize));
     text
 }
 
