@@ -260,7 +260,7 @@ pub(crate) fn log(path: &Path, bytes: u64, tokens: &Path) -> io::Result<()> {
         let who = uuid(&mut dice);
         let line = match dice.below(60) {
             number @ 0..3 => {
-                let token = tokens[dice.below(tokens.len() as u64) as usize];
+                let token = tokens[dice.below(tokens.len())];
                 let carried = match number {
                     0 => format!("?authz=Bearer%20{token}"),
                     1 => format!(" Authorization: Bearer {token}"),

@@ -340,7 +340,8 @@ const BASE64URL: [bool; 256] = {
     table
 };
 
-fn is_base64url(byte: u8) -> bool {
+/// Is it a character of base64url?
+pub(super) fn is_base64url(byte: u8) -> bool {
     BASE64URL[usize::from(byte)]
 }
 

@@ -58,7 +58,8 @@ impl Fingerprints {
 
 /// The fingerprint that such a hash begins with.
 pub fn shown(whole: &[u8; 32]) -> String {
-    whole.iter().take(SHOWN).map(|byte| format!("{byte:02x}")).collect()
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    whole.iter().take(SHOWN).flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn block(key: &[u8]) -> [u8; BLOCK] {

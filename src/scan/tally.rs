@@ -4,7 +4,7 @@
 //! not depend on which thread or machine read what, nor in which order they are merged: counts add up, first places are the
 //! smallest, and when there are more tokens than are told apart, the same ones are kept.
 
-use super::find::{Form, Hit, State};
+use super::find::{Form, Hit, State, is_base64url};
 use super::fingerprint::Fingerprints;
 use super::judge::Evidence;
 use super::sketch::Sketch;
@@ -612,8 +612,9 @@ fn standing(hit: &Hit, payload: &[u8], now: i64) -> Standing {
 
 /// The characters of one part, without what wraps it.
 fn plain(part: &[u8]) -> String {
-    let kept = part.iter().filter(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte));
-    kept.map(|byte| char::from(*byte)).collect()
+    let kept: Vec<u8> = part.iter().copied().filter(|byte| is_base64url(*byte)).collect();
+    // Every one of them is ASCII.
+    String::from_utf8(kept).unwrap_or_default()
 }
 
 /// Names that tokens are given by; one that ends another stands behind it.
