@@ -294,7 +294,13 @@ fn write(aspect: Aspect, index: usize, field: &Field<'_>, hasher: &mut DefaultHa
     hasher.write_u16((index as u16) << 2 | aspect as u16);
     match aspect {
         Aspect::Contents => write_contents(field, hasher),
-        Aspect::State => (std::mem::discriminant(&field.state), field.at.is_some()).hash(hasher),
+        Aspect::State => {
+            (std::mem::discriminant(&field.state), field.at.is_some()).hash(hasher);
+            // What is not known is said with its reason.
+            if let State::Unknown(why) | State::Malformed(why) = &field.state {
+                why.hash(hasher);
+            }
+        }
         Aspect::Place => field.at.is_some().hash(hasher),
     }
 }
@@ -319,10 +325,11 @@ fn write_contents(field: &Field<'_>, hasher: &mut DefaultHasher) {
 
 #[cfg(test)]
 mod tests {
-    use crate::check::check;
+    use crate::check::{Outcome, check};
     use crate::evaluate::{Adjustments, Plan, Selection};
     use crate::rule::RuleBook;
     use crate::source::Source;
+    use crate::trial;
     use std::sync::Arc;
 
     /// Clients that differ in a few members, in what order these stand, and in whether they have a place at all.
@@ -351,20 +358,30 @@ mod tests {
         clients
     }
 
+    /// What the examples of the rules are judged on.
+    fn examples(book: &RuleBook) -> Vec<String> {
+        let all = book.rules.iter().flat_map(|rule| rule.examples());
+        let documents = all.filter_map(|example| trial::expectation(example).ok());
+        documents.map(|(_, document)| trial::document_text(document)).collect()
+    }
+
     #[test]
     fn what_is_remembered_says_what_judging_says() {
         let book = Arc::new(RuleBook::builtin().expect("built in"));
-        let plan = Plan::new(Arc::clone(&book), Selection::Auto, &Adjustments::default());
-        let clients = clients();
-        // Three rounds, since nothing is remembered that did not come back.
-        for client in clients.iter().chain(&clients).chain(&clients) {
-            let source = Arc::new(Source::from_text("client.json", client.as_str()));
-            // A plan of its own has a memory of its own.
-            let anew = Plan::new(Arc::clone(&book), Selection::Auto, &Adjustments::default());
-            let (remembered, judged) = (check(&plan, &source, 0), check(&anew, &source, 0));
-            assert!(!judged.findings.is_empty(), "there is something to say");
-            assert_eq!(remembered.findings, judged.findings, "{client}");
-            assert_eq!((remembered.passed, remembered.not_judged), (judged.passed, judged.not_judged), "{client}");
+        let plan = || Plan::new(Arc::clone(&book), Selection::Auto, &Adjustments::default());
+        let texts = clients().into_iter().chain(examples(&book));
+        let sources: Vec<Arc<Source>> = texts.map(|text| Arc::new(Source::from_text("example", text))).collect();
+        // Plans that follow each other have memories of their own.
+        let anew: Vec<Outcome> = sources.iter().map(|source| check(&plan(), source, 0)).collect();
+        assert!(anew.iter().map(|outcome| outcome.findings.len()).sum::<usize>() > 1000, "there is something to say");
+        let plan = plan();
+        // Nothing is remembered that did not come back.
+        for _ in 0..3 {
+            for (source, anew) in sources.iter().zip(&anew) {
+                let again = check(&plan, source, 0);
+                assert_eq!(again.findings, anew.findings, "{}", source.text());
+                assert_eq!((again.passed, &again.not_judged), (anew.passed, &anew.not_judged), "{}", source.text());
+            }
         }
     }
 }
