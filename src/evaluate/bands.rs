@@ -47,7 +47,7 @@ impl Plan {
 
     /// The bound that the policy put in the place of a profile's.
     fn changed(&self, profile: usize, limit: &str) -> Option<i64> {
-        let entries = TargetKind::ALL.iter().flat_map(|kind| self.entries(*kind));
+        let entries = TargetKind::ALL.iter().flat_map(|kind| self.groups(*kind)).flat_map(|group| &group.entries);
         let of_limit = entries.filter(|entry| self.book.rules[entry.rule].logic.limit.as_deref() == Some(limit));
         let planned = of_limit.flat_map(|entry| &entry.planned);
         let mut changed = planned.filter(|planned| planned.profile == profile && planned.limit_changed);
