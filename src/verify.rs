@@ -12,6 +12,7 @@ use crate::parse::{Cursor, Document};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::signature::{self, RsaPublicKeyComponents, UnparsedPublicKey};
 use sha2::{Digest as _, Sha256};
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Keys of one kid (or, for a token without one, of one issuer) that are tried at the most.
@@ -238,6 +239,19 @@ pub enum Proof {
         /// Its `kid`.
         kid: Option<String>,
     },
+    /// What became of a token.
+    Settled(Verdict),
+}
+
+/// What became of the signature of a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether it is valid; `None` when it stays open.
+    pub valid: Option<bool>,
+    /// The thumbprint of the key that this rests on.
+    pub key: String,
+    /// Why it stays open; completes "not judged: …".
+    pub why: Cow<'static, str>,
 }
 
 impl Proof {
@@ -372,11 +386,34 @@ impl<'f> Verifier<'f> {
 ///
 /// Returns the tokens that stay open, by index, with the reason. Nothing is said of a token whose issuer's keys are not
 /// at hand, unless the user gave keys.
-pub(crate) fn settle(facts: &mut [Fact]) -> Vec<(usize, &'static str)> {
-    let index = |name: &str| Token::FIELDS.iter().position(|spec| spec.name == name);
-    let (Some(iss), Some(valid), Some(by)) = (index("iss"), index("signature_valid"), index("verifying_key")) else {
-        return vec![];
-    };
+pub(crate) fn settle(facts: &mut [Fact]) -> Vec<(usize, Cow<'static, str>)> {
+    let (Some(valid), Some(by)) = (field("signature_valid"), field("verifying_key")) else { return vec![] };
+    verify_all(facts);
+    let mut open = Vec::new();
+    for (at, fact) in facts.iter_mut().enumerate() {
+        let Some(Proof::Settled(verdict)) = &fact.proof else { continue };
+        let Verdict { valid: outcome, key, why } = verdict.clone();
+        match outcome {
+            None => open.push((at, why)),
+            Some(outcome) => {
+                let spot = Some(fact.spot.clone());
+                fact.fields.push(Kept { spot, ..Kept::derived(valid, Field::bool(outcome, None)) });
+                fact.fields.push(Kept::derived(by, Field::text(key, None)));
+            }
+        }
+    }
+    open
+}
+
+/// The index of a token's field.
+fn field(name: &str) -> Option<usize> {
+    Token::FIELDS.iter().position(|spec| spec.name == name)
+}
+
+/// Puts what became of each token in its place, and wipes the tokens. Keys need to know their issuers by then. Those that
+/// nothing is said of have no proof any more.
+pub(crate) fn verify_all(facts: &mut [Fact]) {
+    let Some(iss) = field("iss") else { return };
     let sealed: Vec<(usize, Sealed)> = facts
         .iter_mut()
         .enumerate()
@@ -403,19 +440,14 @@ pub(crate) fn settle(facts: &mut [Fact]) -> Vec<(usize, &'static str)> {
         let answer = known.entry(hash).or_insert_with(|| keys.settle(text, &header, &iss));
         settled.push((at, answer.clone()));
     }
-    let mut open = Vec::new();
     for (at, (outcome, key)) in settled {
-        let fact = &mut facts[at];
-        match outcome {
-            Outcome::Open(why) => open.push((at, why)),
-            Outcome::Valid | Outcome::Invalid => {
-                let spot = Some(fact.spot.clone());
-                fact.fields.push(Kept { spot, ..Kept::derived(valid, Field::bool(outcome == Outcome::Valid, None)) });
-                fact.fields.push(Kept::derived(by, Field::text(key, None)));
-            }
-        }
+        let (valid, why) = match outcome {
+            Outcome::Open(why) => (None, why),
+            Outcome::Valid => (Some(true), ""),
+            Outcome::Invalid => (Some(false), ""),
+        };
+        facts[at].proof = Some(Proof::Settled(Verdict { valid, key, why: why.into() }));
     }
-    open
 }
 
 impl Keys<'_> {

@@ -11,12 +11,14 @@ use crate::check::{ASK_THE_VO, Outcome, WHOLE, check, check_fleet, check_in_part
 use crate::discover::include::Follow;
 use crate::discover::walk::{self, Found, Input, Taken, Unreadable};
 use crate::discover::{self};
-use crate::evaluate::{Facts, Plan, Selection};
+use crate::evaluate::{Fact, Facts, Plan, Selection};
 use crate::policy::FailOn;
 use crate::report::{
-    self, Checked, DocumentRef, FileError, Finding, Format, Options, ProfileRef, Reporter, Run, Summary, View,
+    self, Checked, DocumentRef, FileError, Finding, Format, Lines, Options, ProfileRef, Reporter, Run, Summary, View,
 };
 use crate::scan::judge;
+use crate::shard::check::{File, Part, Work};
+use crate::shard::scan::Gap;
 use crate::source::Source;
 use crate::suppress::{baseline, inline::Allow, waiver::Held};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -250,6 +252,9 @@ impl From<Unreadable> for Stop {
     }
 }
 
+/// Takes what was found in a file, or in a part of it.
+type Take<'j, 't> = dyn FnMut(&mut Job<'j>, &Task<'_>, Judged) -> Result<(), Failure> + 't;
+
 /// A file that was read and judged.
 type Judged = Result<(Arc<Source>, Outcome), Unreadable>;
 
@@ -286,6 +291,8 @@ pub(super) struct Job<'j> {
     keeps: bool,
     /// Those files, with what they were judged by.
     kept: BTreeMap<String, (Arc<Source>, Arc<Plan>)>,
+    /// What there is to show of files that other processes judged.
+    excerpts: BTreeMap<String, Lines>,
     /// What is judged in place of files' texts, by their names in reports.
     pub(super) replaced: BTreeMap<String, Arc<str>>,
     tally: Tally,
@@ -326,9 +333,9 @@ impl<'j> Job<'j> {
     ) -> Result<Self, Failure> {
         let (clock, now) = (now.to_string(), now.as_second());
         let (accepted, kept, tally) = (vec![], BTreeMap::new(), Tally::default());
-        let (changed, replaced) = (None, BTreeMap::new());
+        let (changed, replaced, excerpts, keeps) = (None, BTreeMap::new(), BTreeMap::new(), false);
         let mut job =
-            Job { args, now, clock, governance, reporters, accepted, changed, keeps: false, kept, replaced, tally };
+            Job { args, now, clock, governance, reporters, accepted, changed, keeps, kept, excerpts, replaced, tally };
         #[cfg(feature = "verify")]
         job.tally.facts.take(&job.governance.plan, super::trust::keys(&job.governance.plan, &args.keys, now)?);
         Ok(job)
@@ -343,10 +350,15 @@ impl<'j> Job<'j> {
     /// Judges files and hands them to the reporters.
     pub(super) fn check(&mut self, inputs: Vec<Input>) -> Result<(), Failure> {
         inputs.iter().for_each(|input| self.tally.facts.expect(&input.name));
+        self.each(&inputs, &mut |job, task, judged| job.report(task, judged))
+    }
+
+    /// Judges files and hands over what is found in each, in order; in several parts when a file is large.
+    fn each(&mut self, inputs: &[Input], take: &mut Take<'j, '_>) -> Result<(), Failure> {
         let workers = Workers::new(self.args.threads, inputs.len());
         let progress = Progress::new(inputs.len(), || inputs.iter().map(walk::length_of).sum());
         let mut folders = HashMap::new();
-        let groups = groups(&inputs);
+        let groups = groups(inputs);
         // What is in memory at one time anyway may stay there.
         self.keeps = groups.len() == 1;
         for group in groups {
@@ -356,11 +368,11 @@ impl<'j> Job<'j> {
                 task.replaced = self.replaced.get(&task.input.name).cloned();
             }
             if let [task] = tasks.as_slice() {
-                self.alone(task, &progress)?;
+                self.alone(task, &progress, take)?;
             } else {
                 let now = self.now;
                 let judged = workers.map(&tasks, |task| judge(task, now));
-                progress.pause(|| tasks.iter().zip(judged).try_for_each(|(task, result)| self.report(task, result)))?;
+                progress.pause(|| tasks.iter().zip(judged).try_for_each(|(task, result)| take(self, task, result)))?;
             }
             progress.read(|| group.iter().map(walk::length_of).sum());
             group.iter().for_each(|input| self.tally.facts.done(&input.name));
@@ -378,17 +390,17 @@ impl<'j> Job<'j> {
     }
 
     /// Judges and reports a file that stands alone, perhaps because it is large: part by part.
-    fn alone(&mut self, task: &Task<'_>, progress: &Progress) -> Result<(), Failure> {
-        let source = match self.flow(task, progress) {
+    fn alone(&mut self, task: &Task<'_>, progress: &Progress, take: &mut Take<'j, '_>) -> Result<(), Failure> {
+        let source = match self.flow(task, progress, take) {
             Ok(Some(source)) => source,
             Ok(None) => return Ok(()),
             Err(Stop::Failure(failure)) => return Err(failure),
-            Err(Stop::Unreadable(unreadable)) => return progress.pause(|| self.refuse(task.input, unreadable)),
+            Err(Stop::Unreadable(unreadable)) => return progress.pause(|| take(self, task, Err(unreadable))),
         };
         let mut result = Ok(());
         check_in_parts(&task.plan, &source, self.now, &mut |source, part| {
             if result.is_ok() {
-                result = progress.pause(|| self.report(task, Ok((Arc::clone(source), part))));
+                result = progress.pause(|| take(self, task, Ok((Arc::clone(source), part))));
             }
             progress.advance(0);
         });
@@ -396,7 +408,12 @@ impl<'j> Job<'j> {
     }
 
     /// Judges and reports a large list while it is read; anything else is read and given back.
-    fn flow(&mut self, task: &Task<'_>, progress: &Progress) -> Result<Option<Arc<Source>>, Stop> {
+    fn flow(
+        &mut self,
+        task: &Task<'_>,
+        progress: &Progress,
+        take: &mut Take<'j, '_>,
+    ) -> Result<Option<Arc<Source>>, Stop> {
         if task.replaced.is_some() {
             return Ok(Some(read(task)?));
         }
@@ -409,7 +426,7 @@ impl<'j> Job<'j> {
         let mut result = Ok(());
         let rest = check_list(&task.plan, &frame, input, self.now, &mut |window, part| {
             if result.is_ok() {
-                result = progress.pause(|| self.report(task, Ok((Arc::clone(window), part))));
+                result = progress.pause(|| take(self, task, Ok((Arc::clone(window), part))));
             }
             progress.advance(0);
         });
@@ -426,17 +443,37 @@ impl<'j> Job<'j> {
             Ok(judged) => judged,
             Err(unreadable) => return self.refuse(input, unreadable),
         };
+        let counts = outcome.recognised || self.keep_unrecognised(input, &source, &mut outcome);
+        if counts && self.may_show(&source, &outcome) {
+            let kept = (Arc::clone(&source), Arc::clone(&task.plan));
+            self.kept.insert(source.name().to_string(), kept);
+        }
+        let secrets = std::mem::take(&mut outcome.secrets);
+        self.conclude(input, &task.relative, outcome, counts, View::new(&source, &secrets))
+    }
+
+    /// May reports show the file beside findings of the whole run?
+    fn may_show(&self, source: &Source, outcome: &Outcome) -> bool {
+        self.keeps && outcome.errors.is_empty() && source.text().len() as u64 <= GROUP_BYTES
+    }
+
+    /// Takes what was found in a file: decides what is suppressed, counts it and hands it to the reporters. It does not count
+    /// when nothing recognised it and that is no error.
+    fn conclude(
+        &mut self,
+        input: &Input,
+        relative: &str,
+        mut outcome: Outcome,
+        counts: bool,
+        view: View<'_>,
+    ) -> Result<(), Failure> {
         self.tally.facts.take(&self.governance.plan, std::mem::take(&mut outcome.facts));
         if outcome.issuerless {
             self.tally.facts.done_but_for_clients(&input.name);
         }
-        if !outcome.recognised && !self.keep_unrecognised(input, &source, &mut outcome) {
+        if !counts {
             self.tally.skipped += 1;
             return Ok(());
-        }
-        if self.keeps && outcome.errors.is_empty() && source.text().len() as u64 <= GROUP_BYTES {
-            let kept = (Arc::clone(&source), Arc::clone(&task.plan));
-            self.kept.insert(source.name().to_string(), kept);
         }
         let complete = !outcome.more && !outcome.gapped && outcome.errors.is_empty();
         if let Some(changed) = &self.changed {
@@ -444,16 +481,16 @@ impl<'j> Job<'j> {
         }
         let findings = std::mem::take(&mut outcome.findings).into_iter();
         let waivers = &self.governance.waivers;
-        let (held, decided) = findings.partition(|finding| waivers.holds_back(&task.relative, finding));
+        let (held, decided) = findings.partition(|finding| waivers.holds_back(relative, finding));
         outcome.findings = decided;
-        self.tally.held.extend(held.into_iter().map(|finding: Finding| (task.relative.clone(), finding)));
-        self.suppress(&task.relative, &mut outcome.findings, complete);
+        self.tally.held.extend(held.into_iter().map(|finding: Finding| (relative.to_string(), finding)));
+        self.suppress(relative, &mut outcome.findings, complete);
         if let Some(changed) = &mut self.changed {
             outcome.findings.retain(|finding| changed.keeps(finding));
         }
         let tally = &mut self.tally;
         let allowed = std::mem::take(&mut outcome.allowed).into_iter();
-        tally.allowed.extend(allowed.map(|allow| (source.name().to_string(), allow)));
+        tally.allowed.extend(allowed.map(|allow| (view.name().to_string(), allow)));
         tally.broken |= !outcome.errors.is_empty() || !outcome.defects.is_empty();
         tally.documents += outcome.documents.len() as u64;
         tally.profiles.append(&mut outcome.profiles);
@@ -472,9 +509,8 @@ impl<'j> Job<'j> {
         for finding in &outcome.findings {
             tally.count(finding, self.governance.fail_on);
         }
-        let secrets = std::mem::take(&mut outcome.secrets);
         let checked = Checked {
-            view: Some(View::new(&source, &secrets)),
+            view: Some(view),
             documents: outcome.documents,
             targets: outcome.targets,
             findings: outcome.findings,
@@ -483,9 +519,110 @@ impl<'j> Job<'j> {
             more: outcome.more,
             partial: outcome.partial,
             inventory: outcome.inventory,
-            service: self.governance.service_of(&task.plan),
+            service: self.governance.service_of(&self.governance.plan_for(relative)),
         };
         self.emit(&checked)
+    }
+
+    /// Judges a share of some files, and keeps what is found.
+    pub(super) fn share(&mut self, inputs: &[Input], is_own: &dyn Fn(&Input) -> bool) -> Result<Work, Failure> {
+        let given = std::mem::take(&mut self.tally.facts).finish();
+        // As in a run that judges them all.
+        let shows = groups(inputs).len() == 1;
+        let own: Vec<Input> = inputs.iter().filter(|input| is_own(input)).cloned().collect();
+        let mut found: Vec<Shared> = Vec::new();
+        self.each(&own, &mut |job, task, judged| {
+            if found.last().is_none_or(|last| last.input != *task.input) {
+                found.push(Shared { input: task.input.clone(), file: File::default(), facts: vec![] });
+            }
+            let Some(Shared { file, facts, .. }) = found.last_mut() else { return Ok(()) };
+            match judged {
+                Err(Unreadable { name, message, content }) => {
+                    file.refused = Some(Gap { name, message, foreign: content });
+                }
+                Ok((source, mut outcome)) => {
+                    let counts = outcome.recognised || job.keep_unrecognised(task.input, &source, &mut outcome);
+                    let shown = counts && shows && job.may_show(&source, &outcome);
+                    let hidden = shown.then(|| secrets(&task.plan, &source));
+                    facts.push(outcome.facts.clone());
+                    file.parts.push(Part::of(&source, outcome, counts, hidden.as_deref()));
+                }
+            }
+            Ok(())
+        })?;
+        #[cfg(feature = "verify")]
+        self.verify(inputs, &given, &mut found)?;
+        let mut numbers = inputs.iter().zip(0..);
+        let file = |Shared { input, mut file, facts }: Shared| {
+            let number = numbers.find(|(known, _)| **known == input).map_or(0, |(_, number)| number);
+            file.parts.iter_mut().zip(&facts).for_each(|(part, facts)| part.settle(facts));
+            File { index: number, name: input.name, named: input.named, ..file }
+        };
+        Ok(Work::new(found.into_iter().map(file).collect(), given))
+    }
+
+    /// Verifies the tokens of a share with the keys of the whole run, so that none has to leave it.
+    #[cfg(feature = "verify")]
+    fn verify(&mut self, inputs: &[Input], given: &[Fact], found: &mut [Shared]) -> Result<(), Failure> {
+        use crate::verify::Proof;
+        let is_token = |fact: &Fact| matches!(fact.proof, Some(Proof::Token(_)));
+        if !found.iter().any(|shared| shared.facts.iter().flatten().any(is_token)) {
+            return Ok(());
+        }
+        let mut own = found.iter().map(|shared| &shared.input).peekable();
+        let others: Vec<Input> = inputs.iter().filter(|input| own.next_if_eq(input).is_none()).cloned().collect();
+        let mut elsewhere: Vec<(Input, Vec<Fact>)> = Vec::new();
+        self.each(&others, &mut |_, task, judged| {
+            let facts = judged.map_or_else(|_| vec![], |(_, outcome)| outcome.facts);
+            let facts = facts.into_iter().filter(|fact| !is_token(fact));
+            match elsewhere.last_mut() {
+                Some((input, known)) if input == task.input => known.extend(facts),
+                _ => elsewhere.push((task.input.clone(), facts.collect())),
+            }
+            Ok(())
+        })?;
+        let mut facts = given.to_vec();
+        let (mut own, mut elsewhere) = (found.iter_mut().peekable(), elsewhere.into_iter().peekable());
+        let mut places = Vec::new();
+        for input in inputs {
+            if let Some(shared) = own.next_if(|shared| shared.input == *input) {
+                for fact in shared.facts.iter_mut().flatten() {
+                    facts.push(fact.clone());
+                    places.push((facts.len() - 1, &mut fact.proof));
+                }
+            } else if let Some((_, known)) = elsewhere.next_if(|(known, _)| known == input) {
+                facts.extend(known);
+            }
+        }
+        crate::shard::check::verify(&mut facts);
+        places.into_iter().for_each(|(at, proof)| *proof = facts[at].proof.take());
+        Ok(())
+    }
+
+    /// Takes what the shards of a run found in all files, in order, and the keys that they were given.
+    pub(super) fn take_files(&mut self, files: Vec<File>, given: Vec<Fact>) -> Result<(), Failure> {
+        self.tally.facts.take(&self.governance.plan, given);
+        files.iter().for_each(|file| self.tally.facts.expect(&file.name));
+        for file in files {
+            let File { name, named, refused, parts, .. } = file;
+            let input = Input { path: PathBuf::from(&name), name, named };
+            let relative = self.governance.relative(&input.path);
+            // The run's list of profiles tells those of every plan that was needed.
+            let _ = self.governance.plan_for(&relative);
+            if let Some(Gap { name, message, foreign }) = refused {
+                self.refuse(&input, Unreadable { name, message, content: foreign })?;
+            }
+            for part in parts {
+                let (outcome, counts, lines, kept) =
+                    part.open(&self.governance.book).map_err(|trouble| Failure::Usage(trouble.to_string()))?;
+                self.conclude(&input, &relative, outcome, counts, View::of_lines(&lines))?;
+                if let Some(kept) = kept {
+                    self.excerpts.entry(input.name.clone()).or_default().merge(kept);
+                }
+            }
+            self.tally.facts.done(&input.name);
+        }
+        Ok(())
     }
 
     /// A file that nothing recognised: skipped when met while walking or when the user says so, unless it is broken
@@ -684,11 +821,13 @@ impl<'j> Job<'j> {
         tally.fleet.extend(own);
         sort(&mut tally.fleet);
         let paths: BTreeSet<&String> = tally.fleet.iter().map(|finding| &finding.path).collect();
+        let excerpts = paths.iter().filter_map(|path| self.excerpts.remove(*path)).collect();
         let kept = paths.into_iter().filter_map(|path| self.kept.get(path));
         let sources = kept.map(|(source, plan)| (Arc::clone(source), secrets(plan, source)));
         let profiles = profiles(&self.governance, tally.profiles);
         let run = Run {
             sources: sources.collect(),
+            excerpts,
             now: self.clock.clone(),
             policy_digest: self.governance.digest.clone(),
             policy_from: self.governance.policy_from.clone(),
@@ -706,6 +845,14 @@ impl<'j> Job<'j> {
         self.each_reporter(|reporter| reporter.finish(&run))?;
         Ok(exit)
     }
+}
+
+/// What was found in a file of a share, and what it leaves behind, until its tokens are verified.
+struct Shared {
+    input: Input,
+    file: File,
+    /// By part.
+    facts: Vec<Vec<Fact>>,
 }
 
 /// Keys that the user vouches for.

@@ -7,8 +7,11 @@ use super::policy::Governance;
 use super::scan::{self, Reading};
 use super::shard::{Destination, adopt};
 use crate::discover::walk::{self, Input};
+use crate::evaluate::Fact;
+use crate::report::Format;
 use crate::report::text::counted;
 use crate::scan::tally::Tally;
+use crate::shard::check::{self, File};
 use crate::shard::scan::{Gather, Input as Read};
 use crate::shard::{Part, Terms, Trouble, Work};
 use clap::Args as ClapArgs;
@@ -38,6 +41,12 @@ pub(super) fn run(mut args: MergeArgs) -> Result<Exit, Failure> {
     if let Some(path) = &args.shard_report {
         return parts.join(path);
     }
+    let html = args.check.format.contains(&Format::Html) || args.check.output.iter().any(|to| to.starts_with("html="));
+    if html && parts.terms.command == "check" {
+        let message =
+            "html: the page lists what there is, which shards of a check do not report; make it by a single run";
+        return Err(Failure::Usage(message.into()));
+    }
     adopt(&mut args.check, &parts.terms);
     let found = RefCell::new(None);
     with_listed(
@@ -49,17 +58,17 @@ pub(super) fn run(mut args: MergeArgs) -> Result<Exit, Failure> {
             Ok(Listed::elsewhere(inputs, skipped, lost))
         },
         |job, inputs| match found.take() {
-            Some(Gathered { read, tally, reading }) => scan::report(job, &inputs, read, tally, &reading),
+            Some(Gathered::Scan { read, tally, reading }) => scan::report(job, &inputs, read, *tally, &reading),
+            Some(Gathered::Check(files, given)) => job.take_files(files, given),
             None => Ok(()),
         },
     )
 }
 
 /// What shards found, once all of it is there.
-struct Gathered {
-    read: Vec<Read>,
-    tally: Tally,
-    reading: Reading,
+enum Gathered {
+    Scan { read: Vec<Read>, tally: Box<Tally>, reading: Reading },
+    Check(Vec<File>, Vec<Fact>),
 }
 
 /// The named files, and those of named folders.
@@ -185,11 +194,13 @@ impl Parts {
         let now = super::clock(Some(&self.terms.now))?.as_second();
         let reading = reading(&self.terms);
         let keep = reading.keep(now);
-        let mut gathered = Gather::new(keep);
+        let (mut scanned, mut checked) = (Gather::new(keep), check::Gather::default());
         self.each(&mut |_, part| {
             for done in part.shards.into_values() {
-                let Work::Scan(work) = done.work else { continue };
-                gathered.add(work, &governance.book)?;
+                match done.work {
+                    Work::Scan(work) => scanned.add(work, &governance.book)?,
+                    Work::Check(work) => checked.add(work)?,
+                }
             }
             Ok(())
         });
@@ -197,9 +208,15 @@ impl Parts {
         if !self.troubles.is_empty() {
             return Err(failure(std::mem::take(&mut self.troubles)));
         }
-        let (read, tally) = gathered.finish(&self.terms).map_err(|trouble| failure(vec![trouble.to_string()]))?;
+        let told = |trouble: Trouble| failure(vec![trouble.to_string()]);
+        if self.terms.command == "check" {
+            let (files, given) = checked.finish(&self.terms).map_err(told)?;
+            return Ok((vec![], Gathered::Check(files, given)));
+        }
+        let (read, tally) = scanned.finish(&self.terms).map_err(told)?;
         let named = |read: &Read| Input { path: read.name.clone().into(), name: read.name.clone(), named: read.named };
-        Ok((read.iter().map(named).collect(), Gathered { read, tally, reading }))
+        let inputs = read.iter().map(named).collect();
+        Ok((inputs, Gathered::Scan { read, tally: Box::new(tally), reading }))
     }
 }
 

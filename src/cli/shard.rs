@@ -1,12 +1,12 @@
 //! `--shard K/N`: one share of a run, whose shard report `tokenvet merge` takes.
 
 use super::args::{CheckArgs, Unrecognised};
-use super::check::{self, Job, Listed};
+use super::check::{self as unshared, Job, Listed};
 use super::exit::{Exit, Failure};
 use super::output::{self, ReportFile};
 use super::policy::Governance;
 use super::scan::{self, ScanArgs, Share};
-use crate::discover::walk;
+use crate::discover::walk::{self, Input};
 use crate::scan::fingerprint::{Fingerprints, shown};
 use crate::shard::{Part, Shard, Terms, Work, plan};
 use clap::Args as ClapArgs;
@@ -41,9 +41,20 @@ pub(super) struct CheckCommand {
 /// Runs `tokenvet check`.
 pub(super) fn check(args: &CheckCommand) -> Result<Exit, Failure> {
     match args.shard.shard {
-        None => check::run(&args.check),
-        Some(_) => Err(Failure::Usage("--shard: only scans are shared out so far".into())),
+        None => unshared::run(&args.check),
+        Some(shard) => judge(&args.check, &args.shard, shard),
     }
+}
+
+/// Runs one share of `tokenvet check`.
+fn judge(args: &CheckArgs, own: &ShardArgs, shard: Shard) -> Result<Exit, Failure> {
+    refuse_others(args)?;
+    let report = Destination::new(own.shard_report.as_deref())?;
+    let (mut job, listed) = begin(args)?;
+    let terms = terms("check", shard, args, &job, &listed, options(args)?)?;
+    let is_own = |input: &Input| plan::owner(&input.name, 0, shard.of) == shard.number;
+    let work = job.share(&listed.inputs, &is_own)?;
+    report.write(&Part::new(terms, shard.number, Work::Check(work)))
 }
 
 /// Runs one share of `tokenvet scan`.

@@ -18,7 +18,7 @@ pub fn link(facts: &mut Vec<Fact>, registry: &Registry) {
 /// - the one issuer whose metadata lies in the same folder, for the one key set there, and for clients and policies of its
 ///   product;
 /// - the one issuer of the run, for the one key set of the run when the file is called as the metadata's `jwks_uri` ends.
-fn name_issuers(facts: &mut [Fact]) {
+pub(crate) fn name_issuers(facts: &mut [Fact]) {
     let folders = Folders::new(facts);
     for fact in facts.iter_mut() {
         let Some(index) = field_of(fact.kind, "issuer").filter(|index| fact.field(*index).is_absent()) else {

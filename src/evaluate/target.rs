@@ -39,6 +39,16 @@ impl ProfileSet {
         ProfileSet { bits: self.bits, shown: vec![] }
     }
 
+    /// As one number: a bit for each profile, by its index.
+    pub(crate) fn bits(&self) -> u64 {
+        self.bits
+    }
+
+    /// The profiles of such a number.
+    pub(crate) fn of_bits(bits: u64) -> Self {
+        ProfileSet { bits, shown: vec![] }
+    }
+
     /// Is this profile among them?
     pub fn contains(&self, profile: usize) -> bool {
         self.bits & (1 << profile) != 0

@@ -442,8 +442,7 @@ impl<W: io::Write> Reporter for Human<'_, W> {
     fn finish(&mut self, run: &Run) -> io::Result<()> {
         for of_file in run.findings.chunk_by(|one, next| one.path == next.path) {
             let path = of_file.first().map_or("", |finding| finding.path.as_str());
-            let kept = run.sources.iter().find(|(source, _)| source.name() == path);
-            let view = kept.map(|(source, secrets)| View::new(source, secrets));
+            let view = run.view(path);
             self.findings(view.as_ref(), of_file)?;
         }
         self.end_of_file()?;

@@ -12,6 +12,7 @@ mod human;
 mod json;
 mod jsonl;
 mod junit;
+mod lines;
 mod markdown;
 mod place;
 mod rules;
@@ -31,6 +32,7 @@ pub(crate) use json::text_of as json_text;
 pub use json::{Json, JsonReport, SCHEMA_VERSION, Tool};
 pub use jsonl::Jsonl;
 pub use junit::Junit;
+pub use lines::Lines;
 pub use markdown::Markdown;
 pub(crate) use markdown::escaped as markdown_escaped;
 pub use rules::{RequirementInfo, RuleBook, RuleInfo};
@@ -68,68 +70,104 @@ pub struct Checked<'a> {
 
 /// What renderers may see of a file: whole lines with every secret masked.
 #[derive(Debug, Clone, Copy)]
-pub struct View<'a> {
-    source: &'a crate::source::Source,
-    secrets: &'a [crate::source::Span],
+pub struct View<'a>(Shown<'a>);
+
+/// Where the lines come from.
+#[derive(Debug, Clone, Copy)]
+enum Shown<'a> {
+    Source { source: &'a crate::source::Source, secrets: &'a [crate::source::Span] },
+    Lines(&'a Lines),
 }
 
 impl<'a> View<'a> {
     /// A view of a source that hides these spans, besides everything that looks like a secret.
     pub fn new(source: &'a crate::source::Source, secrets: &'a [crate::source::Span]) -> Self {
-        View { source, secrets }
+        View(Shown::Source { source, secrets })
+    }
+
+    /// A view of lines that somebody else masked.
+    pub fn of_lines(lines: &'a Lines) -> Self {
+        View(Shown::Lines(lines))
     }
 
     /// Name of the file.
     pub fn name(&self) -> &'a str {
-        self.source.name()
+        match self.0 {
+            Shown::Source { source, .. } => source.name(),
+            Shown::Lines(lines) => &lines.name,
+        }
     }
 
     /// Number of lines up to the end of what is in memory, at least 1.
     pub fn lines(&self) -> usize {
-        self.source.line_index().count() + self.first_line() as usize - 1
+        match self.0 {
+            Shown::Source { source, .. } => source.line_index().count() + self.first_line() as usize - 1,
+            Shown::Lines(lines) => lines.last as usize,
+        }
     }
 
     /// The first line that is in memory: 1 unless the file is too large to be held as a whole.
     pub fn first_line(&self) -> u32 {
-        self.source.origin().position.line
-    }
-
-    /// Bytes of the file before what is in memory.
-    fn base(&self) -> usize {
-        usize::try_from(self.source.origin().byte).unwrap_or(usize::MAX)
-    }
-
-    /// A range of the file as one of the text in memory.
-    fn within(&self, range: std::ops::Range<usize>) -> std::ops::Range<usize> {
-        range.start.saturating_sub(self.base())..range.end.saturating_sub(self.base())
+        match self.0 {
+            Shown::Source { source, .. } => source.origin().position.line,
+            Shown::Lines(lines) => lines.first,
+        }
     }
 
     /// Byte range of a line (from 1) in the file, without its line ending, as far as it is in memory.
     pub fn line_range(&self, line: u32) -> Option<std::ops::Range<usize>> {
-        let line = line.checked_sub(self.first_line() - 1)?;
-        let range = self.source.line_index().line(self.source.text(), line)?;
-        Some(range.start + self.base()..range.end + self.base())
+        match self.0 {
+            Shown::Source { source, .. } => {
+                let line = line.checked_sub(self.first_line() - 1)?;
+                let range = source.line_index().line(source.text(), line)?;
+                Some(range.start + base(source)..range.end + base(source))
+            }
+            Shown::Lines(lines) => lines.line_range(line),
+        }
     }
 
     /// The offset, or the nearest character boundary before it; the end of what is in memory for offsets past it.
     pub fn snap(&self, offset: usize) -> usize {
-        let text = self.source.text();
-        let mut offset = offset.saturating_sub(self.base()).min(text.len());
-        while !text.is_char_boundary(offset) {
-            offset -= 1;
+        match self.0 {
+            Shown::Source { source, .. } => {
+                let text = source.text();
+                let mut offset = offset.saturating_sub(base(source)).min(text.len());
+                while !text.is_char_boundary(offset) {
+                    offset -= 1;
+                }
+                offset + base(source)
+            }
+            Shown::Lines(lines) => lines.snap(offset),
         }
-        offset + self.base()
     }
 
     /// Number of characters of a byte range, masked or not.
     pub fn chars(&self, range: std::ops::Range<usize>) -> usize {
-        self.source.text().get(self.within(range)).map_or(0, |text| text.chars().count())
+        match self.0 {
+            Shown::Source { source, .. } => {
+                source.text().get(within(source, range)).map_or(0, |text| text.chars().count())
+            }
+            Shown::Lines(lines) => lines.text(&range).chars().count(),
+        }
     }
 
     /// The masked text of a byte range on character boundaries (see [`View::snap`]); as many characters and line breaks as the file has there.
     pub fn text(&self, range: std::ops::Range<usize>) -> String {
-        crate::source::mask::window(self.source, self.within(range), self.secrets)
+        match self.0 {
+            Shown::Source { source, secrets } => crate::source::mask::window(source, within(source, range), secrets),
+            Shown::Lines(lines) => lines.text(&range),
+        }
     }
+}
+
+/// Bytes of the file before what is in memory.
+fn base(source: &crate::source::Source) -> usize {
+    usize::try_from(source.origin().byte).unwrap_or(usize::MAX)
+}
+
+/// A range of the file as one of the text in memory.
+fn within(source: &crate::source::Source, range: std::ops::Range<usize>) -> std::ops::Range<usize> {
+    range.start.saturating_sub(base(source))..range.end.saturating_sub(base(source))
 }
 
 /// The closing facts of a run.
@@ -152,6 +190,8 @@ pub struct Run {
     pub findings: Vec<Finding>,
     /// The files those point at, with the spans of their secrets, as far as they are still in memory.
     pub sources: Vec<(std::sync::Arc<crate::source::Source>, Vec<crate::source::Span>)>,
+    /// What there is to show of files that somebody else judged.
+    pub excerpts: Vec<Lines>,
     /// Errors that belong to no judged file.
     pub errors: Vec<FileError>,
     /// Files met while walking that nothing recognised.
@@ -167,6 +207,13 @@ pub struct Run {
 }
 
 impl Run {
+    /// What there is to show of a file that a finding of the run points at.
+    pub fn view(&self, path: &str) -> Option<View<'_>> {
+        let source = self.sources.iter().find(|(source, _)| source.name() == path);
+        let source = source.map(|(source, secrets)| View::new(source, secrets));
+        source.or_else(|| self.excerpts.iter().find(|lines| lines.name == path).map(View::of_lines))
+    }
+
     /// What the reader of any format must know of how the run was cut, one sentence each.
     fn remarks(&self) -> Vec<String> {
         let changed = self.only_changed.iter().map(OnlyChanged::sentence);

@@ -478,6 +478,7 @@ fn hostile(text: &str) -> (Source, Run) {
         profiles: vec![ProfileRef { id: text.into(), why: text.into() }],
         findings: Vec::new(),
         sources: Vec::new(),
+        excerpts: Vec::new(),
         errors: vec![FileError { path: text.into(), message: text.into(), region: None }],
         skipped: 1,
         summary: Summary { error: 2, ..Summary::default() },

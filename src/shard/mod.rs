@@ -10,6 +10,7 @@
 
 pub mod check;
 pub mod cut;
+pub mod fact;
 pub mod finding;
 pub mod plan;
 pub mod scan;

@@ -237,8 +237,7 @@ impl Gathered {
     pub(super) fn close(&mut self, run: &Run) {
         for of_file in run.findings.chunk_by(|one, next| one.path == next.path) {
             let path = of_file.first().map_or("", |finding| finding.path.as_str());
-            let kept = run.sources.iter().find(|(source, _)| source.name() == path);
-            let view = kept.map(|(source, secrets)| View::new(source, secrets));
+            let view = run.view(path);
             self.findings(view.as_ref(), of_file);
         }
         let late = run.findings.iter().filter_map(|finding| Some((finding.target.name.clone(), Missed::of(finding)?)));
