@@ -21,7 +21,7 @@ pub(super) fn write(page: &Page<'_>, doc: &mut Doc) {
         "p",
         &[("class", "lead")],
         "On a log scale, the longest first. The bar is what a profile allows, the dot a lifetime; it is red where a finding \
-         stands against it. Black outside of the bar: no rule of this run speaks against it there.",
+         stands against it. Outside of the bar and not red: no rule of this run speaks against it.",
     );
     doc.node("table", &[("class", "lives"), ("role", "table")], |doc| {
         doc.node("thead", &[("role", "rowgroup")], |doc| {
