@@ -15,6 +15,7 @@ pub use fact::{Fact, Kept, Spot};
 pub use facts::Facts;
 pub use fleet::{FleetFinding, FleetJudgements, judge_fleet};
 pub use link::link;
+#[cfg(feature = "verify")]
 pub(crate) use link::name_issuers;
 pub(crate) use plan::Keep;
 pub use plan::{Adjustments, Plan, Planned, Selection};
