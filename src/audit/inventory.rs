@@ -26,6 +26,7 @@ pub struct Entry {
 pub const UNLIMITED: &str = "unlimited";
 
 /// Fields of records that hold a time, in seconds since 1970.
+#[cfg(feature = "cli")]
 pub(super) const TIMES: [&str; 6] = ["secret_expires", "exp", "nbf", "not_before", "not_after", "x5c_not_after"];
 
 /// Longest list that is kept of a field. What comes beyond is not compared.
