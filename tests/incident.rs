@@ -107,6 +107,16 @@ fn incident(folder: &Path, args: &[&str], input: &str) -> Value {
     page["incidents"][0].clone()
 }
 
+#[test]
+fn evidence_of_a_token_that_is_not_valid_yet_ends_now_and_begins_nowhere() {
+    let later =
+        with(claims(), &[("nbf", json!(CLOCK + 3600)), ("iat", json!(CLOCK + 3600)), ("exp", json!(CLOCK + 7200))]);
+    let folder = TempDir::new().unwrap();
+    let incident = incident(folder.path(), &["-"], &token(&later, &signature(9)));
+    assert_eq!(incident["evidence"]["from"], Value::Null);
+    assert_eq!(incident["evidence"]["to"], NOW);
+}
+
 /// Who takes it, by service.
 fn takes(incident: &Value) -> Vec<(&str, &str)> {
     let services = incident["services"].as_array().unwrap().iter();

@@ -209,7 +209,7 @@ pub struct Contact {
 /// What to keep.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Evidence {
-    /// From when the token could be used (RFC 3339); null when not known.
+    /// From when the token could be used (RFC 3339); null when not known, and when it cannot be used yet.
     pub from: Option<String>,
     /// Until when: its end, or now.
     pub to: String,
@@ -722,7 +722,8 @@ fn evidence(site: &Site<'_>, suspect: &Suspect, services: &[ServicePart], produc
             commands.push(format!("tokenvet trace {logs} {name} {}", quoted(value)));
         }
     }
-    Evidence { from: suspect.begin.map(date), to: date(to), items, commands }
+    let from = suspect.begin.filter(|begin| *begin <= to);
+    Evidence { from: from.map(date), to: date(to), items, commands }
 }
 
 /// A word for a shell.
