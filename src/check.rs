@@ -7,6 +7,7 @@ use crate::discover;
 use crate::evaluate::{
     Fact, Home, Judgement, Keep, Kept, Plan, Planned, ProfileSet, Spot, judge, judge_fleet, judge_native, link,
 };
+use crate::hex::hex;
 use crate::model::{At, DocumentFacts, Field, FieldType, State, Target, TargetKind};
 use crate::parse::{Cursor, Data, Document, NodeId, NoteKind, Syntax};
 use crate::report::{
@@ -1025,10 +1026,7 @@ fn fingerprint(parts: &[&str]) -> String {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    let digits = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]));
-    let mut text = String::with_capacity(32);
-    text.extend(hash.finalize().iter().take(16).flat_map(digits));
-    text
+    hex(&hash.finalize()[..16])
 }
 
 #[cfg(test)]

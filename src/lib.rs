@@ -17,6 +17,7 @@ pub mod evaluate;
 #[cfg(feature = "fetch")]
 pub mod fetch;
 pub mod fix;
+mod hex;
 pub mod incident;
 pub mod inspect;
 pub mod model;

@@ -9,6 +9,7 @@ use super::dcache_args::{Word, words};
 use super::dcache_provider::{self, OIDC, Provider, SCITOKEN, audiences};
 use super::traps::Found;
 use super::{Adapter, Kind, Sample, Sink, is_placeholder, read};
+use crate::hex::hex;
 use crate::model::{At, Field, Service, State, Target, TargetKind};
 use crate::parse::ini::IniDialect;
 use crate::parse::{Cursor, Data, Document, Syntax};
@@ -506,8 +507,7 @@ fn default_secrets<'d>(scope: &Scope<'_, 'd>) -> Field<'d> {
     let shipped = SHIPPED.iter().filter_map(|(key, digest)| {
         let cursor = scope.get(key)?;
         let hash = Sha256::digest(cursor.as_str()?.as_bytes());
-        let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        (hex == *digest).then(|| Field::text(*key, At::node(cursor.id)))
+        (hex(&hash) == *digest).then(|| Field::text(*key, At::node(cursor.id)))
     });
     let shipped: Vec<Field<'d>> = shipped.collect();
     if shipped.is_empty() { Field::default() } else { Field::list(shipped, None) }

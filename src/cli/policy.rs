@@ -10,6 +10,7 @@ use crate::audit::ratchet::Accepted;
 use crate::check::check_targets;
 use crate::discover::walk;
 use crate::evaluate::{Adjustments, Plan, Selection};
+use crate::hex::hex;
 use crate::model::{At, Field, Target, TargetKind, WorkflowEntry};
 use crate::policy::{self, FailOn, Fitting, Policy, PolicyFile, RawPolicy, Workflow};
 use crate::report::{Finding, PolicyFrom, WorkflowRef};
@@ -428,7 +429,7 @@ impl Found {
                 return Err(error("`sha256` is expected as 64 hexadecimal digits, as sha256sum prints them".into()));
             }
             let source = store.read(path, suppress::MAX_FILE).map_err(Failure::Reported)?;
-            let found = hex(Sha256::digest(source.text().as_bytes()));
+            let found = hex(&Sha256::digest(source.text().as_bytes()));
             if !expected.eq_ignore_ascii_case(&found) {
                 return Err(error(format!(
                     "the file is another edition: its SHA-256 is {found}\nEither fetch the edition that was reviewed, or \
@@ -490,10 +491,6 @@ fn read_baseline(
     Baseline::read(&source).map(Some).map_err(|error| Failure::Reported(problem::render(&source, &error)))
 }
 
-fn hex(bytes: impl AsRef<[u8]>) -> String {
-    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// The digest of everything that governs a run. Names do not count: where a policy lies changes nothing.
 #[derive(Default)]
 struct Parts {
@@ -511,6 +508,6 @@ impl Parts {
     }
 
     fn finish(self) -> Option<String> {
-        self.any.then(|| hex(self.hash.finalize()))
+        self.any.then(|| hex(&self.hash.finalize()))
     }
 }

@@ -7,6 +7,7 @@ use super::output::{self, ReportFile};
 use super::policy::Governance;
 use super::scan::{self, ScanArgs, Share};
 use crate::discover::walk::{self, Input};
+use crate::hex::hex;
 use crate::scan::fingerprint::{Fingerprints, shown};
 use crate::shard::{Part, Shard, Terms, Work, plan};
 use clap::Args as ClapArgs;
@@ -193,7 +194,7 @@ fn keys(args: &CheckArgs) -> Result<Vec<String>, Failure> {
     let digest = |path: &PathBuf| {
         let text = std::fs::read(path);
         let text = text.map_err(|error| Failure::Usage(format!("--keys {}: {error}", walk::name_of(path))))?;
-        Ok(Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex(&Sha256::digest(text)))
     };
     args.keys.iter().map(digest).collect()
 }

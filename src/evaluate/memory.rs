@@ -218,11 +218,8 @@ impl<'c, 'd> Contents<'c, 'd> {
 impl Speaking {
     /// Keeps what a rule said of a record, if it follows from what its group reads.
     pub(super) fn new(entry: usize, passed: u64, said: &[Said], reads: Option<Reads>, record: &dyn Record<'_>) -> Self {
-        let remembered = |reads: Reads| {
-            let few = said.len() <= LOUDEST;
-            said.iter().filter(|_| few).map(|said| Remembered::new(said, reads, record)).collect::<Option<Box<[_]>>>()
-        };
-        let said = reads.and_then(remembered).filter(|remembered| remembered.len() == said.len());
+        let reads = reads.filter(|_| said.len() <= LOUDEST);
+        let said = reads.and_then(|reads| said.iter().map(|said| Remembered::new(said, reads, record)).collect());
         Speaking { entry, passed, said }
     }
 

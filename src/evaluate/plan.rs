@@ -78,6 +78,13 @@ pub(crate) struct Entry {
     pub(crate) quotes_reads: bool,
 }
 
+impl Entry {
+    /// An entry that is always worth a look.
+    fn new(rule: usize, form: usize, planned: &[Planned], profiles: u64) -> Self {
+        Entry { rule, form, planned: planned.to_vec(), profiles, needs: Needs::default(), quotes_reads: false }
+    }
+}
+
 /// The fields, as bits by their index, without which a rule has nothing to say of a target: it would be judged not to apply.
 /// Most rules meet targets that do not have their field, and this costs less than to find that out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -250,14 +257,13 @@ impl Plan {
             }
             let profiles = planned.iter().fold(0, |set, planned| set | 1 << planned.profile);
             for (form, (kind, compiled)) in rule.compiled.iter().enumerate() {
-                let needs = if compiled.join.is_none() { Needs::of(compiled) } else { Needs::default() };
-                let reads = reads(rule, *kind, compiled);
-                let quotes_reads = quotes_reads(reads, compiled);
-                let entry = Entry { rule: index, form, planned: planned.clone(), profiles, needs, quotes_reads };
+                let entry = Entry::new(index, form, &planned, profiles);
                 match &compiled.join {
                     None => {
+                        let reads = reads(rule, *kind, compiled);
+                        let (needs, quotes_reads) = (Needs::of(compiled), quotes_reads(reads, compiled));
                         let of_kind: &mut BTreeMap<_, Vec<Entry>> = &mut by_kind[*kind as usize];
-                        of_kind.entry(reads).or_default().push(entry);
+                        of_kind.entry(reads).or_default().push(Entry { needs, quotes_reads, ..entry });
                     }
                     Some(_) => {
                         plan.keep_facts(*kind, compiled);
@@ -266,14 +272,7 @@ impl Plan {
                 }
             }
             if rule.native.is_some() {
-                plan.native.push(Entry {
-                    rule: index,
-                    form: 0,
-                    planned,
-                    profiles,
-                    needs: Needs::default(),
-                    quotes_reads: false,
-                });
+                plan.native.push(Entry::new(index, 0, &planned, profiles));
             }
         }
         let groups = |of_kind: BTreeMap<_, _>| of_kind.into_iter().map(|(reads, all)| Group::new(reads, all)).collect();
@@ -443,11 +442,10 @@ fn reads(rule: &Rule, kind: TargetKind, form: &Compiled) -> Option<Reads> {
     let conditions = || form.when.iter().chain([&form.check]);
     let versions = ["product", "version"].iter().filter(|_| rule.versions.is_some());
     let versions = versions.filter_map(|name| kind.fields().iter().position(|spec| spec.name == *name));
-    let contents = conditions().flat_map(Conditions::reads_contents).chain(form.each).chain(versions);
-    let contents = bits(&mut contents.into_iter())?;
-    let all = bits(&mut conditions().flat_map(|conditions| conditions.reads().0))?;
+    let contents = bits(&mut conditions().flat_map(Conditions::reads_contents).chain(form.each).chain(versions))?;
+    let states = bits(&mut conditions().flat_map(Conditions::reads_states))?;
     let places = bits(&mut form.at.iter().copied())?;
-    Some(Reads { contents, states: all & !contents, places: places & !contents })
+    Some(Reads { contents, states: states & !contents, places: places & !contents })
 }
 
 /// Do a rule's messages quote nothing but what it reads anyway?

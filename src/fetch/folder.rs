@@ -1,9 +1,9 @@
 //! The folder of a snapshot: gathered beside its place, put there whole.
 
 use super::Error;
-use super::hex;
 use crate::adapt::snapshot::MANIFEST_PART;
 use crate::discover::walk::describe;
+use crate::hex::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::fs::{self, File};

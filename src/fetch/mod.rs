@@ -329,12 +329,6 @@ fn split(url: &str) -> (&str, &str) {
     url.split_at(end)
 }
 
-/// Lower-case hexadecimal digits.
-fn hex(bytes: &[u8]) -> String {
-    let digits = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]));
-    bytes.iter().flat_map(digits).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

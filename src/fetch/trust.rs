@@ -208,7 +208,7 @@ fn describe(der: &CertificateDer<'_>) -> Result<Certificate, String> {
         not_before: time(certificate.validity().not_before.timestamp()),
         not_after: time(certificate.validity().not_after.timestamp()),
         names,
-        sha256: super::hex(&Sha256::digest(der)),
+        sha256: crate::hex::hex(&Sha256::digest(der)),
         pem: format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n")),
     })
 }

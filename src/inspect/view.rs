@@ -4,6 +4,7 @@ use super::claims::{self, Meaning};
 use super::{Claim, Item, Signature, TOKENS, TokenView, Validity, ValidityState, words};
 use crate::adapt::Sink;
 use crate::discover;
+use crate::hex::hex;
 use crate::model::{Field, State, Target, TargetKind, Value};
 use crate::parse::{Cursor, Data, Document, NodeId};
 use crate::rule::message;
@@ -127,7 +128,7 @@ impl Facts {
 
 /// Four hexadecimal digits: enough to tell two tokens apart, nothing to find a token by.
 pub(super) fn sha256_prefix(token: &str) -> String {
-    Sha256::digest(token.as_bytes()).iter().take(2).map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(token.as_bytes())[..2])
 }
 
 pub(super) fn signature(part: &str) -> Signature {

@@ -2,6 +2,7 @@
 
 use super::json::{Collected, write};
 use super::{Checked, FileError, Finding, Reporter, Run, text};
+use crate::hex::hex;
 use crate::rule::Severity;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -94,7 +95,7 @@ fn digest(parts: &[&str]) -> String {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
-    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash.finalize()[..16])
 }
 
 fn error(error: &FileError) -> Issue<'_> {

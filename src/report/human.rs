@@ -542,17 +542,7 @@ impl<W: io::Write> Human<'_, W> {
 
     /// The profiles with their reasons, those of the same reasons together.
     fn profiles_lines(&self, run: &Run) -> String {
-        let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for profile in &run.profiles {
-            reasons.entry(&profile.id).or_default().push(&profile.why);
-        }
-        let mut groups: Vec<(Vec<&str>, Vec<&str>)> = Vec::new();
-        for (id, whys) in reasons {
-            match groups.iter_mut().find(|(_, others)| *others == whys) {
-                Some((ids, _)) => ids.push(id),
-                None => groups.push((vec![id], whys)),
-            }
-        }
+        let groups = super::profiles_by_reason(&run.profiles);
         if groups.is_empty() {
             return String::new();
         }

@@ -221,6 +221,22 @@ impl Run {
     }
 }
 
+/// Profiles with their reasons, those of the same reasons together.
+fn profiles_by_reason(profiles: &[ProfileRef]) -> Vec<(Vec<&str>, Vec<&str>)> {
+    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for profile in profiles {
+        reasons.entry(&profile.id).or_default().push(&profile.why);
+    }
+    let mut groups: Vec<(Vec<&str>, Vec<&str>)> = Vec::new();
+    for (id, whys) in reasons {
+        match groups.iter_mut().find(|(_, others)| *others == whys) {
+            Some((ids, _)) => ids.push(id),
+            None => groups.push((vec![id], whys)),
+        }
+    }
+    groups
+}
+
 /// An output format.
 pub trait Reporter {
     /// One file is finished.

@@ -269,15 +269,25 @@ impl Conditions {
         (own, other)
     }
 
-    /// Indexes of the fields of the target whose contents matter, and not only whether there are any.
+    /// Indexes of the fields of the target whose contents matter.
     pub(crate) fn reads_contents(&self) -> Vec<usize> {
         let mut own = self.expression.as_ref().map_or(vec![], |expression| expression.reads().0);
-        let looks_inside = |op: &Op| !matches!(op, Op::Present(_) | Op::Unlimited(_));
-        own.extend(self.operators.iter().filter_map(|(subject, ops)| match subject {
-            Subject::Field(index) => ops.iter().any(looks_inside).then_some(*index),
-            Subject::Item => None,
-        }));
+        own.extend(self.looked_at(true));
         own
+    }
+
+    /// Indexes of the fields of which it matters whether there are any, and in what state.
+    pub(crate) fn reads_states(&self) -> impl Iterator<Item = usize> {
+        self.looked_at(false)
+    }
+
+    /// The fields at whose contents operators look, or those at whose state alone.
+    fn looked_at(&self, inside: bool) -> impl Iterator<Item = usize> {
+        let looks_inside = |op: &Op| !matches!(op, Op::Present(_) | Op::Unlimited(_));
+        self.operators.iter().filter_map(move |(subject, ops)| match subject {
+            Subject::Field(index) => (ops.iter().any(looks_inside) == inside).then_some(*index),
+            Subject::Item => None,
+        })
     }
 
     /// Parses the expression now, for rules that users write and in tests.

@@ -4,6 +4,7 @@
 //! can confirm that it is the one; where that is too much (a public ticket), a key makes fingerprints that only its holders
 //! can confirm.
 
+use crate::hex::hex;
 use sha2::{Digest as _, Sha256};
 
 /// Bytes of the hash that are shown, as two hexadecimal digits each.
@@ -58,8 +59,7 @@ impl Fingerprints {
 
 /// The fingerprint that such a hash begins with.
 pub fn shown(whole: &[u8; 32]) -> String {
-    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
-    whole.iter().take(SHOWN).flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    hex(&whole[..SHOWN])
 }
 
 fn block(key: &[u8]) -> [u8; BLOCK] {
@@ -85,7 +85,6 @@ mod tests {
 
     #[test]
     fn hmac_is_that_of_rfc_4231() {
-        let hex = |bytes: [u8; 32]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         for (key, message, expected) in [
             (vec![0x0b; 20], "Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
             (
@@ -99,7 +98,7 @@ mod tests {
                 "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
             ),
         ] {
-            assert_eq!(hex(hmac(&block(&key), &[message.as_bytes()])), expected);
+            assert_eq!(hex(&hmac(&block(&key), &[message.as_bytes()])), expected);
         }
     }
 

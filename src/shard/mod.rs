@@ -17,6 +17,7 @@ pub mod scan;
 #[cfg(test)]
 mod tests;
 
+use crate::hex::hex;
 use crate::report::FileError;
 use crate::report::Tool;
 use schemars::JsonSchema;
@@ -164,11 +165,6 @@ fn digest(value: &impl Serialize) -> String {
     // Hashing does not fail, and every member has a JSON form.
     let _ = serde_json::to_writer(&mut hashed, value);
     hex(&hashed.0.finalize())
-}
-
-/// Hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Part {

@@ -1,5 +1,6 @@
 //! Who reads what: every shard works it out for itself, and all come to the same.
 
+use crate::hex::hex;
 use sha2::{Digest as _, Sha256};
 use std::ops::Range;
 
@@ -31,7 +32,7 @@ pub fn listing<'n>(names: impl Iterator<Item = &'n str>) -> String {
         hash.update((name.len() as u64).to_be_bytes());
         hash.update(name.as_bytes());
     }
-    super::hex(&hash.finalize())
+    hex(&hash.finalize())
 }
 
 #[cfg(test)]

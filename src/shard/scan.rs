@@ -4,6 +4,7 @@
 use super::Trouble;
 use super::finding::Carried;
 use crate::evaluate::Plan;
+use crate::hex::hex;
 use crate::rule::RuleBook;
 use crate::scan::find::{Finder, Form, State};
 use crate::scan::fingerprint::Fingerprints;
@@ -215,7 +216,7 @@ impl Work {
             texts,
             tokens,
             found,
-            bound: bound.map(|(standing, digest)| (standing, super::hex(&digest))),
+            bound: bound.map(|(standing, digest)| (standing, hex(&digest))),
             sketches: [hashes(&kinds.tokens), hashes(&kinds.identifiers), hashes(&kinds.subjects)],
         }
     }
@@ -257,7 +258,7 @@ impl Token {
             (number(path), *offset, *length, *line, *column, end.0, end.1)
         };
         Token {
-            id: super::hex(&seen.digest),
+            id: hex(&seen.digest),
             form: seen.form,
             state: seen.state,
             standing: seen.standing,

@@ -6,7 +6,6 @@ use super::{audit, findings};
 use crate::report::text;
 use crate::rule::Severity;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 
 /// Steps that are told.
 const STEPS: usize = 6;
@@ -169,17 +168,7 @@ fn counted_list(doc: &mut Doc, items: &[(String, u64)]) {
 
 /// The profiles with their reasons, those of the same reasons together.
 fn profiles(page: &Page<'_>, doc: &mut Doc) {
-    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for profile in &page.run.profiles {
-        reasons.entry(&profile.id).or_default().push(&profile.why);
-    }
-    let mut groups: Vec<(Vec<&str>, Vec<&str>)> = Vec::new();
-    for (id, whys) in reasons {
-        match groups.iter_mut().find(|(_, others)| *others == whys) {
-            Some((ids, _)) => ids.push(id),
-            None => groups.push((vec![id], whys)),
-        }
-    }
+    let groups = crate::report::profiles_by_reason(&page.run.profiles);
     doc.node("ul", &[("class", "plain")], |doc| {
         for (ids, whys) in groups.iter().take(LINES) {
             doc.node("li", &[], |doc| {
