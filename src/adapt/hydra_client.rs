@@ -37,11 +37,12 @@ const LIFESPANS: [(&str, &str); 6] = [
 fn is_client(at: Cursor<'_>) -> bool {
     at.is_map()
         && at.entries().any(|(name, _)| {
-            LIFESPANS.iter().any(|(_, prefix)| {
-                name.strip_prefix(prefix).is_some_and(|rest| {
-                    matches!(rest, "_access_token_lifespan" | "_refresh_token_lifespan" | "_id_token_lifespan")
+            name.ends_with("_lifespan")
+                && LIFESPANS.iter().any(|(_, prefix)| {
+                    name.strip_prefix(prefix).is_some_and(|rest| {
+                        matches!(rest, "_access_token_lifespan" | "_refresh_token_lifespan" | "_id_token_lifespan")
+                    })
                 })
-            })
         })
 }
 

@@ -17,17 +17,18 @@ const TEMPLATE: &str = "a template placeholder stands in its place";
 /// True for text that a template engine fills in later: `${VAR}`, `$(env:X)`, `{{ … }}`, `<% … %>`, `%(x)s`,
 /// `@VAR@`, `$VAR` as a whole, `REDACTED`, `**********`.
 pub fn is_placeholder(text: &str) -> bool {
-    let whole_variable = text.strip_prefix('$').is_some_and(|name| {
-        !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
-    });
-    whole_variable
-        || text.contains("${")
-        || text.contains("$(")
-        || text.contains("{{")
-        || text.contains("<%")
-        || (text.len() > 2 && text.starts_with('@') && text.ends_with('@'))
-        || text == "REDACTED"
-        || (text.len() >= 4 && text.bytes().all(|b| b == b'*'))
+    let bytes = text.as_bytes();
+    let whole = match bytes {
+        [b'$', name @ ..] if !name.is_empty() => {
+            name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
+        }
+        [b'@', .., b'@'] => text.len() > 2,
+        [b'*', b'*', b'*', b'*', rest @ ..] => rest.iter().all(|b| *b == b'*'),
+        [b'R', ..] => text == "REDACTED",
+        _ => false,
+    };
+    let opens = |at: usize| matches!(bytes.get(at..at + 2), Some(b"${" | b"$(" | b"{{" | b"<%"));
+    whole || memchr::memchr3_iter(b'$', b'{', b'<', bytes).any(opens)
 }
 
 impl<'d> Reader<'d> {

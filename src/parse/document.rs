@@ -99,7 +99,9 @@ impl Document {
     /// JSON Pointer (RFC 6901) of a node, with the document's prefix. A repeated key gets its occurrence
     /// number from the second on: `/exp#2`.
     pub fn pointer(&self, id: NodeId) -> String {
-        let mut pointer = self.prefix.clone();
+        const USUAL: usize = 64;
+        let mut pointer = String::with_capacity(self.prefix.len() + USUAL);
+        pointer.push_str(&self.prefix);
         self.push_steps(id, &mut pointer);
         pointer
     }
@@ -112,13 +114,13 @@ impl Document {
         let Some(key) = self.cursor(id).key() else {
             return pointer.push_str(&self.place_in_list(parent, id).to_string());
         };
-        for part in key.split_inclusive(['~', '/']) {
-            match part.as_bytes().last() {
-                Some(b'~') => pointer.extend([&part[..part.len() - 1], "~0"]),
-                Some(b'/') => pointer.extend([&part[..part.len() - 1], "~1"]),
-                _ => pointer.push_str(part),
-            }
+        let mut rest = key;
+        while let Some(at) = memchr::memchr2(b'~', b'/', rest.as_bytes()) {
+            let escaped = if rest.as_bytes()[at] == b'~' { "~0" } else { "~1" };
+            pointer.extend([&rest[..at], escaped]);
+            rest = &rest[at + 1..];
         }
+        pointer.push_str(rest);
         if self.tree.may_repeat_keys() && self.ordinals()[id.0 as usize] > 0 {
             pointer.push_str(&format!("#{}", self.ordinals()[id.0 as usize] + 1));
         }
@@ -241,13 +243,8 @@ impl<'d> Cursor<'d> {
 
     /// The first member with this name; `None` also when the node is no mapping.
     pub fn get(self, name: &str) -> Option<Cursor<'d>> {
-        let absent = self.id == NodeId::ROOT && !self.document.tree.root_may_have(name);
-        if absent || !self.is_map() {
-            return None;
-        }
-        let source = self.document.source.text();
         let document = self.document;
-        let found = document.tree.children(self.id).find(|id| document.tree.node(*id).key.is(name, source));
+        let found = document.tree.member(self.id, name, document.source.text());
         found.map(|id| Cursor { document, id })
     }
 

@@ -105,6 +105,8 @@ pub struct Node {
     /// What it is.
     pub data: Data,
     pub(super) key: Key,
+    /// Of the key; made when the mapping is closed.
+    hash: KeyHash,
     pub(super) parent: u32,
     pub(super) first: u32,
     pub(super) next: u32,
@@ -149,26 +151,49 @@ pub struct Tree {
     twins: bool,
 }
 
+/// What tells nearly all keys apart without looking at their text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct KeyHash(u32);
+
+impl KeyHash {
+    /// Of a node whose mapping is not closed, or was closed by [`TreeBuilder::close_repeating`].
+    const NONE: KeyHash = KeyHash(0);
+
+    #[inline]
+    fn of(name: &str) -> Self {
+        let bytes = name.as_bytes();
+        let (head, tail) = match (bytes.first_chunk(), bytes.last_chunk()) {
+            (Some(head), Some(tail)) => (u32::from_le_bytes(*head), u32::from_le_bytes(*tail)),
+            _ => (bytes.iter().fold(0, |all, &byte| all << 8 | u32::from(byte)), 0),
+        };
+        let mixed =
+            (head ^ tail.rotate_left(13)).wrapping_mul(0x9e37_79b1) ^ (bytes.len() as u32).wrapping_mul(0x85eb_ca6b);
+        KeyHash((mixed ^ mixed >> 16) | 1)
+    }
+}
+
 /// Which keys a mapping may have. Recognisers ask each document for hundreds of members that it does not have.
 #[derive(Clone, Copy, Debug, Default)]
 struct KeyFilter([u64; 16]);
 
 impl KeyFilter {
-    fn place(name: &str) -> (usize, u64) {
-        let bytes = name.as_bytes();
-        let [first, .., last] = bytes else { return (0, 1) };
-        let middle = bytes[bytes.len() / 2];
-        let mixed = bytes.len() * 151 + usize::from(*first) * 7 + usize::from(middle) * 31 + usize::from(*last) * 73;
-        (mixed >> 6 & 15, 1 << (mixed & 63))
+    #[inline]
+    fn place(hash: KeyHash) -> (usize, u64) {
+        ((hash.0 >> 7 & 15) as usize, 1 << (hash.0 >> 1 & 63))
     }
 
-    fn add(&mut self, name: &str) {
-        let (word, bit) = Self::place(name);
+    /// Adds a key; true when it was there already, or looks like another.
+    #[inline]
+    fn add(&mut self, hash: KeyHash) -> bool {
+        let (word, bit) = Self::place(hash);
+        let seen = self.0[word] & bit != 0;
         self.0[word] |= bit;
+        seen
     }
 
-    fn may_have(&self, name: &str) -> bool {
-        let (word, bit) = Self::place(name);
+    #[inline]
+    fn may_have(&self, hash: KeyHash) -> bool {
+        let (word, bit) = Self::place(hash);
         self.0[word] & bit != 0
     }
 }
@@ -179,10 +204,24 @@ impl Tree {
         &self.nodes[id.0 as usize]
     }
 
-    /// False only when the root is a mapping that has no such key.
-    #[inline]
-    pub(super) fn root_may_have(&self, name: &str) -> bool {
-        self.root_keys.is_none_or(|filter| filter.may_have(name))
+    /// The first member of this name, `None` also when the node is no mapping.
+    pub(super) fn member(&self, map: NodeId, name: &str, source: &str) -> Option<NodeId> {
+        let hash = KeyHash::of(name);
+        if map == NodeId::ROOT && self.root_keys.is_some_and(|filter| !filter.may_have(hash)) {
+            return None;
+        }
+        let node = self.node(map);
+        if node.data != Data::Map {
+            return None;
+        }
+        let mut next = node.first;
+        while let Some(node) = self.nodes.get(next as usize) {
+            if (node.hash == hash || node.hash == KeyHash::NONE) && node.key.is(name, source) {
+                return Some(NodeId(next));
+            }
+            next = node.next;
+        }
+        None
     }
 
     /// True when some mapping has, or may have, a key twice.
@@ -272,7 +311,15 @@ impl TreeBuilder {
             }
         };
         let key = std::mem::take(&mut self.key);
-        self.tree.nodes.push(Node { span, data, key, parent, first: NodeId::NONE, next: NodeId::NONE });
+        self.tree.nodes.push(Node {
+            span,
+            data,
+            key,
+            hash: KeyHash::NONE,
+            parent,
+            first: NodeId::NONE,
+            next: NodeId::NONE,
+        });
         id
     }
 
@@ -302,57 +349,46 @@ impl TreeBuilder {
         let node = &mut self.tree.nodes[id as usize];
         node.span.end = end as u32;
         if node.data == Data::Map {
-            self.note_duplicates(NodeId(id), source);
+            let mut filter = KeyFilter::default();
+            let (mut next, mut several) = (node.first, false);
+            while let Some(member) = self.tree.nodes.get_mut(next as usize) {
+                member.hash = KeyHash::of(member.key.text(source).unwrap_or(""));
+                several |= filter.add(member.hash);
+                next = member.next;
+            }
+            if several {
+                self.note_duplicates(NodeId(id), source);
+            }
             if NodeId(id) == NodeId::ROOT {
-                let mut filter = KeyFilter::default();
-                for child in self.tree.children(NodeId::ROOT) {
-                    filter.add(self.tree.node(child).key.text(source).unwrap_or(""));
-                }
                 self.tree.root_keys = Some(filter);
             }
         }
     }
 
     fn note_duplicates(&mut self, map: NodeId, source: &str) {
-        let children: Vec<NodeId> = self.tree.children(map).collect();
+        let tree = &self.tree;
+        let name = |id: NodeId| tree.node(id).key.text(source).unwrap_or("");
+        let children: Vec<(NodeId, KeyHash)> = tree.children(map).map(|id| (id, tree.node(id).hash)).collect();
         let mut found = Vec::new();
-        {
-            let tree = &self.tree;
-            let name = |id: NodeId| tree.node(id).key.text(source).unwrap_or("");
-            if children.len() <= 64 {
-                // Comparing length and first letters settles nearly every pair.
-                let sketch = |id: NodeId| {
-                    let name = name(id).as_bytes();
-                    let head = name.iter().take(4).fold(0, |head, &byte| head << 8 | u64::from(byte));
-                    (name.len() as u64) << 40 | u64::from(name.last().copied().unwrap_or(0)) << 32 | head
-                };
-                let sketches: Vec<u64> = children.iter().map(|&id| sketch(id)).collect();
-                for (index, &later) in children.iter().enumerate() {
-                    let same = |earlier: &usize| {
-                        sketches[*earlier] == sketches[index] && name(children[*earlier]) == name(later)
-                    };
-                    if let Some(earlier) = (0..index).find(same) {
-                        found.push((later, children[earlier]));
-                    }
-                }
-            } else {
-                let mut seen = std::collections::HashMap::with_capacity(children.len());
-                for &later in &children {
-                    match seen.entry(name(later)) {
-                        std::collections::hash_map::Entry::Occupied(first) => found.push((later, *first.get())),
-                        std::collections::hash_map::Entry::Vacant(slot) => {
-                            slot.insert(later);
-                        }
+        if children.len() <= 64 {
+            for (index, &(later, hash)) in children.iter().enumerate() {
+                let same = |earlier: &&(NodeId, KeyHash)| earlier.1 == hash && name(earlier.0) == name(later);
+                found.extend(children[..index].iter().find(same).map(|&(earlier, _)| (later, earlier)));
+            }
+        } else {
+            let mut seen = std::collections::HashMap::with_capacity(children.len());
+            for &(later, _) in &children {
+                match seen.entry(name(later)) {
+                    std::collections::hash_map::Entry::Occupied(first) => found.push((later, *first.get())),
+                    std::collections::hash_map::Entry::Vacant(slot) => {
+                        slot.insert(later);
                     }
                 }
             }
         }
         self.tree.twins |= !found.is_empty();
-        self.tree.notes.extend(found.into_iter().map(|(node, other)| Note {
-            kind: NoteKind::DuplicateKey,
-            node,
-            other: Some(other),
-        }));
+        let note = |(node, other)| Note { kind: NoteKind::DuplicateKey, node, other: Some(other) };
+        self.tree.notes.extend(found.into_iter().map(note));
     }
 
     /// Records something noticed about a node.

@@ -12,7 +12,7 @@ pub struct Position {
 }
 
 /// Bytes between places whose column is kept.
-const BLOCK: usize = 1024;
+const BLOCK: usize = 256;
 
 /// The offsets at which lines start. `\n` and `\r\n` end a line; a lone `\r` does not.
 #[derive(Debug)]
@@ -26,8 +26,10 @@ pub struct LineIndex {
 impl LineIndex {
     /// Scans a text once.
     pub fn new(text: &str) -> Self {
-        let mut starts = vec![0];
-        starts.extend(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at as u32 + 1));
+        let ends = memchr::memchr_iter(b'\n', text.as_bytes());
+        let mut starts = Vec::with_capacity(ends.clone().count() + 1);
+        starts.push(0);
+        starts.extend(ends.map(|at| at as u32 + 1));
         LineIndex { starts, counts: OnceLock::new() }
     }
 
@@ -83,7 +85,11 @@ impl LineIndex {
 
 /// Code points that begin in these bytes of a text.
 fn begun(bytes: &[u8]) -> u32 {
-    bytes.iter().filter(|&&byte| byte & 0xc0 != 0x80).count() as u32
+    // As many as are counted in a byte; counting in blocks of one size lets the compiler count many at a time.
+    let (blocks, rest) = bytes.as_chunks::<64>();
+    let begins = |byte: &u8| u8::from(byte & 0xc0 != 0x80);
+    let of_block = |block: &[u8; 64]| u32::from(block.iter().map(begins).sum::<u8>());
+    blocks.iter().map(of_block).sum::<u32>() + u32::from(rest.iter().map(begins).sum::<u8>())
 }
 
 #[cfg(test)]
