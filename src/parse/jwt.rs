@@ -275,7 +275,7 @@ fn derived(document: &Document, segment: Segment, bytes: &[u8], decoded: Decoded
 }
 
 /// The bytes that a part of a token encodes; `None` when it is no base64url.
-pub fn decode_bytes(part: &str) -> Option<Vec<u8>> {
+pub fn decode_bytes(part: impl AsRef<[u8]>) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(part).ok()
 }
 

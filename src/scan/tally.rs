@@ -4,7 +4,7 @@
 //! not depend on which thread or machine read what, nor in which order they are merged: counts add up, first places are the
 //! smallest, and when there are more tokens than are told apart, the same ones are kept.
 
-use super::find::{Form, Hit, State, is_base64url};
+use super::find::{Form, Hit, State, count_base64url, is_base64url};
 use super::fingerprint::Fingerprints;
 use super::judge::Evidence;
 use super::sketch::Sketch;
@@ -114,8 +114,8 @@ pub struct Seen {
 pub(crate) struct Sealed(Vec<u8>);
 
 impl Sealed {
-    pub(super) fn of(text: String) -> Self {
-        Sealed(text.into_bytes())
+    pub(super) fn of(text: impl Into<Vec<u8>>) -> Self {
+        Sealed(text.into())
     }
 
     /// Adds to it; within its capacity, so that no copy stays behind.
@@ -212,13 +212,22 @@ impl Seen {
 /// SHA-256 of a token in its plain form; `window` is the text that the hit's spans count in.
 pub fn digest(hit: &Hit, window: &[u8]) -> [u8; 32] {
     match hit.form {
-        Form::Jwt => digest_of(&[&hit.header, &hit.payload, &hit.secret].map(|part| plain(&window[part.clone()]))),
+        Form::Jwt => digest_of(hit, &parts(hit, window)),
         Form::Jwe | Form::Macaroon | Form::Eos | Form::Envelope => Sha256::digest(&window[hit.span.clone()]).into(),
     }
 }
 
-fn digest_of(parts: &[String; 3]) -> Digest {
-    Sha256::digest(parts.join(".").as_bytes()).into()
+/// Header, payload and signature of a JWT in their plain form.
+fn parts<'w>(hit: &Hit, window: &'w [u8]) -> [Cow<'w, [u8]>; 3] {
+    [&hit.header, &hit.payload, &hit.secret].map(|part| plain(&window[part.clone()]))
+}
+
+fn digest_of(hit: &Hit, parts: &[Cow<'_, [u8]>; 3]) -> Digest {
+    let [header, payload, secret] = parts;
+    match hit.spelling.filter(|_| hit.is_plain) {
+        Some(spelling) => spelling,
+        None => Sha256::digest([header, b".".as_slice(), payload, b".", secret].concat()).into(),
+    }
 }
 
 /// The fingerprint of a digest without a key.
@@ -244,11 +253,11 @@ pub struct Tally {
     stretch: Option<u64>,
     found: u64,
     fingerprints: Fingerprints,
-    /// How many different tokens, subjects and identifiers there are, about.
+    /// The tokens that are not kept; those that are join them where somebody asks how many there are.
     kinds: Kinds,
 }
 
-/// Sketches of what is too much to be kept.
+/// Sketches of what is too much to be kept: how many different tokens, subjects and identifiers there are, about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Kinds {
     pub(crate) tokens: Sketch,
@@ -259,6 +268,25 @@ pub(crate) struct Kinds {
 }
 
 impl Kinds {
+    /// Adds a token; once more changes nothing.
+    fn add(&mut self, seen: &Seen) {
+        #[derive(Deserialize)]
+        struct Who<'c> {
+            #[serde(borrow)]
+            iss: Option<Cow<'c, str>>,
+            #[serde(borrow)]
+            sub: Option<Cow<'c, str>>,
+            #[serde(borrow)]
+            jti: Option<Cow<'c, str>>,
+        }
+        self.tokens.add(&seen.digest);
+        let Ok(who) = serde_json::from_slice::<Who<'_>>(&seen.payload) else { return };
+        let issuer = who.iss.unwrap_or_default();
+        let hash = |text: &str| Sha256::digest([issuer.as_bytes(), b"\0", text.as_bytes()].concat()).into();
+        who.sub.iter().for_each(|sub| self.subjects.add(&hash(sub)));
+        who.jti.iter().for_each(|jti| self.identifiers.add(&hash(jti)));
+    }
+
     pub(crate) fn merge(&mut self, other: &Kinds) {
         self.tokens.merge(&other.tokens);
         self.subjects.merge(&other.subjects);
@@ -303,6 +331,7 @@ impl Tally {
     pub(crate) fn into_shared(mut self) -> Shared {
         self.sort_out();
         self.seen.sort_by_key(Seen::rank);
+        self.seen.iter().for_each(|seen| self.kinds.add(seen));
         Shared { tokens: self.seen, bound: self.bound, found: self.found, kinds: self.kinds }
     }
 
@@ -374,9 +403,9 @@ impl Tally {
     /// The number of a token whose spelling is new; `None` when it is not kept.
     fn index_of(&mut self, found: &stream::Place<'_>) -> Option<usize> {
         let (hit, window) = (found.hit, found.window);
-        let parts = [&hit.header, &hit.payload, &hit.secret].map(|part| plain(&window[part.clone()]));
+        let parts = parts(hit, window);
         let digest = match hit.form {
-            Form::Jwt => digest_of(&parts),
+            Form::Jwt => digest_of(hit, &parts),
             Form::Jwe | Form::Macaroon | Form::Eos | Form::Envelope => digest(hit, window),
         };
         let digest = self.fingerprints.whole(&digest);
@@ -384,8 +413,6 @@ impl Tally {
             Some(&index) => index,
             None => {
                 let seen = self.seen_first(hit, &parts, digest);
-                self.kinds.tokens.add(&digest);
-                self.note_claims(&seen.payload);
                 self.keep(seen)?
             }
         };
@@ -396,11 +423,11 @@ impl Tally {
         Some(index)
     }
 
-    fn seen_first(&self, hit: &Hit, parts: &[String; 3], digest: Digest) -> Seen {
+    fn seen_first(&self, hit: &Hit, parts: &[Cow<'_, [u8]>; 3], digest: Digest) -> Seen {
         let readable = hit.form == Form::Jwt
             && matches!(hit.state, State::Whole | State::Unsigned | State::Redacted)
             && parts[0].len() + parts[1].len() <= READABLE;
-        let decoded = |part: &str| if readable { decode_bytes(part).unwrap_or_default() } else { vec![] };
+        let decoded = |part: &[u8]| if readable { decode_bytes(part).unwrap_or_default() } else { vec![] };
         let payload = decoded(&parts[1]);
         let header = decoded(&parts[0]);
         let keeps = self.limits.signatures && readable && hit.state == State::Whole && parts[2].len() <= READABLE;
@@ -420,13 +447,14 @@ impl Tally {
             standing: standing(hit, &payload, self.limits.now),
             payload: payload.into(),
             signature: u32::try_from(parts[2].len().min(READABLE)).unwrap_or(u32::MAX),
-            sealed: keeps.then(|| Sealed::of(parts[2].clone())),
+            sealed: keeps.then(|| Sealed::of(parts[2].to_vec())),
         }
     }
 
     /// Takes a token that is not known yet; `None` when there is no room for its like.
     fn keep(&mut self, mut seen: Seen) -> Option<usize> {
         if self.bound.is_some_and(|bound| seen.rank() >= bound) {
+            self.kinds.add(&seen);
             return None;
         }
         match self.headers.get(&seen.header) {
@@ -465,7 +493,14 @@ impl Tally {
     fn drop_from(&mut self, bound: Rank) {
         let bound = self.bound.map_or(bound, |earlier| earlier.min(bound));
         self.bound = Some(bound);
-        self.seen.retain(|seen| seen.rank() < bound);
+        let kinds = &mut self.kinds;
+        self.seen.retain(|seen| {
+            let is_kept = seen.rank() < bound;
+            if !is_kept {
+                kinds.add(seen);
+            }
+            is_kept
+        });
         self.weight = self.seen.iter().map(|seen| seen.weight).sum();
         self.by_digest = self.seen.iter().enumerate().map(|(index, seen)| (seen.digest, index)).collect();
         self.headers = self.seen.iter().map(|seen| Arc::clone(&seen.header)).collect();
@@ -506,25 +541,10 @@ impl Tally {
         let order = |seen: &Seen| (seen.standing, seen.places.first().cloned(), seen.digest);
         tokens.sort_by_cached_key(order);
         let beyond = self.found.saturating_sub(told_apart);
-        Account { tokens, found: self.found, beyond, kinds: self.kinds }
-    }
-
-    /// Notes whose token it is and which.
-    fn note_claims(&mut self, payload: &[u8]) {
-        #[derive(Deserialize)]
-        struct Who<'c> {
-            #[serde(borrow)]
-            iss: Option<Cow<'c, str>>,
-            #[serde(borrow)]
-            sub: Option<Cow<'c, str>>,
-            #[serde(borrow)]
-            jti: Option<Cow<'c, str>>,
+        if beyond > 0 {
+            tokens.iter().for_each(|seen| self.kinds.add(seen));
         }
-        let Ok(who) = serde_json::from_slice::<Who<'_>>(payload) else { return };
-        let issuer = who.iss.unwrap_or_default();
-        let hash = |text: &str| Sha256::digest([issuer.as_bytes(), b"\0", text.as_bytes()].concat()).into();
-        who.sub.iter().for_each(|sub| self.kinds.subjects.add(&hash(sub)));
-        who.jti.iter().for_each(|jti| self.kinds.identifiers.add(&hash(jti)));
+        Account { tokens, found: self.found, beyond, kinds: self.kinds }
     }
 }
 
@@ -611,10 +631,11 @@ fn standing(hit: &Hit, payload: &[u8], now: i64) -> Standing {
 }
 
 /// The characters of one part, without what wraps it.
-fn plain(part: &[u8]) -> String {
-    let kept: Vec<u8> = part.iter().copied().filter(|byte| is_base64url(*byte)).collect();
-    // Every one of them is ASCII.
-    String::from_utf8(kept).unwrap_or_default()
+fn plain(part: &[u8]) -> Cow<'_, [u8]> {
+    match count_base64url(part) == part.len() {
+        true => Cow::Borrowed(part),
+        false => Cow::Owned(part.iter().copied().filter(|byte| is_base64url(*byte)).collect()),
+    }
 }
 
 /// Names that tokens are given by; one that ends another stands behind it.
