@@ -8,7 +8,7 @@ use super::list::for_each_element;
 use super::read::{Reader, is_placeholder, type_name};
 use super::{Adapter, Kind, Sink};
 use crate::model::{At, Field, State, Target, TargetKind, Token, scope};
-use crate::parse::jwt::{Compact, Segment, decode_segment, decoded_segment};
+use crate::parse::jwt::{Compact, Segment, decode_segment};
 use crate::parse::{Cursor, Data, Document, NodeId, Syntax};
 use std::collections::HashSet;
 
@@ -229,23 +229,20 @@ fn token(
 
 /// A token that was decoded already.
 pub(crate) struct Opened<'t> {
-    /// The JSON of its header.
-    pub(crate) header: &'t [u8],
-    /// The JSON of its claims.
-    pub(crate) payload: &'t [u8],
+    /// Its header, read of the place where the token stands.
+    pub(crate) header: &'t Document,
+    /// Its claims, likewise.
+    pub(crate) payload: &'t Document,
     /// Characters of its signature.
     pub(crate) signature: usize,
 }
 
-/// Hands over a token that stands at this place, in any form. What is no token hands over nothing.
+/// Hands over a token that stands at this place, in any form.
 pub(crate) fn opened(at: Cursor<'_>, token: &Opened<'_>, sink: &mut dyn Sink) {
-    let document = at.document;
-    let decode = |segment, bytes| decoded_segment(document, at.id, segment, bytes);
-    let header = decode(Segment::Header, token.header);
-    let (Ok(header), Ok(payload)) = (header, decode(Segment::Payload, token.payload)) else { return };
-    let encoded = |bytes: &[u8]| (bytes.len() * 4).div_ceil(3);
-    let size = encoded(token.header) + encoded(token.payload) + token.signature + 2;
-    self::token([document, &header, &payload], at.id, (token.signature > 0, size), None, sink);
+    let Opened { header, payload, signature } = *token;
+    let encoded = |part: &Document| (part.source.text().len() * 4).div_ceil(3);
+    let size = encoded(header) + encoded(payload) + signature + 2;
+    self::token([at.document, header, payload], at.id, (signature > 0, size), None, sink);
 }
 
 const NO_HEADER: &str = "the header is not shown";
@@ -450,6 +447,7 @@ impl<'d> Parts<'d> {
         let (exp, nbf, iat) = (time(payload, "exp"), time(payload, "nbf"), time(payload, "iat"));
         let (exp, nbf, iat) = (shown(exp), shown(nbf), shown(iat));
         let (scopes, scope_form) = scopes(payload);
+        let groups = payload.texts("wlcg.groups");
         let secret_jti = kind == TargetKind::RefreshToken && self.has("jti");
         let jti = if secret_jti { Field::unknown(SECRET_JTI, payload.at("jti")) } else { payload.text("jti") };
         Token {
@@ -472,8 +470,9 @@ impl<'d> Parts<'d> {
             client_id: shown(payload.text("client_id").or(payload.text("azp")).or(payload.text("cid"))),
             azp: shown(payload.text("azp")),
             wlcg_ver: shown(payload.text("wlcg.ver")),
-            wlcg_roots: shown(roots(&payload.texts("wlcg.groups"))),
-            wlcg_groups: shown(payload.texts("wlcg.groups")),
+            vo: vo(&groups),
+            wlcg_roots: shown(roots(&groups)),
+            wlcg_groups: shown(groups),
             ver: shown(payload.text("ver")),
             auth_time: shown(time(payload, "auth_time")),
             acr: shown(payload.text("acr")),
@@ -499,7 +498,6 @@ impl<'d> Parts<'d> {
             roles: shown(payload.text_or_texts("roles")),
             personal_claims: present(payload, PERSONAL),
             mistyped_claims: mistyped(payload),
-            vo: vo(payload),
             signature_valid: Field::default(),
             verifying_key: Field::default(),
             signed: self.signed.clone(),
@@ -543,8 +541,7 @@ const PERSONAL: &[&str] = &[
 ];
 
 /// The first segment that all groups share (`/cms/uscms` is of `cms`).
-fn vo<'d>(payload: Reader<'d>) -> Field<'d> {
-    let groups = payload.texts("wlcg.groups");
+fn vo<'d>(groups: &Field<'d>) -> Field<'d> {
     let first = |group: &Field<'d>| -> Option<String> {
         let name = group.as_text()?.strip_prefix('/')?.split('/').next()?;
         Some(name.to_string()).filter(|name| !name.is_empty())

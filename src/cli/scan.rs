@@ -428,10 +428,14 @@ pub(super) fn report(
     account.notes().into_iter().for_each(|note| job.note(note));
     job.take_keys().with_verifier(|verifier| {
         let judge = Judge::new(job.now, verifier);
+        let mut at_hand = None;
         for seen in &account.tokens {
             let Some(place) = seen.places.first() else { continue };
-            let (relative, plan) = plan_for(job, inputs, &place.path);
-            job.one_of_many(&relative, judge.findings(&plan, seen))?;
+            let (_, (relative, plan)) = match at_hand.take() {
+                Some((path, of_path)) if path == place.path => at_hand.insert((path, of_path)),
+                _ => at_hand.insert((Arc::clone(&place.path), plan_for(job, inputs, &place.path))),
+            };
+            job.one_of_many(relative, judge.findings(plan, seen))?;
         }
         job.end_of_many()
     })

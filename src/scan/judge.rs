@@ -4,16 +4,18 @@ use super::find::State;
 use super::fingerprint;
 use super::tally::{Place, Seen};
 use crate::adapt::jwt_token::Opened;
-use crate::check::{check_targets, check_token};
+use crate::check::{Outcome, check_targets, check_token};
 use crate::evaluate::Plan;
 use crate::model::{Field, Leak, Target, TargetKind, scope::Capability};
-use crate::parse::{Data, Document, Syntax, TreeBuilder};
+use crate::parse::jwt::{Segment, decoded_segment};
+use crate::parse::{Cursor, Data, Document, Syntax, TreeBuilder};
 use crate::report::{Finding, Region, Related};
 use crate::source::Source;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Says whether a signature is valid; `None` when no key at hand could tell. It is given the encoded token and its `iss`.
@@ -54,10 +56,49 @@ pub enum Expiry {
     Odd,
 }
 
+/// Headers that are kept with the text they stand in: issuers have one per key.
+const MAX_HEADERS: usize = 64;
+
 /// Makes findings of found tokens.
 pub struct Judge<'j> {
     now: i64,
     verifier: Option<&'j Verifier<'j>>,
+    /// Where leaks stand.
+    nowhere: Document,
+    /// The text that the last token stands in first.
+    room: RefCell<Room>,
+}
+
+/// A text with room for one token, and the headers that tokens in it have; `None` is one that cannot be read.
+struct Room {
+    document: Document,
+    headers: HashMap<Arc<[u8]>, Option<Document>>,
+}
+
+impl Room {
+    fn of(name: &str) -> Self {
+        Room { document: nowhere(name), headers: HashMap::new() }
+    }
+
+    /// Judges the token of this header in this text; `payload` is read of the same text.
+    fn check(&mut self, plan: &Plan, seen: &Seen, payload: &Document, now: i64) -> Outcome {
+        let Room { document, headers } = self;
+        let Some(at) = document.root().items().next() else { return Outcome::default() };
+        if headers.len() >= MAX_HEADERS && !headers.contains_key(&seen.header) {
+            headers.clear();
+        }
+        let read = || decoded_segment(document, at.id, Segment::Header, &seen.header).ok();
+        match headers.entry(Arc::clone(&seen.header)).or_insert_with(read) {
+            Some(header) => check_token(plan, at, &Opened { header, payload, signature: seen.signature as usize }, now),
+            None => Outcome::default(),
+        }
+    }
+
+    /// The claims of a token that stands in this text; `None` when they cannot be read.
+    fn payload(&self, seen: &Seen) -> Option<Document> {
+        let at = self.document.root().items().next().filter(|_| !seen.payload.is_empty())?;
+        decoded_segment(&self.document, at.id, Segment::Payload, &seen.payload).ok()
+    }
 }
 
 /// A document without a text, with room for one token: what leaks say of themselves stands in none.
@@ -72,7 +113,7 @@ fn nowhere(name: &str) -> Document {
 impl<'j> Judge<'j> {
     /// A judge by this clock (seconds since 1970), who verifies tokens if asked to.
     pub fn new(now: i64, verifier: Option<&'j Verifier<'j>>) -> Self {
-        Judge { now, verifier }
+        Judge { now, verifier, nowhere: nowhere(""), room: RefCell::new(Room::of("")) }
     }
 
     /// What is wrong with one found token, at the place it was found first: that it stands there, then what is wrong with
@@ -87,12 +128,12 @@ impl<'j> Judge<'j> {
     /// What findings need of one found token; `plan` is the one for the file it was found in first.
     pub fn evidence(&self, plan: &Plan, seen: &Seen) -> Evidence {
         let path = seen.places.first().map_or("", |first| &*first.path);
-        let opened = Opened { header: &seen.header, payload: &seen.payload, signature: seen.signature as usize };
-        let nowhere = nowhere(path);
-        let outcome = match nowhere.root().items().next().filter(|_| !seen.payload.is_empty()) {
-            Some(room) => check_token(plan, room, &opened, self.now),
-            None => Default::default(),
-        };
+        let mut room = self.room.borrow_mut();
+        if room.document.source.name() != path {
+            *room = Room::of(path);
+        }
+        let payload = room.payload(seen);
+        let outcome = payload.as_ref().map(|payload| room.check(plan, seen, payload, self.now)).unwrap_or_default();
         let purpose = outcome.targets.keys().find(|kind| kind.as_str() != TargetKind::Document.name());
         let purpose = purpose.map_or_else(|| "token".to_string(), String::clone);
         // What is wrong with the text as a file of tokens is not the question, and of a token without its signature that
@@ -101,25 +142,24 @@ impl<'j> Judge<'j> {
             |finding: &Finding| seen.state != State::Redacted && finding.target.kind != TargetKind::Document.name();
         let claims = outcome.findings.into_iter().filter(of_token);
         let claims = claims.map(|finding| Finding { related: vec![], ..finding }).collect();
-        let said = said(&seen.payload);
-        let text = |name: &str| said.get(name).and_then(Value::as_str).map(str::to_string);
+        let text = |name: &str| said(payload.as_ref(), name).and_then(Cursor::as_str);
+        let owned = |name: &str| text(name).map(str::to_string);
         let scopes = text("scope").unwrap_or_default();
         // Who knows the identifier of such a token can write the token.
         let usable = seen.state == State::Unsigned || purpose == TargetKind::RefreshToken.name();
         Evidence {
             claims,
             purpose,
-            issuer: text("iss"),
-            jti: text("jti").filter(|_| !usable),
-            client_id: text("client_id"),
+            issuer: owned("iss"),
+            jti: owned("jti").filter(|_| !usable),
+            client_id: owned("client_id"),
             scopes: scopes.split(' ').filter(|scope| !scope.is_empty()).map(str::to_string).collect(),
-            expiry: match (said.is_null(), said.get("exp").map(Value::as_i64)) {
-                (true, _) => Expiry::Unseen,
-                (false, None) => Expiry::Never,
-                (false, Some(Some(exp))) => Expiry::At(exp),
-                (false, Some(None)) => Expiry::Odd,
+            expiry: match (&payload, said(payload.as_ref(), "exp")) {
+                (None, _) => Expiry::Unseen,
+                (Some(_), None) => Expiry::Never,
+                (Some(_), Some(exp)) => whole(exp).map_or(Expiry::Odd, Expiry::At),
             },
-            signature: self.verify(seen, &said),
+            signature: self.verify(seen, text("iss").unwrap_or_default()),
         }
     }
 
@@ -130,7 +170,7 @@ impl<'j> Judge<'j> {
         let record = leak(seen, &evidence, &fingerprint, self.now);
         let mut target = Target::new(TargetKind::Leak, fingerprint.as_str(), record);
         target.identity = fingerprint;
-        let leaked = check_targets(plan, &nowhere(""), &[target], self.now).findings;
+        let leaked = check_targets(plan, &self.nowhere, &[target], self.now).findings;
         let leaked = leaked.into_iter().map(|finding| {
             let related = seen.places.iter().skip(1).map(also).collect();
             Finding { related, message: finding.message + of_signature(evidence.signature), ..finding }
@@ -144,12 +184,11 @@ impl<'j> Judge<'j> {
         leaked.chain(evidence.claims).map(here).collect()
     }
 
-    fn verify(&self, seen: &Seen, said: &Value) -> Option<bool> {
+    fn verify(&self, seen: &Seen, issuer: &str) -> Option<bool> {
         let (verifier, sealed) = (self.verifier?, seen.sealed.as_ref()?);
         let mut token = super::tally::Sealed::of(encoded(seen, sealed.expose().len()));
         token.push(sealed.expose());
-        let issuer = said.get("iss").and_then(Value::as_str).unwrap_or_default().to_string();
-        verifier(token.expose(), &issuer)
+        verifier(token.expose(), issuer)
     }
 }
 
@@ -229,7 +268,12 @@ fn leak(seen: &Seen, evidence: &Evidence, fingerprint: &str, now: i64) -> Leak<'
     }
 }
 
-/// The claims; null when they cannot be read.
-fn said(payload: &[u8]) -> Value {
-    serde_json::from_slice(payload).ok().filter(Value::is_object).unwrap_or(Value::Null)
+/// A claim; of several with one name the last, as most readers take it.
+fn said<'p>(payload: Option<&'p Document>, name: &str) -> Option<Cursor<'p>> {
+    payload?.root().entries().filter(|(key, _)| *key == name).last().map(|(_, claim)| claim)
+}
+
+/// A number that is written as a whole one.
+fn whole(claim: Cursor<'_>) -> Option<i64> {
+    claim.scalar_text().filter(|_| *claim.data() == Data::Number)?.parse().ok()
 }
