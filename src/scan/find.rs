@@ -91,7 +91,7 @@ pub struct Hit {
     /// What must not be shown: the signature of a JWT, the parts behind the header of a JWE, all of other forms.
     pub secret: Range<usize>,
     /// SHA-256 of the bytes from which alone all this follows: the same bytes are the same token. `None` where more than the
-    /// token's own line was looked at.
+    /// token's own line counts.
     pub spelling: Option<[u8; 32]>,
     /// Those bytes are a whole JWT in its plain form, and nothing else.
     pub is_plain: bool,
@@ -309,26 +309,35 @@ impl Finder {
     }
 
     fn known_or_jwt(&self, memo: &mut Memo, text: &[u8], start: usize, last: bool) -> Look {
-        let Some(end) = extent(text, start, last) else { return jwt(memo, text, start, self.lenient, last) };
-        let spelling: [u8; 32] = Sha256::digest(&text[start..end]).into();
-        if let Some(known) = memo.hits.get(&spelling) {
+        let Some(extent) = Extent::of(text, start, last) else { return jwt(memo, text, start, self.lenient, last) };
+        let spelling: [u8; 32] = Sha256::digest(&text[start..extent.end]).into();
+        let decides = |hit: &Hit| extent.is_alone || hit.is_plain;
+        if let Some(known) = memo.hits.get(&spelling).filter(|known| decides(known)) {
             return Look::Hit(known.moved(start));
         }
         match jwt(memo, text, start, self.lenient, last) {
             Look::Hit(hit) => {
-                let parts = hit.header.len() + hit.payload.len() + hit.secret.len();
-                // Only dots of one byte leave two more.
-                let is_plain = hit.form == Form::Jwt
-                    && hit.state == State::Whole
-                    && hit.span == (start..end)
-                    && hit.span.len() == parts + 2;
-                let hit = Hit { spelling: Some(spelling), is_plain, ..hit };
+                let is_plain = hit.span == (start..extent.end) && is_complete(memo, text, &hit);
+                let hit = Hit { is_plain, ..hit };
+                let hit = Hit { spelling: decides(&hit).then_some(spelling), ..hit };
                 memo.keep(&hit);
                 Look::Hit(hit)
             }
             other => other,
         }
     }
+}
+
+/// Is this a whole JWT in its plain form, with a signature that no further line can belong to?
+fn is_complete(memo: &mut Memo, text: &[u8], hit: &Hit) -> bool {
+    let parts = hit.header.len() + hit.payload.len() + hit.secret.len();
+    // Only dots of one byte leave two more.
+    if hit.form != Form::Jwt || hit.state != State::Whole || hit.span.len() != parts + 2 {
+        return false;
+    }
+    let header = memo.header(&text[hit.header.clone()]);
+    let algorithm = header.as_ref().and_then(|header| header.algorithm.as_deref()).unwrap_or_default();
+    has_length_of(algorithm, hit.secret.len())
 }
 
 /// Does something that ends here go on behind the text? Not when nothing follows, nor beyond the longest token.
@@ -470,26 +479,34 @@ fn separator(text: &[u8], at: usize) -> Option<(usize, usize)> {
     Some((place, behind))
 }
 
-/// The end of what decides alone whether a token begins here and how much of it there is: its characters and dots, when
-/// nothing follows that it might go on with.
-fn extent(text: &[u8], start: usize, last: bool) -> Option<usize> {
-    /// Dots of a token with an ellipsis behind it, and some more.
-    const MOST: usize = 8;
-    let mut end = run(text, start);
-    let mut dots = 0;
-    loop {
-        match dot(text, end) {
-            0 => break,
-            length => end = run(text, end + length),
+/// The characters and dots of what may be a token.
+struct Extent {
+    end: usize,
+    /// They decide alone what they are: in the next line nothing stands that they might go on with.
+    is_alone: bool,
+}
+
+impl Extent {
+    /// From here on; `None` where more is needed to tell its end.
+    fn of(text: &[u8], start: usize, last: bool) -> Option<Extent> {
+        /// Dots of a token with an ellipsis behind it, and some more.
+        const MOST: usize = 8;
+        let mut end = run(text, start);
+        let mut dots = 0;
+        loop {
+            match dot(text, end) {
+                0 => break,
+                length => end = run(text, end + length),
+            }
+            dots += 1;
+            if dots > MOST {
+                return None;
+            }
         }
-        dots += 1;
-        if dots > MOST {
-            return None;
-        }
+        let is_certain = (last || text.len() - end >= AHEAD) && !is_ellipsis(text, end);
+        let is_alone = unwrapped(text, end).is_none();
+        (dots > 0 && is_certain && end - start <= MAX_KNOWN).then_some(Extent { end, is_alone })
     }
-    let certain = last || text.len() - end >= AHEAD;
-    let alone = !is_ellipsis(text, end) && unwrapped(text, end).is_none();
-    (dots > 0 && certain && alone && end - start <= MAX_KNOWN).then_some(end)
 }
 
 fn jwt(memo: &mut Memo, text: &[u8], start: usize, lenient: bool, last: bool) -> Look {
@@ -654,9 +671,13 @@ fn is_ellipsis(text: &[u8], at: usize) -> bool {
 /// Is a word standing where a signature was?
 fn is_placeholder(chars: &[u8]) -> bool {
     const WORDS: [&str; 7] = ["redacted", "removed", "signature", "hidden", "masked", "omitted", "sig"];
-    let word = String::from_utf8_lossy(chars).to_ascii_lowercase();
-    let word = word.trim_matches(['_', '-']);
-    WORDS.contains(&word) || (word.len() >= 3 && word.bytes().all(|byte| byte == b'x'))
+    let mut word = chars;
+    while let [b'_' | b'-', rest @ ..] | [rest @ .., b'_' | b'-'] = word {
+        word = rest;
+    }
+    let is_cross = |byte: &u8| byte.eq_ignore_ascii_case(&b'x');
+    WORDS.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
+        || (word.len() >= 3 && word.iter().all(is_cross))
 }
 
 /// Key, initialisation vector, ciphertext and tag; the first may be empty.
@@ -906,6 +927,38 @@ mod tests {
             at = hit.span.end.max(at + 1);
         }
         found
+    }
+
+    #[test]
+    fn what_was_learned_at_one_place_holds_at_every_other() {
+        let header = r#"{"alg":"ES256","kid":"k"}"#;
+        let payload = r#"{"iss":"https://a.example/","sub":"s","exp":1767225600}"#;
+        let tokens = [86, 60, 3, 0].map(|signature| token(header, payload, signature));
+        let encoded = tokens[0].replace('.', "%2E");
+        let rest = "A".repeat(26);
+        let behind = ["", " x", "\nNext line", "\"\n2026", ".", ". And", "...", ".eyJ", "\n", "=\n"];
+        let behind =
+            behind.map(str::to_string).into_iter().chain([format!("\n{rest}\n"), format!("\n{rest}.{rest} x")]);
+        let behind: Vec<String> = behind.collect();
+        let texts =
+            tokens.iter().chain([&encoded]).flat_map(|token| behind.iter().map(move |end| format!("{token}{end}")));
+        let texts: Vec<String> = texts.collect();
+        let finder = Finder::new().expect("anchors");
+        let mut plain = 0;
+        for first in &texts {
+            let mut memo = Memo::default();
+            let _ = finder.next_with(&mut memo, first.as_bytes(), 0, true);
+            for text in &texts {
+                let found = finder.next_with(&mut memo, text.as_bytes(), 0, true);
+                assert_eq!(found, finder.next(text.as_bytes(), 0, true), "{first} before {text}");
+                let Found::Token(hit) = found else { panic!("{text}") };
+                let digest: [u8; 32] = Sha256::digest(&text[hit.span.clone()]).into();
+                assert!(!hit.is_plain || hit.spelling == Some(digest), "{text}");
+                plain += usize::from(hit.is_plain);
+            }
+        }
+        // Of the signed ones all but those with a dot behind: such a signature does not go on in the next line.
+        assert_eq!(plain, (behind.len() - 4) * texts.len());
     }
 
     fn wrapped(text: &str, width: usize, between: &str) -> String {

@@ -142,24 +142,24 @@ impl<'j> Judge<'j> {
             |finding: &Finding| seen.state != State::Redacted && finding.target.kind != TargetKind::Document.name();
         let claims = outcome.findings.into_iter().filter(of_token);
         let claims = claims.map(|finding| Finding { related: vec![], ..finding }).collect();
-        let text = |name: &str| said(payload.as_ref(), name).and_then(Cursor::as_str);
-        let owned = |name: &str| text(name).map(str::to_string);
-        let scopes = text("scope").unwrap_or_default();
+        let said = payload.as_ref().map(Said::of).unwrap_or_default();
+        let text = |claim: Option<Cursor<'_>>| claim.and_then(Cursor::as_str).map(str::to_string);
+        let scopes = said.scope.and_then(Cursor::as_str).unwrap_or_default();
         // Who knows the identifier of such a token can write the token.
         let usable = seen.state == State::Unsigned || purpose == TargetKind::RefreshToken.name();
         Evidence {
             claims,
             purpose,
-            issuer: owned("iss"),
-            jti: owned("jti").filter(|_| !usable),
-            client_id: owned("client_id"),
+            issuer: text(said.iss),
+            jti: text(said.jti).filter(|_| !usable),
+            client_id: text(said.client_id),
             scopes: scopes.split(' ').filter(|scope| !scope.is_empty()).map(str::to_string).collect(),
-            expiry: match (&payload, said(payload.as_ref(), "exp")) {
+            expiry: match (&payload, said.exp) {
                 (None, _) => Expiry::Unseen,
                 (Some(_), None) => Expiry::Never,
                 (Some(_), Some(exp)) => whole(exp).map_or(Expiry::Odd, Expiry::At),
             },
-            signature: self.verify(seen, text("iss").unwrap_or_default()),
+            signature: self.verify(seen, said.iss.and_then(Cursor::as_str).unwrap_or_default()),
         }
     }
 
@@ -268,9 +268,32 @@ fn leak(seen: &Seen, evidence: &Evidence, fingerprint: &str, now: i64) -> Leak<'
     }
 }
 
-/// A claim; of several with one name the last, as most readers take it.
-fn said<'p>(payload: Option<&'p Document>, name: &str) -> Option<Cursor<'p>> {
-    payload?.root().entries().filter(|(key, _)| *key == name).last().map(|(_, claim)| claim)
+/// Claims that evidence holds; of several with one name the last, as most readers take it.
+#[derive(Default)]
+struct Said<'p> {
+    iss: Option<Cursor<'p>>,
+    jti: Option<Cursor<'p>>,
+    client_id: Option<Cursor<'p>>,
+    scope: Option<Cursor<'p>>,
+    exp: Option<Cursor<'p>>,
+}
+
+impl<'p> Said<'p> {
+    fn of(payload: &'p Document) -> Self {
+        let mut said = Said::default();
+        for (name, claim) in payload.root().entries() {
+            let place = match name {
+                "iss" => &mut said.iss,
+                "jti" => &mut said.jti,
+                "client_id" => &mut said.client_id,
+                "scope" => &mut said.scope,
+                "exp" => &mut said.exp,
+                _ => continue,
+            };
+            *place = Some(claim);
+        }
+        said
+    }
 }
 
 /// A number that is written as a whole one.
