@@ -17,6 +17,7 @@ use crate::rule::{Rule, message};
 use crate::source::{Source, Span, mask};
 use crate::suppress::{inline, mitigation};
 use sha2::{Digest, Sha256};
+use smol_str::{SmolStr, format_smolstr};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -221,11 +222,21 @@ struct Run<'r> {
     parts: Option<Parts<'r>>,
     flow: Option<Flowing<'r>>,
     /// Name of the workflow that the current target belongs to.
-    workflow: Option<String>,
+    workflow: Option<SmolStr>,
     /// Nobody asks for facts, nor for the secrets of a text that is not shown.
     alone: bool,
-    /// How reports name the current target, once something is to be said of it.
-    shown: Option<TargetRef>,
+    /// The current target as reports show it, once something is to be said of it.
+    shown: Option<Shown>,
+    /// Places of the current target that were looked up last.
+    spots: Vec<(At, Spot)>,
+}
+
+/// What all findings of a target share.
+struct Shown {
+    target: TargetRef,
+    identity: SmolStr,
+    /// What fingerprints tell it by.
+    anchor: SmolStr,
 }
 
 /// A large source on its way out.
@@ -314,6 +325,7 @@ impl<'r> Run<'r> {
             workflow: None,
             alone: false,
             shown: None,
+            spots: vec![],
         }
     }
 
@@ -364,19 +376,26 @@ impl<'r> Run<'r> {
             facts.secrets = Field::list(items, self.secrets.iter().find_map(|(_, node)| place(node)));
             facts.secrets_expected = Field::bool(self.secrets_expected, None);
         }
-        let target = Target::new(TargetKind::Document, document.source.name(), facts);
+        let target = Target::new(TargetKind::Document, document.source.name().as_str(), facts);
         self.judge(&[document], &target);
     }
 
     fn native(&mut self, document: &Document) {
-        let target = Target::new(TargetKind::Document, document.source.name(), DocumentFacts::default());
+        let target = Target::new(TargetKind::Document, document.source.name().as_str(), DocumentFacts::default());
         let before = self.outcome.findings.len();
         let (plan, kind, now) = (self.plan, self.kind, self.now);
-        self.shown = None;
+        self.turn_to_another();
         judge_native(plan, document, kind, now, &mut |rule, planned, judgement| {
             self.take(&[document], &target, rule, planned, judgement);
         });
         self.mask_found(&[document], before);
+    }
+
+    /// Forgets what is known of the target before.
+    fn turn_to_another(&mut self) {
+        self.ordinals.0.clear();
+        self.shown = None;
+        self.spots.clear();
     }
 
     /// Judges a target and takes the outcomes; true when every applicable rule could judge it.
@@ -385,8 +404,7 @@ impl<'r> Run<'r> {
         let (before, findings) = (self.outcome.not_judged.len(), self.outcome.findings.len());
         let plan = self.plan;
         let now = self.now;
-        self.ordinals.0.clear();
-        self.shown = None;
+        self.turn_to_another();
         let passed = judge(plan, target, &profiles, now, &mut |rule, planned, judgement| {
             self.take(documents, target, rule, planned, judgement);
         });
@@ -394,7 +412,7 @@ impl<'r> Run<'r> {
         self.keep_fact(documents, target, &profiles);
         for (profile, why) in &profiles.shown {
             let id = plan.book.profiles[*profile].id.clone();
-            self.outcome.profiles.insert(ProfileRef { id, why: why.clone() });
+            self.outcome.profiles.insert(ProfileRef { id: id.to_string(), why: why.clone() });
         }
         self.mask_found(documents, findings);
         self.outcome.not_judged.len() == before
@@ -424,9 +442,9 @@ impl<'r> Run<'r> {
         let spot = spot_at(documents, target.at);
         self.outcome.facts.push(Fact {
             kind: target.kind,
-            name: message::quote(&target.name),
-            identity: target.identity.clone(),
-            path: self.source.name().to_string(),
+            name: message::quote(&target.name).into(),
+            identity: target.identity.as_str().into(),
+            path: self.source.name().clone(),
             anchor: self.anchor(documents, target),
             document: self.kind,
             given: false,
@@ -485,9 +503,9 @@ impl<'r> Run<'r> {
             Judgement::NotApplicable => {}
             Judgement::Error(defect) => self.outcome.defects.push(format!("{}: {defect}", rule.id)),
             Judgement::NotJudged { field, why } => {
-                let path = self.source.name().to_string();
-                let target = self.target_ref(target);
-                let entry = NotJudged { rule: rule.id.clone(), path, target, field, why };
+                let path = self.source.name().clone();
+                let target = self.shown(documents, target).target.clone();
+                let entry = NotJudged { rule: rule.id.clone(), path, target, field: field.into(), why };
                 // The same rule under several profiles is one gap.
                 if self.outcome.not_judged.last() != Some(&entry) {
                     self.outcome.not_judged.push(entry);
@@ -514,13 +532,13 @@ impl<'r> Run<'r> {
         if planned.asks_vo {
             message.push_str(ASK_THE_VO);
         }
-        let primary = spot_at(documents, at.first().copied().unwrap_or(target.at));
+        let primary = self.spot(documents, at.first().copied().unwrap_or(target.at));
         let mut related: Vec<Related> = at
             .iter()
             .skip(1)
             .map(|&at| {
                 let place = spot_at(documents, at);
-                let path = self.source.name().to_string();
+                let path = self.source.name().clone();
                 Related { message: "belongs to it".into(), path, region: place.region, pointer: place.pointer }
             })
             .collect();
@@ -529,52 +547,87 @@ impl<'r> Run<'r> {
         }
         let profile = &self.plan.book.profiles[planned.profile];
         let ordinal = self.ordinal(&rule.id, planned.profile, field);
-        let anchor = self.anchor(documents, target);
-        let kind = target.kind.name();
-        let fingerprint = fingerprint(&[&rule.id, &profile.raw.family, kind, &anchor, field, &ordinal.to_string()]);
+        let index = target.kind.fields().iter().position(|spec| spec.name == field);
+        let fault = self.fault(documents, target, index, &primary);
+        let path = self.source.name().clone();
+        let Shown { target: shown, identity, anchor } = self.shown(documents, target);
+        let ordinal = ordinal.to_string();
+        let fingerprint = fingerprint(&[&rule.id, &profile.raw.family, &shown.kind, anchor, field, &ordinal]);
         Finding {
             rule: rule.id.clone(),
             profile: profile.id.clone(),
             severity: planned.severity,
             default_severity: planned.default_severity,
             message,
-            path: self.source.name().to_string(),
+            path,
             region: primary.region,
-            fault: fault(documents, target, field, &primary),
+            fault,
             pointer: primary.pointer,
             inner_pointer: primary.inner_pointer,
-            target: self.target_ref(target),
+            target: shown.clone(),
             requirements: rule.applications[planned.application].requirements.clone(),
             related,
-            help: rule.prose().help.trim().to_string(),
-            identity: target.identity.clone(),
+            help: rule.help(),
+            identity: identity.clone(),
             fingerprint,
             suppressed: None,
-            deviation: planned.waivable.then(|| Box::new(self.deviation(target, planned, field))),
-            measure: planned.limit.and_then(|limit| measure(target, field, limit.value)),
+            deviation: planned.waivable.then(|| Box::new(self.deviation(target, planned, index))),
+            measure: planned.limit.and_then(|limit| measure(target, index?, limit.value)),
         }
     }
 
     /// What a fingerprint tells a target by: its identity, or where it stands.
-    fn anchor(&self, documents: &[&Document], target: &Target<'_>) -> String {
+    fn anchor(&self, documents: &[&Document], target: &Target<'_>) -> SmolStr {
         match target.identity.as_str() {
-            "" => format!("{}\0{}", self.source.anchor(), spot_at(documents, target.at).pointer),
-            identity => identity.to_string(),
+            "" => format_smolstr!("{}\0{}", self.source.anchor(), spot_at(documents, target.at).pointer),
+            identity => identity.into(),
         }
     }
 
-    fn target_ref(&mut self, target: &Target<'_>) -> TargetRef {
-        let workflow = &self.workflow;
-        let made = || {
-            let (kind, name) = (target.kind.name().to_string(), message::quote(&target.name));
-            TargetRef { kind, name, workflow: workflow.clone() }
-        };
-        self.shown.get_or_insert_with(made).clone()
+    fn shown(&mut self, documents: &[&Document], target: &Target<'_>) -> &Shown {
+        let shown = self.shown.take().unwrap_or_else(|| {
+            let (kind, name) = (SmolStr::new_static(target.kind.name()), message::quote(&target.name).into());
+            let target_ref = TargetRef { kind, name, workflow: self.workflow.clone() };
+            let anchor = self.anchor(documents, target);
+            Shown { target: target_ref, identity: target.identity.as_str().into(), anchor }
+        });
+        self.shown.insert(shown)
     }
 
-    /// What a waiver has to know of a lifetime over its maximum; `field` holds the lifetime.
-    fn deviation(&self, target: &Target<'_>, planned: &Planned, field: &str) -> Deviation {
-        let index = target.kind.fields().iter().position(|spec| spec.name == field);
+    /// Many findings of a target stand at few places.
+    fn spot(&mut self, documents: &[&Document], at: At) -> Spot {
+        const FEW: usize = 8;
+        if let Some((_, spot)) = self.spots.iter().find(|(known, _)| *known == at) {
+            return spot.clone();
+        }
+        let spot = spot_at(documents, at);
+        self.spots.truncate(FEW - 1);
+        self.spots.insert(0, (at, spot.clone()));
+        spot
+    }
+
+    /// The lines of what is at fault. Rules may point elsewhere than at the field (`index`), for example at the name of the target.
+    fn fault(
+        &mut self,
+        documents: &[&Document],
+        target: &Target<'_>,
+        index: Option<usize>,
+        primary: &Spot,
+    ) -> (u32, u32) {
+        let lines = |spot: &Spot| (spot.region.start_line, spot.last_line);
+        let own = lines(primary);
+        // What is wrong with a document is wrong where it shows; the rest of it is not at fault.
+        if target.kind == TargetKind::Document {
+            return own;
+        }
+        let Some(index) = index else { return own };
+        let at = target.record.field(index).at;
+        let (first, last) = lines(&self.spot(documents, at.unwrap_or(target.at)));
+        if first <= own.0 && own.0 <= last && at.is_some() { own } else { (first, last) }
+    }
+
+    /// What a waiver has to know of a lifetime over its maximum, which the field of this index holds.
+    fn deviation(&self, target: &Target<'_>, planned: &Planned, index: Option<usize>) -> Deviation {
         Deviation {
             lifetime: index.and_then(|index| target.record.field(index).as_int()),
             allowance: planned.limit.map_or(0, |limit| limit.allowance),
@@ -605,7 +658,7 @@ impl<'r> Run<'r> {
     fn earlier(&self, document: &Document, node: NodeId) -> Option<Related> {
         let note = document.tree.notes.iter().find(|note| note.node == node)?;
         let place = spot(document.cursor(note.other?), 0);
-        let path = self.source.name().to_string();
+        let path = self.source.name().clone();
         Some(Related { message: "first stands here".into(), path, region: place.region, pointer: place.pointer })
     }
 
@@ -685,21 +738,21 @@ pub fn check_fleet(plan: &Plan, mut facts: Vec<Fact>, now: i64) -> Outcome {
     let unverified = crate::verify::settle(&mut facts);
     let said = judge_fleet(plan, &facts, now);
     let mut outcome = Outcome { passed: said.passed, ..Outcome::default() };
-    outcome.services = facts.iter().filter_map(|fact| Some((fact.path.clone(), fact.service?))).collect();
+    outcome.services = facts.iter().filter_map(|fact| Some((fact.path.to_string(), fact.service?))).collect();
     let gaps = said.gaps.into_iter().map(|(fact, rule, field, why)| NotJudged {
         rule: rule.id.clone(),
         path: fact.path.clone(),
         target: target_of(fact),
-        field,
+        field: field.into(),
         why,
     });
     let mut gaps: Vec<NotJudged> = gaps.collect();
     #[cfg(feature = "verify")]
     gaps.extend(unverified.into_iter().map(|(index, why)| NotJudged {
-        rule: "token-signature-invalid".to_string(),
+        rule: "token-signature-invalid".into(),
         path: facts[index].path.clone(),
         target: target_of(&facts[index]),
-        field: "signature_valid".to_string(),
+        field: "signature_valid".into(),
         why: why.to_string(),
     }));
     let mut seen: HashMap<(&str, &str, &str, &str), usize> = HashMap::new();
@@ -722,7 +775,7 @@ pub fn check_fleet(plan: &Plan, mut facts: Vec<Fact>, now: i64) -> Outcome {
             target: target_of(fact),
             requirements: fleet.rule.applications[fleet.planned.application].requirements.clone(),
             related: fleet.related.into_iter().map(|(other, spot)| related(other, spot)).collect(),
-            help: fleet.rule.prose().help.trim().to_string(),
+            help: fleet.rule.help(),
             fingerprint: fingerprint(&[
                 &fleet.rule.id,
                 &profile.raw.family,
@@ -747,10 +800,9 @@ pub fn check_fleet(plan: &Plan, mut facts: Vec<Fact>, now: i64) -> Outcome {
 }
 
 /// By how much a duration, count or size misses a bound.
-fn measure(target: &Target<'_>, field: &str, bound: i64) -> Option<Measure> {
-    let (index, spec) = target.kind.fields().iter().enumerate().find(|(_, spec)| spec.name == field)?;
+fn measure(target: &Target<'_>, index: usize, bound: i64) -> Option<Measure> {
     let field = target.record.field(index);
-    match (spec.ty, &field.state) {
+    match (target.kind.fields()[index].ty, &field.state) {
         (FieldType::Seconds | FieldType::Int, State::Unlimited) => Some(Measure { value: i64::MAX, bound }),
         (FieldType::Seconds | FieldType::Int, _) => Some(Measure { value: field.as_int()?, bound }),
         _ => None,
@@ -758,12 +810,12 @@ fn measure(target: &Target<'_>, field: &str, bound: i64) -> Option<Measure> {
 }
 
 fn target_of(fact: &Fact) -> TargetRef {
-    TargetRef { kind: fact.kind.name().to_string(), name: fact.name.clone(), workflow: fact.workflow.clone() }
+    TargetRef { kind: SmolStr::new_static(fact.kind.name()), name: fact.name.clone(), workflow: fact.workflow.clone() }
 }
 
 fn related(other: &Fact, spot: &Spot) -> Related {
     Related {
-        message: format!("{} {}", other.kind, other.name),
+        message: format_smolstr!("{} {}", other.kind, other.name),
         path: other.path.clone(),
         region: spot.region,
         pointer: spot.pointer.clone(),
@@ -801,7 +853,7 @@ impl Sink for Run<'_> {
         let (target, workflow) = workflows.assign(self.source.anchor(), target);
         if let Some(index) = workflow {
             *self.outcome.workflows.entry(index).or_default() += 1;
-            self.workflow = workflows.all().get(index).map(|workflow| message::quote(&workflow.raw.name));
+            self.workflow = workflows.all().get(index).map(|workflow| message::quote(&workflow.raw.name).into());
         }
         let audited = self.plan.audited.clone().map(|accepted| (accepted, self.anchor(documents, &target)));
         let target = match &audited {
@@ -905,7 +957,7 @@ fn spot(cursor: Cursor<'_>, word: u16) -> Spot {
         0 => visible(cursor),
         word => cursor.word_span(usize::from(word) - 1),
     };
-    let pointer = document.pointer(cursor.id);
+    let pointer = document.pointer(cursor.id).into();
     match &document.decoded {
         None => Spot {
             region: region(&document.source, span),
@@ -916,7 +968,7 @@ fn spot(cursor: Cursor<'_>, word: u16) -> Spot {
         Some(decoded) => Spot {
             region: region(&decoded.outer, outer_span(document, span)),
             last_line: last_line(&decoded.outer, outer_span(document, cursor.span())),
-            pointer: decoded.outer_pointer.clone(),
+            pointer: decoded.outer_pointer.as_str().into(),
             inner_pointer: Some(pointer),
         },
     }
@@ -926,19 +978,6 @@ fn spot(cursor: Cursor<'_>, word: u16) -> Spot {
 pub(crate) fn spot_at(documents: &[&Document], at: At) -> Spot {
     let document = documents.get(at.document as usize).copied().unwrap_or(documents[0]);
     spot(document.cursor(at.node), at.word)
-}
-
-/// The lines of what is at fault. Rules may point elsewhere than at the field, for example at the name of the target.
-fn fault(documents: &[&Document], target: &Target<'_>, field: &str, primary: &Spot) -> (u32, u32) {
-    let lines = |spot: &Spot| (spot.region.start_line, spot.last_line);
-    let own = lines(primary);
-    // What is wrong with a document is wrong where it shows; the rest of it is not at fault.
-    if target.kind == TargetKind::Document {
-        return own;
-    }
-    let Some(index) = target.kind.fields().iter().position(|spec| spec.name == field) else { return own };
-    let (first, last) = lines(&spot_at(documents, target.record.field(index).at.unwrap_or(target.at)));
-    if first <= own.0 && own.0 <= last && target.record.field(index).at.is_some() { own } else { (first, last) }
 }
 
 /// The bytes to point at: the value, or the opening bracket of a container over several lines.
@@ -977,56 +1016,54 @@ fn last_line(source: &Source, span: Span) -> u32 {
 /// document that lies encoded in another also whatever looks like a secret, since nothing else knows its shape there.
 fn secret_spans(document: &Document) -> Vec<Span> {
     let mut found = Vec::new();
+    // A container comes before what it holds.
+    let mut under: Vec<Under<'_>> = Vec::with_capacity(document.tree.len());
     for id in document.tree.ids() {
         let cursor = document.cursor(id);
+        let parent = document.tree.parent(id);
+        let mut names = parent.map(|parent| under[parent.0 as usize]).unwrap_or_default();
+        // Numbers and the like are no secrets, and hold none.
+        let hides = cursor.as_str().is_some() || cursor.scalar_text().is_none();
+        if let Some(key) = cursor.key() {
+            names.secret = Some(key).filter(|key| hides && mask::is_secret_key(key)).or(names.secret);
+            let of_key = || parent.is_some_and(|parent| document.cursor(parent).has("kty"));
+            names.private |= mask::is_private_jwk_member(key) && of_key();
+        }
+        under.push(names);
         let Some(text) = cursor.scalar_text() else { continue };
-        let hidden = cursor.as_str().is_some() && named_secret(document, id, text);
-        if hidden || is_private_member(document, id) || (document.decoded.is_some() && mask::redact(text) != text) {
+        let hidden = cursor.as_str().is_some() && names.secret.is_some_and(|key| is_secret(key, text));
+        if hidden || names.private || (document.decoded.is_some() && mask::redact(text) != text) {
             found.push(cursor.span());
         }
     }
     found
 }
 
-/// True when the value, or a container around it, has the name of a secret.
-fn named_secret(document: &Document, id: NodeId, text: &str) -> bool {
-    let mut at = Some(id);
-    while let Some(node) = at {
-        if let Some(key) = document.cursor(node).key()
-            && mask::is_secret_key(key)
-        {
-            // Of a JWT only the signature is secret, and the masked view knows its shape; a refresh token is all secret.
-            let jwt = crate::parse::jwt::looks_like_jwt(text) && !key.to_ascii_lowercase().contains("refresh");
-            return !jwt && !mask::is_token_lifetime(key, text);
-        }
-        at = document.tree.parent(node);
-    }
-    false
+/// What the names of a value and of the containers around it say.
+#[derive(Clone, Copy, Default)]
+struct Under<'d> {
+    /// The innermost that is the name of a secret.
+    secret: Option<&'d str>,
+    /// One is a private member of a JWK; `oth` holds further ones.
+    private: bool,
 }
 
-/// True for private members of a JWK, also inside `oth`.
-fn is_private_member(document: &Document, id: NodeId) -> bool {
-    let mut at = Some(id);
-    while let Some(node) = at {
-        let parent = document.tree.parent(node);
-        let member = document.cursor(node).key().is_some_and(mask::is_private_jwk_member);
-        if member && parent.is_some_and(|parent| document.cursor(parent).has("kty")) {
-            return true;
-        }
-        at = parent;
-    }
-    false
+/// Is a value under the name of a secret one? Of a JWT only the signature is, and the masked view knows its shape; a
+/// refresh token is all secret.
+fn is_secret(key: &str, text: &str) -> bool {
+    let jwt = crate::parse::jwt::looks_like_jwt(text) && !key.to_ascii_lowercase().contains("refresh");
+    !jwt && !mask::is_token_lifetime(key, text)
 }
 
 /// Stable identity of a finding: never message, offsets, checked value or a secret.
 fn fingerprint(parts: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    hash.update(b"1");
+    let mut hashed = Vec::with_capacity(256);
+    hashed.push(b'1');
     for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
+        hashed.extend((part.len() as u64).to_be_bytes());
+        hashed.extend(part.as_bytes());
     }
-    hex(&hash.finalize()[..16])
+    hex(&Sha256::digest(hashed)[..16])
 }
 
 #[cfg(test)]

@@ -125,7 +125,7 @@ impl<'e> Trial<'e> {
         };
         let workflows =
             Workflows::new(&example.workflows).map_err(|(_, _, message)| format!("workflows: {message}"))?;
-        let only = vec![rule.id.clone()];
+        let only = vec![rule.id.to_string()];
         let environment = example.environment.map_or("", Environment::name);
         let version =
             example.version.as_deref().map(|text| lenient_version(text).ok_or("`version` is none")).transpose()?;
@@ -221,7 +221,7 @@ fn compare(trial: &Trial<'_>, outcome: &Outcome, expected: Expected, example: &R
     let at: Vec<String> = failed
         .iter()
         .map(|finding| match &finding.inner_pointer {
-            None => finding.pointer.clone(),
+            None => finding.pointer.to_string(),
             Some(inner) => format!("{}!{inner}", finding.pointer),
         })
         .collect();

@@ -58,10 +58,10 @@ fn said(outcome: &Outcome) -> BTreeSet<String> {
     let mut findings: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for finding in &outcome.findings {
         let (family, _) = finding.profile.split_once('@').unwrap_or((&finding.profile, ""));
-        let message = escaped(&finding.message.replace(&finding.profile, "the profile"));
+        let message = escaped(&finding.message.replace(finding.profile.as_str(), "the profile"));
         let line = format!("{} [{1}](rules/{1}.md): {message}", finding.severity, finding.rule);
         let rests = findings.entry(line).or_default();
-        rests.extend(finding.requirements.iter().map(String::as_str));
+        rests.extend(finding.requirements.iter().map(|id| id.as_str()));
         rests.extend(finding.requirements.is_empty().then_some(family));
     }
     let findings = findings

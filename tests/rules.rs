@@ -162,7 +162,7 @@ fn every_rule_fires_in_the_tree_of_most_violations() -> Result<(), Box<dyn error
     let tree = tempfile::tempdir()?;
     most_violations(tree.path(), &book)?;
     let profiles: Vec<String> =
-        book.profiles.iter().flat_map(|profile| ["--profile".to_string(), profile.id.clone()]).collect();
+        book.profiles.iter().flat_map(|profile| ["--profile".to_string(), profile.id.to_string()]).collect();
     let (code, report) = check(tree.path(), &profiles)?;
     let report: Value = serde_json::from_slice(&report)?;
     assert_eq!(report["errors"], Value::Array(vec![]), "every example is read whole");

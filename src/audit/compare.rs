@@ -11,6 +11,7 @@ use crate::policy::FailOn;
 use crate::report::Tool;
 use crate::rule::message;
 use serde_json::{Map, Value as Json};
+use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// The rule on lifetimes that grew, whose findings keep the ratchet where it is.
@@ -252,10 +253,10 @@ impl Comparison<'_> {
 
     /// Would this audit have found it if it were still there?
     fn is_settled(&self, key: &Key, finding: &Observed, whole: bool) -> bool {
-        let place = (finding.rule.clone(), finding.path.clone(), finding.name.clone());
+        let place = [&finding.rule, &finding.path, &finding.name].map(SmolStr::from);
         self.seen.sources.get(&key.1).is_some_and(|part| part.complete)
             && self.judge.runs(&finding.rule, &finding.profile)
-            && !self.seen.not_judged.contains(&place)
+            && !self.seen.not_judged.contains(&place.into())
             && (whole || !self.judge.joins(&finding.rule))
     }
 

@@ -5,6 +5,7 @@ use super::ratchet::Accepted;
 use super::trend::Trend;
 use crate::rule::Severity;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What tells findings apart over time: the fingerprint, and the [`Source`] it was found in.
@@ -164,7 +165,7 @@ pub struct Seen {
     /// Waivers that hide something, by VO.
     pub waived: BTreeMap<String, u64>,
     /// What could not be judged: rule, path, name of the target.
-    pub not_judged: BTreeSet<(String, String, String)>,
+    pub not_judged: BTreeSet<(SmolStr, SmolStr, SmolStr)>,
     /// Snapshots of issuers.
     pub snapshots: Vec<Snapshot>,
     /// Whom the policy names for a file: the contact of its service or issuer.

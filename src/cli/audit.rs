@@ -570,13 +570,13 @@ impl Gathered {
 
 fn observed(finding: Finding, source: String) -> (Key, Observed) {
     let observed = Observed {
-        rule: finding.rule,
-        profile: finding.profile,
+        rule: finding.rule.to_string(),
+        profile: finding.profile.to_string(),
         severity: finding.severity,
-        path: finding.path,
+        path: finding.path.to_string(),
         line: finding.region.start_line,
-        kind: finding.target.kind,
-        name: finding.target.name,
+        kind: finding.target.kind.to_string(),
+        name: finding.target.name.to_string(),
         message: finding.message,
         measure: finding.measure.map(|measure| (measure.value, measure.bound)),
         suppressed: finding.suppressed.is_some(),

@@ -9,6 +9,7 @@ use crate::report::{Finding, OnlyChanged, SuppressionKind};
 use crate::rule::Severity;
 use crate::suppress::changed::{Change, FileChange, MAX_DIFF};
 use clap::Args as ClapArgs;
+use smol_str::format_smolstr;
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -101,12 +102,14 @@ impl Changed {
         let Some((reference, files)) = &self.exceptions_from else { return };
         for finding in findings {
             let Some(suppressed) = &finding.suppressed else { continue };
-            let fresh = files.get(&finding.path).is_some_and(|file| file.touches(suppressed.line, suppressed.line));
+            let fresh =
+                files.get(finding.path.as_str()).is_some_and(|file| file.touches(suppressed.line, suppressed.line));
             if suppressed.kind == SuppressionKind::Inline && fresh {
                 finding.suppressed = None;
-                finding.help.push_str(&format!(
-                    " The comment that allows it is part of this change; it counts once it is in {reference}."
-                ));
+                finding.help = format_smolstr!(
+                    "{} The comment that allows it is part of this change; it counts once it is in {reference}.",
+                    finding.help
+                );
             }
         }
     }
@@ -116,8 +119,9 @@ impl Changed {
         let Some(said) = self.said.as_mut().filter(|said| said.off.is_none()) else { return true };
         let region = &finding.region;
         let here = [(region.start_line, region.end_line), finding.fault];
-        let here = here.map(|(first, last)| (&finding.path, first, last));
-        let others = finding.related.iter().map(|other| (&other.path, other.region.start_line, other.region.end_line));
+        let here = here.map(|(first, last)| (finding.path.as_str(), first, last));
+        let others =
+            finding.related.iter().map(|other| (other.path.as_str(), other.region.start_line, other.region.end_line));
         let touched = here.into_iter().chain(others).any(|(path, first, last)| {
             self.outside.contains(path) || self.files.get(path).is_some_and(|file| file.touches(first, last))
         });

@@ -479,11 +479,9 @@ impl<'j> Job<'j> {
         if let Some(changed) = &self.changed {
             changed.void(&mut outcome.findings);
         }
-        let findings = std::mem::take(&mut outcome.findings).into_iter();
         let waivers = &self.governance.waivers;
-        let (held, decided) = findings.partition(|finding| waivers.holds_back(relative, finding));
-        outcome.findings = decided;
-        self.tally.held.extend(held.into_iter().map(|finding: Finding| (relative.to_string(), finding)));
+        let held = outcome.findings.extract_if(.., |finding| waivers.holds_back(relative, finding));
+        self.tally.held.extend(held.map(|finding| (relative.to_string(), finding)));
         self.suppress(relative, &mut outcome.findings, complete);
         if let Some(changed) = &mut self.changed {
             outcome.findings.retain(|finding| changed.keeps(finding));
@@ -773,7 +771,7 @@ impl<'j> Job<'j> {
             let live = findings.iter().filter(|finding| finding.suppressed.is_none());
             self.accepted.extend(live.map(|finding| baseline::Entry {
                 path: relative.to_string(),
-                rule: finding.rule.clone(),
+                rule: finding.rule.to_string(),
                 fingerprint: finding.fingerprint.clone(),
             }));
         }
@@ -820,7 +818,7 @@ impl<'j> Job<'j> {
         let mut tally = std::mem::take(&mut self.tally);
         tally.fleet.extend(own);
         sort(&mut tally.fleet);
-        let paths: BTreeSet<&String> = tally.fleet.iter().map(|finding| &finding.path).collect();
+        let paths: BTreeSet<&str> = tally.fleet.iter().map(|finding| finding.path.as_str()).collect();
         let excerpts = paths.iter().filter_map(|path| self.excerpts.remove(*path)).collect();
         let kept = paths.into_iter().filter_map(|path| self.kept.get(path));
         let sources = kept.map(|(source, plan)| (Arc::clone(source), secrets(plan, source)));
@@ -909,7 +907,7 @@ fn profiles(governance: &Governance, shown: BTreeSet<ProfileRef>) -> Vec<Profile
                 (Selection::Auto, ProfileClass::Generic) => "no profile is chosen: generic rules apply to every target",
                 (Selection::Chosen(_), _) | (Selection::Auto, ProfileClass::Family) => continue,
             };
-            list.insert(ProfileRef { id: profile.id.clone(), why: why.to_string() });
+            list.insert(ProfileRef { id: profile.id.to_string(), why: why.to_string() });
         }
     }
     list.into_iter().collect()

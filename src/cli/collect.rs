@@ -7,6 +7,7 @@ use super::policy::Governance;
 use crate::audit::inventory;
 use crate::discover::walk::Input;
 use crate::report::{Checked, FileError, Finding, Reporter, Run};
+use smol_str::SmolStr;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -25,7 +26,7 @@ pub(super) struct Gathered {
     /// What there is, where somebody asked for it.
     pub(super) inventory: Vec<inventory::Entry>,
     /// Rule, path and target of what could not be judged.
-    pub(super) not_judged: BTreeSet<(String, String, String)>,
+    pub(super) not_judged: BTreeSet<(SmolStr, SmolStr, SmolStr)>,
     /// What could not be read or judged.
     pub(super) errors: Vec<FileError>,
 }

@@ -151,7 +151,7 @@ fn bad(fixed: &[Fixed], before: &[Finding], after: Vec<Finding>) -> BTreeSet<Str
     let mut bad: BTreeSet<String> = stays.map(|file| file.input.name.clone()).collect();
     for finding in Difference::new(before.to_vec(), after.clone()).added {
         match fixed.iter().any(|file| file.input.name == finding.path) {
-            true => bad.insert(finding.path),
+            true => bad.insert(finding.path.to_string()),
             // What comes elsewhere may come from any of them.
             false => return fixed.iter().map(|file| file.input.name.clone()).collect(),
         };

@@ -52,7 +52,7 @@ pub(super) fn run(args: &InspectArgs) -> Result<Exit, Failure> {
             }
             None => {
                 let message = "no token: neither a JWT nor anything that holds one (see `tokenvet rules kinds`)";
-                errors.push(FileError { path: source.name().into(), message: message.into(), region: None });
+                errors.push(FileError { path: source.name().to_string(), message: message.into(), region: None });
             }
         }
     }

@@ -119,7 +119,8 @@ pub fn product_of(source: &Arc<Source>) -> Option<String> {
 
 fn read(source: &Arc<Source>, syntax: Option<Syntax>) -> Read {
     let mut found = Read::default();
-    let at_line = |offset: usize| Place { path: source.name().into(), line: source.position(offset).line as usize };
+    let at_line =
+        |offset: usize| Place { path: source.name().to_string(), line: source.position(offset).line as usize };
     match syntax {
         Some(syntax) => {
             let (documents, errors) = parse(source, syntax);
@@ -196,7 +197,7 @@ impl Service {
         match old.then(|| cut(source.text(), 199)).flatten() {
             None => self.read_xrootd(source, root),
             Some((text, lines)) => {
-                let rewritten = Arc::new(Source::from_text(source.name(), text));
+                let rewritten = Arc::new(Source::from_text(source.name().clone(), text));
                 let mut service = self.read_xrootd(&rewritten, root);
                 service.each_place(|place| place.line = lines.get(place.line - 1).copied().unwrap_or(place.line));
                 service
@@ -244,7 +245,7 @@ impl Service {
             ..issuer
         });
         self.issuers = Some(issuers.collect());
-        self.issuers_place = Some(Place { path: source.name().into(), line: 1 });
+        self.issuers_place = Some(Place { path: source.name().to_string(), line: 1 });
         self
     }
 }

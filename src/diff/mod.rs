@@ -14,6 +14,7 @@ use crate::rule::{Profile, RuleBook, Severity};
 use crate::source::Source;
 use schemars::JsonSchema;
 use serde::Serialize;
+use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -100,7 +101,7 @@ pub struct RuleView {
     /// Its severity.
     pub severity: Severity,
     /// The requirements it rests on.
-    pub requirements: Vec<String>,
+    pub requirements: Vec<SmolStr>,
 }
 
 /// A requirement that only one of the profiles holds.
@@ -206,7 +207,7 @@ pub enum Direction {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct FindingChange {
     /// The rule.
-    pub rule: String,
+    pub rule: SmolStr,
     /// Severity under the first profile; null when it finds nothing there.
     pub from: Option<Severity>,
     /// Severity under the second profile; null when it finds nothing there.
@@ -216,26 +217,26 @@ pub struct FindingChange {
     /// Place in the file.
     pub region: Region,
     /// JSON Pointer in the file's document.
-    pub pointer: String,
+    pub pointer: SmolStr,
     /// JSON Pointer in the document decoded from there (a JWT's payload), else null.
-    pub inner_pointer: Option<String>,
+    pub inner_pointer: Option<SmolStr>,
     /// The requirements of the profile that finds it, of the second one if both do.
-    pub requirements: Vec<String>,
+    pub requirements: Vec<SmolStr>,
 }
 
 /// What tells the findings of a target apart.
-type Spot = (Region, String, String, Option<String>);
+type Spot = (Region, SmolStr, SmolStr, Option<SmolStr>);
 
 /// The rest of a finding.
 #[derive(Debug)]
 struct FindingView {
     severity: Severity,
     message: String,
-    requirements: Vec<String>,
+    requirements: Vec<SmolStr>,
 }
 
 /// What tells targets apart: file, kind, name, identifier.
-type TargetKey = (String, String, String, String);
+type TargetKey = (SmolStr, SmolStr, SmolStr, SmolStr);
 
 /// The difference of two profiles, gathered file by file.
 #[derive(Debug)]
@@ -332,7 +333,8 @@ impl Differ {
     /// The difference. `now` is given when files were judged: the clock as RFC 3339.
     pub fn finish(mut self, now: Option<String>) -> ProfileDiff {
         let [from, to] = self.profiles.map(|index| &self.book.profiles[index]);
-        let title = |profile: &Profile| ProfileTitle { profile: profile.id.clone(), title: profile.raw.title.clone() };
+        let title =
+            |profile: &Profile| ProfileTitle { profile: profile.id.to_string(), title: profile.raw.title.clone() };
         let (from_title, to_title) = (title(from), title(to));
         let (limits, requirements) = (limits(from, to), requirements(&self.book, from, to));
         let rules = rules(&self.book, self.profiles);
@@ -367,7 +369,16 @@ fn change(target: TargetKey, sides: [BTreeMap<Spot, FindingView>; 2]) -> Option<
     let mut add = |spot: Spot, from: Option<Severity>, to: Option<Severity>, view: FindingView| {
         let (region, rule, pointer, inner_pointer) = spot;
         let FindingView { message, requirements, .. } = view;
-        findings.push(FindingChange { rule, from, to, message, region, pointer, inner_pointer, requirements });
+        findings.push(FindingChange {
+            rule: rule.into(),
+            from,
+            to,
+            message,
+            region,
+            pointer: pointer.into(),
+            inner_pointer,
+            requirements,
+        });
     };
     for (spot, view) in after {
         let earlier = before.remove(&spot).map(|view| view.severity);
@@ -388,7 +399,15 @@ fn change(target: TargetKey, sides: [BTreeMap<Spot, FindingView>; 2]) -> Option<
         std::cmp::Ordering::Equal => Direction::Same,
     };
     let (path, kind, name, _) = target;
-    Some(TargetChange { path, kind, name, from, to, direction, findings })
+    Some(TargetChange {
+        path: path.to_string(),
+        kind: kind.to_string(),
+        name: name.to_string(),
+        from,
+        to,
+        direction,
+        findings,
+    })
 }
 
 fn limits(from: &Profile, to: &Profile) -> Vec<LimitChange> {
@@ -410,11 +429,11 @@ fn limits(from: &Profile, to: &Profile) -> Vec<LimitChange> {
 fn rules(book: &RuleBook, profiles: [usize; 2]) -> Vec<RuleChange> {
     let changes = book.rules.iter().filter_map(|rule| {
         let [from, to] = profiles.map(|profile| rule.applications.iter().find(|it| it.profile == profile));
-        let view = |severity, requirements: &Vec<String>| RuleView { severity, requirements: requirements.clone() };
+        let view = |severity, requirements: &[SmolStr]| RuleView { severity, requirements: requirements.to_vec() };
         let [before, after] = [from, to].map(|held| held.map(|it| view(it.severity, &it.requirements)));
         let limit = |held: Option<&crate::rule::Application>| held.and_then(|it| it.limit);
         (before != after || limit(from) != limit(to)).then(|| RuleChange {
-            rule: rule.id.clone(),
+            rule: rule.id.to_string(),
             title: rule.prose().title.trim().to_string(),
             limit: rule.logic.limit.clone(),
             from: before,

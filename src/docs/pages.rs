@@ -8,6 +8,7 @@ use crate::report::RuleInfo;
 use crate::rule::message::duration;
 use crate::rule::{Application, Limit, Profile, Requirement, Rule, RuleBook};
 use crate::trial::{self, Expected};
+use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
 
 fn text(text: impl Into<String>) -> Cell {
@@ -46,7 +47,7 @@ fn limit_text(rule: &Rule, limit: Option<Limit>) -> String {
 /// A rule, whole.
 pub fn rule_page(book: &RuleBook, rule: &Rule) -> Page {
     let prose = rule.prose();
-    let mut page = Page { title: rule.id.clone(), lead: prose.title.clone(), sections: vec![] };
+    let mut page = Page { title: rule.id.to_string(), lead: prose.title.clone(), sections: vec![] };
     page.add("Why it matters", vec![Block::Text(prose.rationale.clone())]);
     page.add("What to do", vec![Block::Text(prose.help.clone())]);
     page.add("Exceptions", vec![Block::Text(prose.exceptions.clone().unwrap_or_default())]);
@@ -55,7 +56,7 @@ pub fn rule_page(book: &RuleBook, rule: &Rule) -> Page {
     let subjects = format!("Judges: {}.{versions}", rule.subjects().join(", "));
     let row = |application: &Application| {
         vec![
-            code(&book.profiles[application.profile].id),
+            code(book.profiles[application.profile].id.as_str()),
             text(application.severity.name()),
             text(limit_text(rule, application.limit)),
             text(application.requirements.join(", ")),
@@ -65,8 +66,8 @@ pub fn rule_page(book: &RuleBook, rule: &Rule) -> Page {
     let table = Block::Table(vec!["profile", "severity", "limit", "requirements"], rows);
     page.add("Applies", vec![Block::Text(subjects), table]);
     page.add("Severity", vec![Block::Text(prose.severity_reason.clone().unwrap_or_default())]);
-    let cited: BTreeSet<&String> = rule.applications.iter().flat_map(|applied| &applied.requirements).collect();
-    let statements = cited.into_iter().filter_map(|id| book.requirements.get(id));
+    let cited: BTreeSet<&SmolStr> = rule.applications.iter().flat_map(|applied| &applied.requirements).collect();
+    let statements = cited.into_iter().filter_map(|id| book.requirements.get(id.as_str()));
     let rests = statements.map(|found| {
         let raw = &found.raw;
         format!("{} ({}; {}, {}): {}", raw.id, raw.level.name(), found.document, raw.section, raw.statement)
@@ -110,8 +111,11 @@ pub fn requirement_page(book: &RuleBook, requirement: &Requirement) -> Page {
     let second_hand = "The document itself could not be read; an adopter is the source, so it is at most a warning.";
     let source = if raw.secondary { second_hand } else { "" };
     page.add("Breaking it is at most", vec![Block::Text(format!("{}\n\n{source}", book.severity(requirement)))]);
-    let rules = book.rules.iter().filter(|rule| rule.applications.iter().any(|a| a.requirements.contains(&raw.id)));
-    let checked: Vec<String> = rules.map(|rule| rule.id.clone()).collect();
+    let rules = book
+        .rules
+        .iter()
+        .filter(|rule| rule.applications.iter().any(|a| a.requirements.iter().any(|cited| *cited == raw.id)));
+    let checked: Vec<String> = rules.map(|rule| rule.id.to_string()).collect();
     match (checked.is_empty(), &raw.unchecked) {
         (false, _) => page.add("Checked by", vec![Block::List(checked)]),
         (true, None) => page.add("Checked by", vec![Block::Text("no rule".into())]),
@@ -148,21 +152,25 @@ pub fn rule_index(book: &RuleBook) -> Page {
         let row = |rule: &&Rule| {
             let severity = rule.worst().map_or("", |severity| severity.name());
             let contact = RuleInfo::contact_named_in(&rule.prose().help);
-            vec![Cell::Rule(rule.id.clone()), text(severity), text(&rule.prose().title), text(contact)]
+            vec![Cell::Rule(rule.id.to_string()), text(severity), text(&rule.prose().title), text(contact)]
         };
         let head = vec!["rule", "severity", "what is wrong", "who can change it"];
         page.add(&format!("On {subject}"), vec![Block::Table(head, rules.iter().map(row).collect())]);
     }
     for (risk, name) in RISKS {
         let bearing = book.rules.iter().filter(|rule| rule.prose().risks.iter().any(|id| id == risk));
-        let rows = bearing.map(|rule| vec![Cell::Rule(rule.id.clone()), text(&rule.prose().title)]).collect();
+        let rows = bearing.map(|rule| vec![Cell::Rule(rule.id.to_string()), text(&rule.prose().title)]).collect();
         page.add(&format!("By risk: {risk}, {name}"), vec![Block::Table(vec!["rule", "what is wrong"], rows)]);
     }
     let mut documents: BTreeMap<&str, Vec<Vec<Cell>>> = BTreeMap::new();
     for requirement in book.requirements.values() {
         let id = &requirement.raw.id;
-        for rule in book.rules.iter().filter(|rule| rule.applications.iter().any(|a| a.requirements.contains(id))) {
-            let row = vec![code(id), text(requirement.raw.level.name()), Cell::Rule(rule.id.clone())];
+        for rule in book
+            .rules
+            .iter()
+            .filter(|rule| rule.applications.iter().any(|a| a.requirements.iter().any(|cited| cited == id)))
+        {
+            let row = vec![code(id), text(requirement.raw.level.name()), Cell::Rule(rule.id.to_string())];
             documents.entry(&requirement.document_title).or_default().push(row);
         }
     }
@@ -178,7 +186,7 @@ pub fn profile_page(book: &RuleBook, index: usize) -> Page {
     let profile = &book.profiles[index];
     let when = profile.applies();
     let lead = format!("{}. Applies {when}.", profile.raw.title);
-    let mut page = Page { title: profile.id.clone(), lead, sections: vec![] };
+    let mut page = Page { title: profile.id.to_string(), lead, sections: vec![] };
     page.add("What it is for", vec![Block::Text(profile.raw.description.clone())]);
     let evidence = profile.raw.shown_by.iter().map(|shown| {
         let kinds: Vec<&str> = shown.target.as_slice().iter().map(|kind| kind.name()).collect();
@@ -204,7 +212,7 @@ pub fn profile_page(book: &RuleBook, index: usize) -> Page {
     for rule in &book.rules {
         for applied in rule.applications.iter().filter(|applied| applied.profile == index) {
             let requirements = applied.requirements.join(", ");
-            rows.push(vec![Cell::Rule(rule.id.clone()), text(applied.severity.name()), text(requirements)]);
+            rows.push(vec![Cell::Rule(rule.id.to_string()), text(applied.severity.name()), text(requirements)]);
         }
     }
     page.add("Rules", vec![Block::Table(vec!["rule", "severity", "requirements"], rows)]);

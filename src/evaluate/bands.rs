@@ -29,7 +29,7 @@ impl Plan {
                 });
                 let band = Band {
                     token: token.name().to_string(),
-                    profile: profile.id.clone(),
+                    profile: profile.id.to_string(),
                     min: min.map(|(changed, value, _)| changed.unwrap_or(value)),
                     recommended: recommended.min(),
                     max: max.map(|(changed, value, _)| changed.unwrap_or(value)),

@@ -5,6 +5,7 @@ use super::service::Home;
 use crate::model::{Field, Record, TargetKind};
 use crate::report::Region;
 use crate::source::Position;
+use smol_str::SmolStr;
 
 /// Where something stands in a file, resolved while the file was in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,9 +15,9 @@ pub struct Spot {
     /// Last line of what stands there: of an object over several lines `region` is the beginning only.
     pub last_line: u32,
     /// Pointer in the file's document.
-    pub pointer: String,
+    pub pointer: SmolStr,
     /// Pointer in the document decoded from there.
-    pub inner_pointer: Option<String>,
+    pub inner_pointer: Option<SmolStr>,
 }
 
 /// What a target leaves behind for the rules that join: the fields they read, and where those stand.
@@ -25,19 +26,19 @@ pub struct Fact {
     /// Kind of the target.
     pub kind: TargetKind,
     /// What users call it.
-    pub name: String,
+    pub name: SmolStr,
     /// Its identity across runs; may be empty.
-    pub identity: String,
+    pub identity: SmolStr,
     /// The file it came from.
-    pub path: String,
+    pub path: SmolStr,
     /// What a fingerprint tells it by: its identity, or where it stands.
-    pub anchor: String,
+    pub anchor: SmolStr,
     /// Native kind of the document (`jwks`).
     pub document: &'static str,
     /// True for keys the user gave to verify tokens with: they are nobody's target.
     pub given: bool,
     /// The policy's workflow it was judged as.
-    pub workflow: Option<String>,
+    pub workflow: Option<SmolStr>,
     /// Where the target stands.
     pub spot: Spot,
     /// Profiles that apply to it, by index into the rule book.
@@ -85,14 +86,14 @@ impl Fact {
         let region = Region::new(Position { line: 1, column: 1 }, Position { line: 1, column: 1 }, 0, 0);
         Fact {
             kind: TargetKind::Document,
-            name: String::new(),
-            identity: String::new(),
-            path: path.to_string(),
-            anchor: String::new(),
+            name: SmolStr::default(),
+            identity: SmolStr::default(),
+            path: path.into(),
+            anchor: SmolStr::default(),
             document: "",
             given: false,
             workflow: None,
-            spot: Spot { region, last_line: 1, pointer: String::new(), inner_pointer: None },
+            spot: Spot { region, last_line: 1, pointer: SmolStr::default(), inner_pointer: None },
             profiles: ProfileSet::default(),
             home: None,
             service: None,

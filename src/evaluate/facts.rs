@@ -49,7 +49,7 @@ impl Facts {
             match fact.kind {
                 TargetKind::Document if plan.only_names_documents => {
                     if self.files.last().is_none_or(|last| **last != *fact.path) {
-                        self.files.push(fact.path.into());
+                        self.files.push(fact.path.as_str().into());
                     }
                 }
                 TargetKind::Client

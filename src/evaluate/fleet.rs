@@ -274,7 +274,7 @@ impl<'f> Judge<'f, '_> {
         const SHOWN: usize = 3;
         let reason = self.near_miss(&mut broken).unwrap_or_default();
         let scope = Scope { item: self.item(item), ..self.scope(broken.first().copied(), planned) };
-        let name = broken.first().filter(|_| item.is_none()).map(|other| other.name.clone());
+        let name = broken.first().filter(|_| item.is_none()).map(|other| other.name.to_string());
         let violation = Violation { at: None, field: "", item: name, reason };
         let profile = planned.profile_name(&self.plan.book);
         let at = item.map(|(list, _)| list).or_else(|| self.form.at.first().copied());

@@ -80,8 +80,8 @@ impl Folders {
                 }
                 TargetKind::Key | TargetKind::KeySet if fact.document == "jwks" && !fact.given => {
                     let known = folders.key_sets.entry(place.to_string()).or_default();
-                    if !known.contains(&fact.path) {
-                        known.insert(fact.path.clone());
+                    if !known.contains(fact.path.as_str()) {
+                        known.insert(fact.path.to_string());
                     }
                 }
                 _ => {}

@@ -78,6 +78,8 @@ pub(super) struct Memory {
     known: HashMap<Key, Answer, BuildHasherDefault<AsItIs>>,
     /// By target kind and group.
     trials: Vec<Vec<Trial>>,
+    /// Room for [`Contents`].
+    parts: Vec<[Key; 3]>,
 }
 
 /// How often a group was asked, how often the answer was known, and its part of the keys.
@@ -135,7 +137,7 @@ pub(super) fn with<T>(plan: &Plan, now: i64, work: impl FnOnce(&mut Memory) -> T
 impl Memory {
     fn new(plan: u64, now: i64) -> Self {
         let random = [RandomState::new(), RandomState::new()];
-        Memory { plan, now, random, known: HashMap::default(), trials: Vec::new() }
+        Memory { plan, now, random, known: HashMap::default(), trials: Vec::new(), parts: Vec::new() }
     }
 
     /// The part of a group in its keys; `None` when its answers are not worth asking for, since they did not repeat so far.
@@ -185,17 +187,21 @@ pub(super) struct Contents<'c, 'd> {
     record: &'c dyn Record<'d>,
     /// The target's kind and profiles.
     common: Key,
-    /// By field and aspect.
-    fields: Vec<[Option<Key>; 3]>,
+    /// By field and aspect, where they are known; the rest is of other targets.
+    parts: Vec<[Key; 3]>,
+    /// The fields whose part is known, by aspect.
+    known: [u128; 3],
 }
 
 impl<'c, 'd> Contents<'c, 'd> {
-    pub(super) fn new(memory: &Memory, record: &'c dyn Record<'d>, fields: usize, kind: usize, profiles: u64) -> Self {
+    pub(super) fn new(memory: &mut Memory, record: &'c dyn Record<'d>, fields: usize, kind: usize, profiles: u64) -> Self {
         let common = memory.hash(|hasher| {
             hasher.write_usize(kind);
             hasher.write_u64(profiles);
         });
-        Contents { record, common, fields: vec![[None; 3]; fields] }
+        let mut parts = std::mem::take(&mut memory.parts);
+        parts.resize(fields.max(parts.len()), [0; 3]);
+        Contents { record, common, parts, known: [0; 3] }
     }
 
     /// The key for a group of rules that reads these fields; `group` is the group's part.
@@ -205,13 +211,19 @@ impl<'c, 'd> Contents<'c, 'd> {
         for (aspect, bits) in
             [(Aspect::Contents, reads.contents), (Aspect::State, reads.states), (Aspect::Place, reads.places)]
         {
-            for index in fields(bits) {
-                let record = self.record;
-                let part = || memory.hash(|hasher| write(aspect, index, record.field(index), hasher));
-                key ^= *self.fields[index][aspect as usize].get_or_insert_with(part);
+            for index in fields(bits & !self.known[aspect as usize]) {
+                let part = memory.hash(|hasher| write(aspect, index, self.record.field(index), hasher));
+                self.parts[index][aspect as usize] = part;
             }
+            self.known[aspect as usize] |= bits;
+            key = fields(bits).fold(key, |key, index| key ^ self.parts[index][aspect as usize]);
         }
         key
+    }
+
+    /// Leaves the room for the next target.
+    pub(super) fn done(self, memory: &mut Memory) {
+        memory.parts = self.parts;
     }
 }
 

@@ -203,7 +203,7 @@ pub struct Plan {
 impl Planned {
     /// The profile as messages name it.
     pub(crate) fn profile_name<'b>(&self, book: &'b RuleBook) -> std::borrow::Cow<'b, str> {
-        let id = &book.profiles[self.profile].id;
+        let id = book.profiles[self.profile].id.as_str();
         if self.limit_changed { format!("{id}, changed by the policy,").into() } else { id.into() }
     }
 }
@@ -242,8 +242,8 @@ impl Plan {
         };
         let book = Arc::clone(&plan.book);
         for (index, rule) in book.rules.iter().enumerate() {
-            let severity = adjustments.severities.get(&rule.id);
-            let deselected = !adjustments.only.is_empty() && !adjustments.only.contains(&rule.id);
+            let severity = adjustments.severities.get(rule.id.as_str());
+            let deselected = !adjustments.only.is_empty() && !adjustments.only.iter().any(|only| *only == rule.id);
             if severity == Some(&None) || deselected {
                 continue;
             }

@@ -8,6 +8,7 @@ use crate::model::power::Operation;
 use crate::report::{Options, text};
 use crate::rule::Severity;
 use serde_json::Value;
+use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -354,8 +355,9 @@ fn merged(found: &RuleFindings) -> Vec<(String, &str, Vec<&str>)> {
     let several = found.profiles.len() > 1;
     for place in &found.places {
         let named = place.profiles.iter().find(|profile| several && place.message.contains(profile.as_str()));
-        let message = named.map_or_else(|| place.message.clone(), |name| place.message.replace(name, "the profile"));
-        let profiles = place.profiles.iter().map(String::as_str);
+        let message =
+            named.map_or_else(|| place.message.clone(), |name| place.message.replace(name.as_str(), "the profile"));
+        let profiles = place.profiles.iter().map(SmolStr::as_str);
         match rows.iter_mut().find(|(known, pointer, _)| *known == message && *pointer == place.pointer) {
             Some((.., known)) => known.extend(profiles),
             None => rows.push((message, &place.pointer, profiles.collect())),

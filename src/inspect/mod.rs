@@ -30,6 +30,7 @@ use crate::rule::{RuleBook, Severity};
 use crate::source::Source;
 use schemars::JsonSchema;
 use serde::Serialize;
+use smol_str::SmolStr;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -227,20 +228,20 @@ pub struct Place {
     /// What was found.
     pub message: String,
     /// JSON Pointer in the header or payload, or in the decoded document; empty for the token as a whole.
-    pub pointer: String,
+    pub pointer: SmolStr,
     /// The profiles that say so.
-    pub profiles: Vec<String>,
+    pub profiles: Vec<SmolStr>,
 }
 
 /// A profile that holds a rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Held {
     /// `family@version`.
-    pub profile: String,
+    pub profile: SmolStr,
     /// Its severity.
     pub severity: Severity,
     /// Its requirements.
-    pub requirements: Vec<String>,
+    pub requirements: Vec<SmolStr>,
 }
 
 /// The kinds of target that are tokens.
@@ -383,7 +384,7 @@ fn alone(document: &Document, node: NodeId) -> Source {
         (None, _) if node == NodeId::ROOT => document.source.text().to_string(),
         (None, _) => cursor.to_json().to_string(),
     };
-    Source::from_text(name, text)
+    Source::from_text(name.clone(), text)
 }
 
 /// Tokens in a text that nothing recognised as a whole: broken ones, or good ones beside broken ones; and whether
@@ -551,7 +552,7 @@ impl Inspector {
         rules.sort_unstable();
         rules.dedup();
         view.verdicts.push(ProfileVerdict {
-            profile: profile.id.clone(),
+            profile: profile.id.to_string(),
             verdict,
             errors: count(Severity::Error),
             warnings: count(Severity::Warning),
@@ -576,15 +577,15 @@ fn judges(book: &RuleBook, profile: usize, kind: TargetKind) -> bool {
 fn grouped(findings: Vec<Finding>, compact: bool) -> Vec<RuleFindings> {
     let mut rules: BTreeMap<String, RuleFindings> = BTreeMap::new();
     for finding in findings {
-        let group = rules.entry(finding.rule.clone()).or_insert_with(|| RuleFindings {
-            rule: finding.rule.clone(),
+        let group = rules.entry(finding.rule.to_string()).or_insert_with(|| RuleFindings {
+            rule: finding.rule.to_string(),
             severity: finding.severity,
             places: vec![],
             profiles: vec![],
-            help: finding.help.clone(),
+            help: finding.help.to_string(),
         });
         group.severity = group.severity.max(finding.severity);
-        let outer = if compact { String::new() } else { finding.pointer };
+        let outer = if compact { SmolStr::default() } else { finding.pointer };
         let pointer = finding.inner_pointer.unwrap_or(outer);
         match group.places.iter_mut().find(|place| place.message == finding.message && place.pointer == pointer) {
             Some(place) => place.profiles.push(finding.profile.clone()),

@@ -177,7 +177,7 @@ impl Document {
     pub(super) fn derive(&self, text: &str, decoded: Decoded) -> Result<Document, ParseError> {
         let tree = read_strict(text)
             .map_err(|error| ParseError { span: decoded.outer_span(error.span), message: error.message })?;
-        let source = Arc::new(Source::from_text(self.source.name(), text));
+        let source = Arc::new(Source::from_text(self.source.name().clone(), text));
         let decoded = Some(decoded);
         Ok(Document { decoded, ..Document::new(source, super::Syntax::Json, tree) })
     }

@@ -23,7 +23,7 @@ impl Document {
             }
         };
         let decoded = self.decoded_at(node, span, encoding);
-        let source = Arc::new(Source::from_text(self.source.name(), text));
+        let source = Arc::new(Source::from_text(self.source.name().clone(), text));
         let (mut documents, mut errors) = parse(&source, syntax);
         for document in &mut documents {
             document.decoded = Some(decoded.clone());

@@ -6,6 +6,7 @@ use crate::rule::Severity;
 use crate::source::{Position, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// A place in a file. Lines and columns count from 1, columns in Unicode code points; the end is exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -48,12 +49,12 @@ impl Region {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TargetRef {
     /// Target kind (`client`, `access-token`, …), or `document` for native rules.
-    pub kind: String,
+    pub kind: SmolStr,
     /// What users call it.
-    pub name: String,
+    pub name: SmolStr,
     /// The policy's workflow it was judged as.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub workflow: Option<String>,
+    pub workflow: Option<SmolStr>,
 }
 
 /// How often a workflow of the policy was found.
@@ -93,13 +94,13 @@ pub struct Measure {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Related {
     /// What it shows.
-    pub message: String,
+    pub message: SmolStr,
     /// File.
-    pub path: String,
+    pub path: SmolStr,
     /// Place in the file.
     pub region: Region,
     /// Its pointer.
-    pub pointer: String,
+    pub pointer: SmolStr,
 }
 
 /// How a finding was suppressed.
@@ -156,9 +157,9 @@ impl Finding {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
     /// Rule id.
-    pub rule: String,
+    pub rule: SmolStr,
     /// The one profile it was judged by (`wlcg@1.3`, `general@1`).
-    pub profile: String,
+    pub profile: SmolStr,
     /// Severity after policy.
     pub severity: Severity,
     /// Severity the profile gives.
@@ -166,7 +167,7 @@ pub struct Finding {
     /// What was found.
     pub message: String,
     /// File, relative to the working directory where it lies below it; `<stdin>` for standard input.
-    pub path: String,
+    pub path: SmolStr,
     /// Place in the file.
     pub region: Region,
     /// First and last line of what is at fault: of an object over several lines `region` is the beginning only, and a
@@ -174,21 +175,21 @@ pub struct Finding {
     #[serde(skip)]
     pub fault: (u32, u32),
     /// JSON Pointer in the file's document.
-    pub pointer: String,
+    pub pointer: SmolStr,
     /// JSON Pointer in the document decoded from there (a JWT's payload), else null.
-    pub inner_pointer: Option<String>,
+    pub inner_pointer: Option<SmolStr>,
     /// What it is about.
     pub target: TargetRef,
     /// Requirements of this profile the rule rests on.
-    pub requirements: Vec<String>,
+    pub requirements: Vec<SmolStr>,
     /// Further places.
     pub related: Vec<Related>,
     /// What to do.
-    pub help: String,
+    pub help: SmolStr,
     /// What identifies the target across runs (a client id, a `jti`); empty when only its place does. Waivers match
     /// it, reports do not show it.
     #[serde(skip)]
-    pub identity: String,
+    pub identity: SmolStr,
     /// Stable identity across runs, 32 hexadecimal digits.
     pub fingerprint: String,
     /// Set when suppressed.
@@ -205,13 +206,13 @@ pub struct Finding {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NotJudged {
     /// Rule id.
-    pub rule: String,
+    pub rule: SmolStr,
     /// File.
-    pub path: String,
+    pub path: SmolStr,
     /// What was not judged.
     pub target: TargetRef,
     /// The field that is missing or malformed.
-    pub field: String,
+    pub field: SmolStr,
     /// Why.
     pub why: String,
 }

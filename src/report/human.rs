@@ -7,6 +7,7 @@ use super::{Checked, FileError, Finding, Options, Region, Reporter, RuleBook, Ru
 use crate::rule::Severity;
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, SourceSpan, SpanContents};
 use miette::{ThemeCharacters, ThemeStyles};
+use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
@@ -122,16 +123,16 @@ impl<'a, W: io::Write> Human<'a, W> {
         for place in places(findings) {
             let finding = place.findings[0];
             self.places[finding.severity as usize] += 1;
-            if !self.table.contains_key(&finding.rule) {
-                self.table.insert(finding.rule.clone(), Row::default());
+            if !self.table.contains_key(finding.rule.as_str()) {
+                self.table.insert(finding.rule.to_string(), Row::default());
             }
-            let Some(row) = self.table.get_mut(&finding.rule) else { continue };
+            let Some(row) = self.table.get_mut(finding.rule.as_str()) else { continue };
             row.severity = row.severity.max(Some(finding.severity));
             row.count += 1;
-            if !self.in_file.contains_key(&finding.rule) {
-                self.in_file.insert(finding.rule.clone(), Default::default());
+            if !self.in_file.contains_key(finding.rule.as_str()) {
+                self.in_file.insert(finding.rule.to_string(), Default::default());
             }
-            let Some((shown, held)) = self.in_file.get_mut(&finding.rule) else { continue };
+            let Some((shown, held)) = self.in_file.get_mut(finding.rule.as_str()) else { continue };
             if self.options.all || *shown < SNIPPETS && row.shown < SNIPPETS_OF_RUN {
                 *shown += 1;
                 row.shown += 1;
@@ -297,21 +298,21 @@ fn snippet(finding: &Finding, excerpt: Option<Excerpt>, options: Options) -> Str
 pub fn problem(view: &View<'_>, region: &Region, message: &str, options: Options) -> String {
     let (heading, rest) = message.split_once('\n').unwrap_or((message, ""));
     let finding = Finding {
-        rule: String::new(),
-        profile: String::new(),
+        rule: SmolStr::default(),
+        profile: SmolStr::default(),
         severity: Severity::Error,
         default_severity: Severity::Error,
         message: heading.to_owned(),
-        path: view.name().to_owned(),
+        path: view.name().into(),
         region: *region,
         fault: (region.start_line, region.end_line),
-        pointer: String::new(),
+        pointer: SmolStr::default(),
         inner_pointer: None,
-        target: TargetRef { kind: String::new(), name: String::new(), workflow: None },
+        target: TargetRef { kind: SmolStr::default(), name: SmolStr::default(), workflow: None },
         requirements: vec![],
         related: vec![],
-        help: String::new(),
-        identity: String::new(),
+        help: SmolStr::default(),
+        identity: SmolStr::default(),
         fingerprint: String::new(),
         suppressed: None,
         deviation: None,
@@ -428,9 +429,9 @@ impl<W: io::Write> Reporter for Human<'_, W> {
         let mut seen = BTreeSet::new();
         for not_judged in &checked.not_judged {
             let target = &not_judged.target;
-            let group = self.not_judged.entry((target.kind.clone(), not_judged.why.clone())).or_default();
+            let group = self.not_judged.entry((target.kind.to_string(), not_judged.why.clone())).or_default();
             if group.fields.len() < 8 {
-                group.fields.insert(not_judged.field.clone());
+                group.fields.insert(not_judged.field.to_string());
             }
             group.targets += u64::from(seen.insert((target.kind.as_str(), target.name.as_str(), &not_judged.why)));
         }

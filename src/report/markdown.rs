@@ -44,10 +44,10 @@ impl<W: io::Write> Reporter for Markdown<'_, W> {
     fn file(&mut self, checked: &Checked<'_>) -> io::Result<()> {
         if let Some(view) = &checked.view {
             for finding in checked.findings.iter().filter(|finding| finding.suppressed.is_none()) {
-                if !self.excerpts.contains_key(&finding.rule)
+                if !self.excerpts.contains_key(finding.rule.as_str())
                     && let Some(excerpt) = Excerpt::new(view, &finding.region, 1, WIDTH)
                 {
-                    self.excerpts.insert(finding.rule.clone(), fenced(&excerpt));
+                    self.excerpts.insert(finding.rule.to_string(), fenced(&excerpt));
                 }
             }
         }
@@ -119,7 +119,7 @@ impl<W: io::Write> Markdown<'_, W> {
             let region = &finding.region;
             let place = format!("{}:{}:{}", finding.path, region.start_line, region.start_column);
             let basis = match finding.requirements.as_slice() {
-                [] => finding.profile.clone(),
+                [] => finding.profile.to_string(),
                 requirements => format!("{}: {}", finding.profile, requirements.join(", ")),
             };
             page.push_str(&format!(

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::rule::Severity;
 use serde::{Serialize, Serializer};
+use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
@@ -200,7 +201,7 @@ struct Suppression<'a> {
 #[serde(rename_all = "camelCase")]
 struct ResultProperties<'a> {
     profile: &'a str,
-    requirements: &'a [String],
+    requirements: &'a [SmolStr],
     target: &'a TargetRef,
     pointer: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -13,6 +13,7 @@ use crate::profile::{
     Registry,
 };
 use serde_json_path::JsonPath;
+use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -33,7 +34,7 @@ pub struct Requirement {
 #[derive(Clone, Debug)]
 pub struct Profile {
     /// `family@version`.
-    pub id: String,
+    pub id: SmolStr,
     /// As written.
     pub raw: RawProfile,
     /// The version for ranges and "newest".
@@ -64,7 +65,7 @@ pub struct Application {
     /// Severity the requirements (or the limit, or the rule itself) give.
     pub severity: Severity,
     /// Requirements of this profile that the rule rests on; empty for `general` rules.
-    pub requirements: Vec<String>,
+    pub requirements: Vec<SmolStr>,
     /// The profile's bound, for rules with `limit:`.
     pub limit: Option<Limit>,
     /// Whether waivers may lift that bound, see [`crate::profile::RawLimit::waivable`].
@@ -75,7 +76,7 @@ pub struct Application {
 #[derive(Debug, Clone)]
 pub struct Rule {
     /// Identity.
-    pub id: String,
+    pub id: SmolStr,
     /// As written, prose apart.
     pub logic: RawLogic,
     /// The software versions it speaks of.
@@ -90,6 +91,7 @@ pub struct Rule {
     own: Option<Box<(Prose, Vec<RawExample>, String)>>,
     /// Those of a built-in rule, once somebody asked.
     prose: OnceLock<Prose>,
+    help: OnceLock<SmolStr>,
     examples: OnceLock<Vec<RawExample>>,
 }
 
@@ -102,6 +104,14 @@ pub(crate) struct Compiled {
     pub(crate) check: Conditions,
     pub(crate) at: Vec<usize>,
     pub(crate) message: Template,
+}
+
+impl Compiled {
+    /// Do the conditions hold beyond doubt? `false` says nothing.
+    pub(crate) fn plainly_hold(&self, scope: &condition::Scope<'_, '_>) -> bool {
+        let when = || self.when.as_ref().is_none_or(|when| when.plainly_hold(scope));
+        self.each.is_none() && when() && self.check.plainly_hold(scope)
+    }
 }
 
 /// Where a rule finds the targets it compares with.
@@ -207,7 +217,7 @@ impl RuleBook {
         if self.profiles.len() == MAX_PROFILES {
             return Err(format!("{id}: more than {MAX_PROFILES} profiles"));
         }
-        self.profiles.push(Profile { id, raw, version, limits, table, evidence });
+        self.profiles.push(Profile { id: id.into(), raw, version, limits, table, evidence });
         self.profiles.sort_by(|a, b| (&a.raw.family, &a.version).cmp(&(&b.raw.family, &b.version)));
         Ok(())
     }
@@ -283,7 +293,7 @@ impl RuleBook {
             _ => return Err("give exactly one of `target` and `kind`".into()),
         }
         let rule = Rule {
-            id: logic.id.clone(),
+            id: logic.id.clone().into(),
             versions,
             applications,
             compiled,
@@ -291,6 +301,7 @@ impl RuleBook {
             own,
             logic,
             prose: OnceLock::new(),
+            help: OnceLock::new(),
             examples: OnceLock::new(),
         };
         let at = self.rules.partition_point(|other| other.id < rule.id);
@@ -309,12 +320,14 @@ impl RuleBook {
         for (index, profile) in self.profiles.iter().enumerate() {
             let cited: Vec<&Requirement> =
                 all.iter().copied().filter(|requirement| profile.holds(requirement)).collect();
-            let ids = |cited: &[&Requirement]| cited.iter().map(|r| r.raw.id.clone()).collect::<Vec<_>>();
+            let ids = |cited: &[&Requirement]| cited.iter().map(|r| SmolStr::from(&r.raw.id)).collect::<Vec<_>>();
             match &logic.limit {
                 Some(name) => {
                     if let Some(limit) = profile.limits.get(name) {
-                        let mut requirements = limit.requirements.clone();
-                        requirements.extend(ids(&cited).into_iter().filter(|id| !limit.requirements.contains(id)));
+                        let mut requirements: Vec<SmolStr> = limit.requirements.iter().map(SmolStr::from).collect();
+                        let further =
+                            ids(&cited).into_iter().filter(|id| !limit.requirements.iter().any(|own| own == id));
+                        requirements.extend(further);
                         applications.push(Application {
                             profile: index,
                             severity: logic.severity.map_or(limit.severity, |cap| cap.min(limit.severity)),
@@ -442,6 +455,11 @@ impl Rule {
             Some(own) => &own.0,
             None => self.prose.get_or_init(|| texts(&self.id).and_then(read).unwrap_or_default()),
         }
+    }
+
+    /// What to do, as findings say it.
+    pub fn help(&self) -> SmolStr {
+        self.help.get_or_init(|| self.prose().help.trim().into()).clone()
     }
 
     /// The examples.

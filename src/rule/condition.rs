@@ -300,6 +300,15 @@ impl Conditions {
         self.expression.is_some()
     }
 
+    /// Do all hold beyond doubt? Nearly always they do, and then there is nothing to say.
+    pub(crate) fn plainly_hold(&self, scope: &Scope<'_, '_>) -> bool {
+        let holds = |(subject, ops): &(Subject, Vec<Op>)| {
+            let field = subject.resolve(scope).1;
+            ops.iter().all(|op| op.plainly_holds(field))
+        };
+        self.expression.is_none() && !self.operators.is_empty() && self.operators.iter().all(holds)
+    }
+
     /// Judges a `check`: absent fields make it not applicable unless some other condition is broken.
     pub(crate) fn judge(&self, scope: &Scope<'_, '_>) -> Verdict {
         let mut broken = Vec::new();
@@ -483,6 +492,21 @@ impl Op {
         }
     }
 
+    /// Does it hold beyond doubt? `false` says nothing.
+    fn plainly_holds(&self, field: &Field<'_>) -> bool {
+        let State::Value(value) = &field.state else { return false };
+        let all = |items: &[Field<'_>], holds: &dyn Fn(&Value<'_>) -> bool| {
+            !items.is_empty() && items.iter().all(|item| matches!(&item.state, State::Value(value) if holds(value)))
+        };
+        match (self, value) {
+            (Op::Max(Bound::Number(most)), value) => magnitude(value).is_some_and(|number| number <= *most),
+            (Op::Min(Bound::Number(least)), value) => magnitude(value).is_some_and(|number| number >= *least),
+            (Op::Contains(_) | Op::ContainsAny(_) | Op::AnyPattern(_), Value::List(_)) => false,
+            (_, Value::List(items)) => all(items, &|value| self.allows(value) == Some(true)),
+            (_, value) => self.allows(value) == Some(true),
+        }
+    }
+
     /// Text operators on a list: every element is judged, every offender is a violation of its own.
     fn judge_items(&self, name: &'static str, items: &[Field<'_>], scope: &Scope<'_, '_>) -> Verdict {
         let mut broken = Vec::new();
@@ -568,12 +592,7 @@ impl Op {
             (Bound::Limit(_), Some(limit)) => limit,
             (Bound::Limit(_), None) => return Verdict::Defective("the profile has no such limit".into()),
         };
-        let number = match value {
-            Value::Int(number) => *number,
-            Value::List(items) => items.len() as i64,
-            Value::Text(text) => text.chars().count() as i64,
-            Value::Bool(_) => return Verdict::Defective(format!("`{name}` is no number")),
-        };
+        let Some(number) = magnitude(value) else { return Verdict::Defective(format!("`{name}` is no number")) };
         // Only an upper bound profits from the allowance: it is time the token was not yet meant to be used.
         let within = match (upper, limit.exclusive) {
             (true, false) => number <= limit.value.saturating_add(limit.allowance),
@@ -588,22 +607,32 @@ impl Op {
         }
     }
 
+    /// Does a single value please an operator that has no more to say than yes or no?
+    fn allows(&self, value: &Value<'_>) -> Option<bool> {
+        Some(match (self, value) {
+            (Op::Is(wanted), Value::Bool(value)) => value == wanted,
+            (Op::Equals(scalar), value) => same(scalar, value),
+            (Op::NotEquals(scalar), value) => !same(scalar, value),
+            (Op::OneOf(scalars), value) => scalars.iter().any(|scalar| same(scalar, value)),
+            (Op::NoneOf(scalars), value) => !scalars.iter().any(|scalar| same(scalar, value)),
+            (Op::Contains(text), Value::Text(value)) => value == text,
+            (Op::ContainsAny(texts), Value::Text(value)) => texts.iter().any(|text| text == value),
+            (Op::ContainsNone(texts), Value::Text(value)) => !texts.iter().any(|text| text == value),
+            (Op::AnyPattern(pattern), Value::Text(text)) => pattern.is_match(text).unwrap_or(true),
+            (Op::Pattern(pattern, wanted), Value::Text(text)) => {
+                pattern.is_match(text).is_none_or(|matches| matches == *wanted)
+            }
+            _ => return None,
+        })
+    }
+
     /// Operators on a single value.
     fn accepts(&self, value: &Value<'_>, scope: &Scope<'_, '_>, subject: Subject) -> Result<(), String> {
         let ok = |holds: bool| if holds { Ok(()) } else { Err(String::new()) };
+        if let Some(holds) = self.allows(value) {
+            return ok(holds);
+        }
         match (self, value) {
-            (Op::Is(wanted), Value::Bool(value)) => ok(value == wanted),
-            (Op::Equals(scalar), value) => ok(same(scalar, value)),
-            (Op::NotEquals(scalar), value) => ok(!same(scalar, value)),
-            (Op::OneOf(scalars), value) => ok(scalars.iter().any(|scalar| same(scalar, value))),
-            (Op::NoneOf(scalars), value) => ok(!scalars.iter().any(|scalar| same(scalar, value))),
-            (Op::Contains(text), Value::Text(value)) => ok(value == text),
-            (Op::ContainsAny(texts), Value::Text(value)) => ok(texts.iter().any(|text| text == value)),
-            (Op::ContainsNone(texts), Value::Text(value)) => ok(!texts.iter().any(|text| text == value)),
-            (Op::AnyPattern(pattern), Value::Text(text)) => ok(pattern.is_match(text).unwrap_or(true)),
-            (Op::Pattern(pattern, wanted), Value::Text(text)) => {
-                ok(pattern.is_match(text).is_none_or(|matches| matches == *wanted))
-            }
             (Op::Url(shape), Value::Text(text)) => shapes::check_url(shape, text),
             (Op::Scope(shape), Value::Text(text)) => {
                 let siblings = if subject == Subject::Item { scope.siblings } else { &[] };
@@ -652,6 +681,16 @@ pub(crate) fn lenient_version(text: &str) -> Option<semver::Version> {
         1 => semver::Version::parse(&format!("{text}.0.0")).ok(),
         2 => semver::Version::parse(&format!("{text}.0")).ok(),
         _ => semver::Version::parse(text).ok(),
+    }
+}
+
+/// What bounds are about: a number, how many elements there are, how many characters.
+fn magnitude(value: &Value<'_>) -> Option<i64> {
+    match value {
+        Value::Int(number) => Some(*number),
+        Value::List(items) => Some(items.len() as i64),
+        Value::Text(text) => Some(text.chars().count() as i64),
+        Value::Bool(_) => None,
     }
 }
 

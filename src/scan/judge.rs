@@ -14,6 +14,7 @@ use crate::source::Source;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -175,12 +176,9 @@ impl<'j> Judge<'j> {
             let related = seen.places.iter().skip(1).map(also).collect();
             Finding { related, message: finding.message + of_signature(evidence.signature), ..finding }
         });
-        let here = |finding| Finding {
-            region: region(first),
-            pointer: String::new(),
-            path: first.path.to_string(),
-            ..finding
-        };
+        let path = SmolStr::from(&*first.path);
+        let here =
+            |finding| Finding { region: region(first), pointer: SmolStr::default(), path: path.clone(), ..finding };
         leaked.chain(evidence.claims).map(here).collect()
     }
 
@@ -202,7 +200,7 @@ fn of_signature(signature: Option<bool>) -> &'static str {
 
 fn also(place: &Place) -> Related {
     let (message, path) = ("also here".into(), place.path.to_string());
-    Related { message, path, region: region(place), pointer: String::new() }
+    Related { message, path: path.into(), region: region(place), pointer: SmolStr::default() }
 }
 
 /// Header and payload of a token as its holder would send them, each with a dot behind, and room for a signature.

@@ -7,6 +7,7 @@ use crate::model::{Field, PRODUCTS, State, TargetKind, Value};
 use crate::report::Region;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// A fact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -123,14 +124,14 @@ impl Known {
 impl From<Spot> for Place {
     fn from(spot: Spot) -> Self {
         let Spot { region, last_line, pointer, inner_pointer } = spot;
-        Place { region, last_line, pointer, inner_pointer }
+        Place { region, last_line, pointer: pointer.into(), inner_pointer: inner_pointer.map(String::from) }
     }
 }
 
 impl From<Place> for Spot {
     fn from(place: Place) -> Self {
         let Place { region, last_line, pointer, inner_pointer } = place;
-        Spot { region, last_line, pointer, inner_pointer }
+        Spot { region, last_line, pointer: pointer.into(), inner_pointer: inner_pointer.map(SmolStr::from) }
     }
 }
 
@@ -143,13 +144,13 @@ impl Carried {
         };
         Carried {
             kind: fact.kind,
-            name: fact.name,
-            identity: fact.identity,
-            path: fact.path,
-            anchor: fact.anchor,
+            name: fact.name.to_string(),
+            identity: fact.identity.to_string(),
+            path: fact.path.to_string(),
+            anchor: fact.anchor.to_string(),
             document: fact.document.to_string(),
             given: fact.given,
-            workflow: fact.workflow,
+            workflow: fact.workflow.map(String::from),
             spot: fact.spot.into(),
             profiles: fact.profiles.bits(),
             home: fact.home.map(|home| (home.declared, home.product.to_string())),
@@ -190,13 +191,13 @@ impl Carried {
         });
         Some(Fact {
             kind: self.kind,
-            name: self.name,
-            identity: self.identity,
-            path: self.path,
-            anchor: self.anchor,
+            name: self.name.into(),
+            identity: self.identity.into(),
+            path: self.path.into(),
+            anchor: self.anchor.into(),
             document,
             given: self.given,
-            workflow: self.workflow,
+            workflow: self.workflow.map(SmolStr::from),
             spot: self.spot.into(),
             profiles: ProfileSet::of_bits(self.profiles),
             home: match home {

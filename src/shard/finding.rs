@@ -6,6 +6,7 @@ use crate::report::{Deviation, Finding, Measure, Region, Related, Suppressed, Su
 use crate::rule::{RuleBook, Severity};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// Lifetime and allowance in seconds, and the mitigations that are not true, each with the reason.
 type Deviating = (Option<i64>, i64, Option<Vec<(Mitigation, String)>>);
@@ -15,9 +16,9 @@ type Deviating = (Option<i64>, i64, Option<Vec<(Mitigation, String)>>);
 #[serde(deny_unknown_fields)]
 pub struct Carried {
     /// Rule.
-    pub rule: String,
+    pub rule: SmolStr,
     /// Profile.
-    pub profile: String,
+    pub profile: SmolStr,
     /// Severity after policy.
     pub severity: Severity,
     /// Severity the profile gives.
@@ -25,8 +26,8 @@ pub struct Carried {
     /// What was found.
     pub message: String,
     /// File; empty where that is told elsewhere.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub path: String,
+    #[serde(default, skip_serializing_if = "SmolStr::is_empty")]
+    pub path: SmolStr,
     /// Place; null where that is told elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<Region>,
@@ -34,22 +35,22 @@ pub struct Carried {
     #[serde(default, skip_serializing_if = "is_nowhere")]
     pub fault: (u32, u32),
     /// JSON Pointer in the file's document.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub pointer: String,
+    #[serde(default, skip_serializing_if = "SmolStr::is_empty")]
+    pub pointer: SmolStr,
     /// JSON Pointer in a document decoded from there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub inner_pointer: Option<String>,
+    pub inner_pointer: Option<SmolStr>,
     /// What it is about.
     pub target: TargetRef,
     /// Requirements of the profile that the rule rests on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub requirements: Vec<String>,
+    pub requirements: Vec<SmolStr>,
     /// Further places.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub related: Vec<Related>,
     /// What identifies the target across runs.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub identity: String,
+    #[serde(default, skip_serializing_if = "SmolStr::is_empty")]
+    pub identity: SmolStr,
     /// Identity across runs.
     pub fingerprint: String,
     /// Reason and line of the comment that suppresses it.
@@ -100,7 +101,7 @@ impl Carried {
 
     /// A finding whose place is told elsewhere.
     pub fn anywhere(finding: Finding) -> Self {
-        let nowhere = (String::new(), String::new(), None, (0, 0));
+        let nowhere = (SmolStr::default(), SmolStr::default(), None, (0, 0));
         let carried = Carried::placed(finding);
         let (path, pointer, region, fault) = nowhere;
         Carried { path, pointer, region, fault, ..carried }
@@ -121,7 +122,7 @@ impl Carried {
             self.deviation.map(|(lifetime, allowance, untrue)| Box::new(Deviation { lifetime, allowance, untrue }));
         Some(Finding {
             requirements: self.requirements,
-            help: rule.prose().help.trim().to_string(),
+            help: rule.help(),
             rule: self.rule,
             profile: self.profile,
             severity: self.severity,

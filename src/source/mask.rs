@@ -76,9 +76,6 @@ const MAX_NAME: usize = 64;
 const SECRET_ENDINGS: &[&str] =
     &["password", "passwd", "secret", "privatekey", "apikey", "accesstoken", "refreshtoken", "passphrase"];
 
-/// Last letters of [`SECRET_ENDINGS`].
-const ENDING_LETTERS: &[u8] = b"dtyne";
-
 /// By first byte, the lengths (as bits) that [`SECRET_KEYS`] have: every member of every document is asked.
 const KEY_LENGTHS: [u32; 256] = {
     let mut lengths = [0; 256];
@@ -105,16 +102,20 @@ pub fn is_secret_key(name: &str) -> bool {
         return false;
     }
     let mut length = 0;
-    for byte in name.bytes().filter(|byte| !matches!(byte, b'-' | b'_' | b'.' | b' ')) {
+    // Every member of a document with findings is asked, so this goes without branches.
+    for byte in name.as_bytes() {
         folded[length] = byte.to_ascii_lowercase();
-        length += 1;
+        length += usize::from(!matches!(byte, b'-' | b'_' | b'.' | b' '));
     }
     let folded = &folded[..length];
-    let ends_with = |endings: &[&str]| endings.iter().any(|ending| folded.ends_with(ending.as_bytes()));
+    let last = folded.last();
+    let ends_with = |endings: &[&str]| {
+        endings.iter().any(|ending| ending.as_bytes().last() == last && folded.ends_with(ending.as_bytes()))
+    };
     // `SECRET_CERT_KEY` holds one, `SECRET_DB_PASSWORD_FILE` names a file.
     let set_apart = name.len() > 7 && name.as_bytes()[..7].eq_ignore_ascii_case(b"secret_");
     (may_be_key(folded) && SECRET_KEYS.iter().any(|key| key.as_bytes() == folded))
-        || (folded.last().is_some_and(|last| ENDING_LETTERS.contains(last)) && ends_with(SECRET_ENDINGS))
+        || ends_with(SECRET_ENDINGS)
         || (set_apart && !ends_with(&["file", "name", "path"]))
 }
 

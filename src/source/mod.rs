@@ -8,6 +8,7 @@ pub mod mask;
 
 pub use lines::{LineIndex, Position};
 
+use smol_str::SmolStr;
 use std::sync::OnceLock;
 
 /// Largest input that is held in memory, in bytes (1 GiB); larger files are refused with a located error.
@@ -48,7 +49,7 @@ impl Span {
 /// Named UTF-8 text. Offsets count bytes of the text as it lies on disk, a byte order mark included.
 #[derive(Debug)]
 pub struct Source {
-    name: String,
+    name: SmolStr,
     anchor: Option<String>,
     open_to_all: Option<bool>,
     text: Box<str>,
@@ -96,7 +97,7 @@ pub struct DecodeError {
 
 impl Source {
     /// Wraps text that is already UTF-8 (stdin of an embedder, fixtures, decoded values).
-    pub fn from_text(name: impl Into<String>, text: impl Into<Box<str>>) -> Self {
+    pub fn from_text(name: impl Into<SmolStr>, text: impl Into<Box<str>>) -> Self {
         let (text, lines, origin) = (text.into(), OnceLock::new(), Origin::default());
         Source { name: name.into(), anchor: None, open_to_all: None, text, lines, origin }
     }
@@ -114,7 +115,7 @@ impl Source {
 
     /// Decodes file content. UTF-8 with or without a byte order mark is accepted; UTF-16, UTF-32,
     /// NUL bytes and invalid UTF-8 are errors that name the first offending byte.
-    pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Result<Self, DecodeError> {
+    pub fn from_bytes(name: impl Into<SmolStr>, bytes: Vec<u8>) -> Result<Self, DecodeError> {
         let wide = match bytes.as_slice() {
             [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32"),
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("UTF-16"),
@@ -153,7 +154,7 @@ impl Source {
     }
 
     /// The name shown to users: a path with `/` separators, or `<stdin>`.
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> &SmolStr {
         &self.name
     }
 

@@ -9,6 +9,7 @@ use crate::model::{At, Field, Suppression, Target, TargetKind};
 use crate::parse::{Data, Document, NodeId, Syntax, Text, TreeBuilder};
 use crate::report::{Finding, Suppressed, SuppressionKind};
 use crate::source::{Source, Span};
+use smol_str::SmolStr;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -151,7 +152,7 @@ pub fn apply(plan: &Plan, source: &Arc<Source>, allowed: &[Allow], outcome: &mut
     }
     // A comment has a place but no pointer.
     let own = super::judge(plan, &document, &targets, now);
-    outcome.findings.extend(own.into_iter().map(|finding| Finding { pointer: String::new(), ..finding }));
+    outcome.findings.extend(own.into_iter().map(|finding| Finding { pointer: SmolStr::default(), ..finding }));
 }
 
 #[cfg(test)]

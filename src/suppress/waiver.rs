@@ -13,6 +13,7 @@ use crate::report::{Deviation, Finding, Suppressed, SuppressionKind};
 use crate::rule::{RuleBook, Severity, message};
 use crate::source::{Source, Span};
 use globset::{GlobMatcher, GlobSet};
+use smol_str::SmolStr;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -43,7 +44,7 @@ struct Waiver {
     /// For maxima that may be lifted.
     agreement: Option<Agreement>,
     /// Profiles whose limit no waiver lifts.
-    kept_by: Vec<String>,
+    kept_by: Vec<SmolStr>,
 }
 
 /// What makes a waiver lift a maximum.
@@ -87,7 +88,7 @@ impl Waivers {
             waiver.covered |= waiver.path.as_ref().is_some_and(|globs| globs.is_match(path));
         }
         for finding in findings.iter_mut().filter(|finding| finding.suppressed.is_none()) {
-            let Some(candidates) = self.by_rule.get(&finding.rule) else { continue };
+            let Some(candidates) = self.by_rule.get(finding.rule.as_str()) else { continue };
             for &index in candidates {
                 let waiver = &mut self.waivers[index];
                 if waiver.agreement.is_none() && waiver.runs(now) && waiver.fits(path, finding) {
@@ -101,7 +102,7 @@ impl Waivers {
 
     /// Must this finding wait for [`Waivers::decide`]?
     pub fn holds_back(&self, path: &str, finding: &Finding) -> bool {
-        let candidates = self.by_rule.get(&finding.rule).into_iter().flatten();
+        let candidates = self.by_rule.get(finding.rule.as_str()).into_iter().flatten();
         finding.suppressed.is_none()
             && finding.deviation.is_some()
             && candidates
@@ -116,7 +117,7 @@ impl Waivers {
             waiver.verify(held, workflows, now);
         }
         for (path, finding) in held {
-            for &index in self.by_rule.get(&finding.rule).into_iter().flatten() {
+            for &index in self.by_rule.get(finding.rule.as_str()).into_iter().flatten() {
                 let waiver = &mut self.waivers[index];
                 if waiver.lifts(path, finding, workflows, now) {
                     waiver.used = true;
@@ -133,7 +134,7 @@ impl Waivers {
         self.waivers.iter().map(|waiver| {
             let review = waiver.agreement.as_ref().and_then(|agreement| agreement.review_ends);
             let ends = [waiver.ends, review].into_iter().flatten().min();
-            (&waiver.raw, self.files[waiver.place.0].source.name(), ends, waiver.used)
+            (&waiver.raw, self.files[waiver.place.0].source.name().as_str(), ends, waiver.used)
         })
     }
 
@@ -172,10 +173,10 @@ fn is_liftable(book: &RuleBook, rule: &str) -> bool {
 }
 
 /// The profiles whose limit no waiver lifts, and whether that is all of those that hold the rule.
-fn kept_by(book: &RuleBook, rule: &str) -> (Vec<String>, bool) {
+fn kept_by(book: &RuleBook, rule: &str) -> (Vec<SmolStr>, bool) {
     let applications = book.rule(rule).map_or(&[][..], |rule| &rule.applications);
     let kept = applications.iter().filter(|application| application.waivable == Some(false));
-    let kept: Vec<String> = kept.map(|application| book.profiles[application.profile].id.clone()).collect();
+    let kept: Vec<SmolStr> = kept.map(|application| book.profiles[application.profile].id.clone()).collect();
     let all = kept.len() == applications.len() && !kept.is_empty();
     (kept, all)
 }
@@ -386,7 +387,7 @@ impl Waiver {
             glob.is_match(&finding.pointer) || finding.inner_pointer.as_ref().is_some_and(|inner| glob.is_match(inner))
         };
         // Reports shorten long names.
-        let workflow = |name: &String| finding.target.workflow == Some(message::quote(name));
+        let workflow = |name: &String| finding.target.workflow == Some(message::quote(name).into());
         !self.kept_by.contains(&finding.profile)
             && self.raw.workflow.as_ref().is_none_or(workflow)
             && self.path.as_ref().is_none_or(|globs| globs.is_match(path))

@@ -9,6 +9,7 @@ use crate::model::{Field, Logging, Target, TargetKind};
 use crate::parse::{Data, Document, Syntax, TreeBuilder};
 use crate::report::{Finding, Region};
 use crate::source::Source;
+use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -75,5 +76,5 @@ fn judged(plan: &Plan, record: Logging<'static>, path: &str, line: u32, now: i64
         Region { start_line: line, start_column: 1, end_line: line, end_column: 1, byte_offset: 0, byte_length: 0 };
     let found = check_targets(plan, &document, &[target], now).findings.into_iter();
     let own = found.filter(|finding| finding.target.kind == TargetKind::Logging.name());
-    own.map(|finding| Finding { path: path.to_string(), region, pointer: String::new(), ..finding }).collect()
+    own.map(|finding| Finding { path: path.into(), region, pointer: SmolStr::default(), ..finding }).collect()
 }

@@ -136,7 +136,14 @@ impl Difference {
 /// What a finding says, wherever its line moved.
 fn says(finding: &Finding) -> (String, String, String, String, String, u8) {
     let Finding { rule, profile, path, message, target, .. } = finding;
-    (rule.clone(), profile.clone(), path.clone(), target.name.clone(), message.clone(), finding.severity as u8)
+    (
+        rule.to_string(),
+        profile.to_string(),
+        path.to_string(),
+        target.name.to_string(),
+        message.clone(),
+        finding.severity as u8,
+    )
 }
 
 /// What was changed in one text.
@@ -175,7 +182,7 @@ pub fn edit(source: &Arc<Source>, request: &Request) -> Result<Option<Edited>, S
 /// Reads the changed text again: a change that a reader does not see was none.
 fn verify(source: &Arc<Source>, request: &Request, text: &str) -> Result<(), String> {
     let Some(id) = &request.client else { return Ok(()) };
-    let again = Arc::new(Source::from_text(source.name(), text));
+    let again = Arc::new(Source::from_text(source.name().clone(), text));
     let nothing = Request { client: Some(id.clone()), ..Request::default() };
     let mut editor = Editor::new(&nothing);
     let errors = editor.look(&again);

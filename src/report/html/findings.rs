@@ -6,6 +6,7 @@ use super::write::Doc;
 use crate::report::excerpt::Excerpt;
 use crate::report::{Finding, RuleInfo, text};
 use crate::rule::Severity;
+use smol_str::SmolStr;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,10 +60,12 @@ fn subject(page: &Page<'_>, finding: &Finding) -> Subject {
         Some(service) if !own => {
             Subject { kind: "service".into(), name: service.name.clone(), place: service.place.clone() }
         }
-        _ if own => {
-            Subject { kind: kind.replace('-', " "), name: finding.target.name.clone(), place: finding.path.clone() }
-        }
-        _ => Subject { kind: "file".into(), name: finding.path.clone(), place: String::new() },
+        _ if own => Subject {
+            kind: kind.replace('-', " "),
+            name: finding.target.name.to_string(),
+            place: finding.path.to_string(),
+        },
+        _ => Subject { kind: "file".into(), name: finding.path.to_string(), place: String::new() },
     }
 }
 
@@ -388,7 +391,7 @@ impl Page<'_> {
     fn cited(&self) -> BTreeSet<&str> {
         let findings = self.gathered.shown.iter().flat_map(|shown| &shown.findings);
         let ids: BTreeSet<&str> =
-            findings.flat_map(|finding| finding.requirements.iter().map(String::as_str)).collect();
+            findings.flat_map(|finding| finding.requirements.iter().map(SmolStr::as_str)).collect();
         ids.into_iter().filter(|id| self.rules.requirement(id).is_some()).collect()
     }
 

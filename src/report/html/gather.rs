@@ -7,6 +7,7 @@ use crate::report::place::places;
 use crate::report::{Checked, FileError, Finding, Run, SuppressionKind, TargetRef, View};
 use crate::rule::Severity;
 use serde_json::Value as Json;
+use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Places shown: notes, warnings, errors. Each severity has room of its own, so that many notes hide no error.
@@ -72,8 +73,8 @@ pub(super) type Lifetimes = [Option<i64>; LIFETIMES.len()];
 /// That a finding is about a lifetime.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Missed {
-    pub(super) rule: String,
-    pub(super) profile: String,
+    pub(super) rule: SmolStr,
+    pub(super) profile: SmolStr,
     /// The lifetime, in seconds.
     pub(super) value: i64,
     /// It is too long, and not too short.
@@ -91,7 +92,7 @@ impl Missed {
 }
 
 /// The bounds that targets miss, by kind and name of the target.
-type Misses = BTreeMap<(String, String), BTreeSet<Missed>>;
+type Misses = BTreeMap<(SmolStr, SmolStr), BTreeSet<Missed>>;
 
 /// A row of the chart: whose lifetimes, which, and which bounds they miss.
 pub(super) type LifeRow = (Whose, Lifetimes, BTreeSet<Missed>);
@@ -167,7 +168,7 @@ pub(super) struct Gathered {
     pub(super) targets: BTreeMap<String, u64>,
     pub(super) lifetimes: BTreeMap<LifeRow, Holders>,
     /// Bounds that were told to be missed after everything else (what a waiver may cover), by name of the target.
-    pub(super) late: BTreeSet<(String, Missed)>,
+    pub(super) late: BTreeSet<(SmolStr, Missed)>,
     /// Registrations and tokens whose lifetimes are not among those.
     pub(super) lifetimes_left_out: u64,
     pub(super) trusts: Vec<TrustEntry>,
@@ -214,9 +215,9 @@ impl Gathered {
         }
         let mut seen = BTreeSet::new();
         for gap in &checked.not_judged {
-            let known = self.gaps.entry((gap.target.kind.clone(), gap.why.clone())).or_default();
+            let known = self.gaps.entry((gap.target.kind.to_string(), gap.why.clone())).or_default();
             if known.fields.len() < 8 {
-                known.fields.insert(gap.field.clone());
+                known.fields.insert(gap.field.to_string());
             }
             known.targets += u64::from(seen.insert((&gap.target.kind, &gap.target.name, &gap.why)));
         }
@@ -278,7 +279,10 @@ impl Gathered {
                 };
                 let (reason, owner, expires) = (by.reason.clone(), by.owner.clone(), by.expires.clone());
                 let (rule, mitigations) = (finding.rule.clone(), by.mitigations.clone());
-                *self.hidden.entry(Hiding { rule, kind, reason, owner, expires, mitigations }).or_default() += 1;
+                *self
+                    .hidden
+                    .entry(Hiding { rule: rule.to_string(), kind, reason, owner, expires, mitigations })
+                    .or_default() += 1;
             }
         }
     }
@@ -289,7 +293,7 @@ impl Gathered {
         let room = self.all || self.places[severity] - self.left_out[severity] < PLACES[severity] as u64;
         self.places[severity] += 1;
         let number = self.shown.len();
-        let count = self.rules.entry(worst.rule.clone()).or_default();
+        let count = self.rules.entry(worst.rule.to_string()).or_default();
         count.severity = count.severity.max(Some(worst.severity));
         count.places += 1;
         if count.last.as_ref() != Some(&worst.target) {
@@ -359,7 +363,7 @@ impl Gathered {
         if lifetimes.iter().all(Option::is_none) {
             return;
         }
-        let missed = misses.get(&(entry.kind.clone(), entry.name.clone())).cloned().unwrap_or_default();
+        let missed = misses.get(&(entry.kind.as_str().into(), entry.name.as_str().into())).cloned().unwrap_or_default();
         let key = (whose, lifetimes, missed);
         if !self.lifetimes.contains_key(&key) && self.lifetimes.len() >= KEPT {
             self.lifetimes_left_out += 1;

@@ -152,7 +152,12 @@ fn write_row(page: &Page<'_>, doc: &mut Doc, columns: &[usize], row: &LifeRow, h
 
 /// The findings about this lifetime.
 fn missed<'p>(page: &'p Page<'_>, row: &'p LifeRow, holders: &Holders, column: usize, seconds: i64) -> Vec<&'p Missed> {
-    let late = page.gathered.late.iter().filter(|(name, _)| holders.names.contains(name)).map(|(_, missed)| missed);
+    let late = page
+        .gathered
+        .late
+        .iter()
+        .filter(|(name, _)| holders.names.iter().any(|held| held == name))
+        .map(|(_, missed)| missed);
     let own = row.2.iter().chain(late).filter(|missed| missed.value == seconds);
     let of_token = |missed: &&Missed| {
         let limit = page.rules.info(&missed.rule).unwrap_or_default().limit;

@@ -155,7 +155,7 @@ fn finding(source: &Source, text: &str) -> Finding {
         severity: Severity::Error,
         default_severity: Severity::Warning,
         message: text.into(),
-        path: source.name().into(),
+        path: source.name().to_string(),
         region,
         fault: (1, 1),
         pointer: text.into(),
@@ -163,8 +163,8 @@ fn finding(source: &Source, text: &str) -> Finding {
         target: TargetRef { kind: "client".into(), name: text.into(), workflow: Some(text.into()) },
         requirements: vec![text.into(), "OTHER-001".into()],
         related: vec![],
-        help: format!("{text}: {text}"),
-        identity: String::new(),
+        help: format!("{text}: {text}").into(),
+        identity: SmolStr::default(),
         fingerprint: text.into(),
         suppressed: None,
         deviation: None,
@@ -415,11 +415,11 @@ fn the_page_stays_readable_however_much_is_found() {
         let severity = if number % 50 == 0 { Severity::Error } else { Severity::Note };
         let name = format!("client-{number}");
         let rule = format!("rule-{}", number % 100);
-        let target = TargetRef { kind: "client".into(), name: name.clone(), workflow: None };
+        let target = TargetRef { kind: "client".into(), name: name.clone().into(), workflow: None };
         let record = json!({"lifetimes.access_token": number + 60});
         let checked = Checked {
             view: Some(View::new(&source, &[])),
-            findings: vec![Finding { severity, rule, target, ..one.clone() }],
+            findings: vec![Finding { severity, rule: rule.into(), target, ..one.clone() }],
             inventory: vec![entry("client", "clients.json", &name, record)],
             ..Checked::default()
         };
