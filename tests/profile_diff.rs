@@ -116,7 +116,7 @@ fn verdicts(changes: &Value, from: &str, to: &str) -> (Grade, Grade, Vec<String>
                 std::cmp::Ordering::Equal => Direction::Same,
             };
             assert_eq!(change.direction, expected);
-            (change.from, change.to, change.findings.iter().map(|finding| finding.rule.clone()).collect())
+            (change.from, change.to, change.findings.iter().map(|finding| finding.rule.to_string()).collect())
         }
         several => panic!("one token: {several:?}"),
     }

@@ -369,16 +369,7 @@ fn change(target: TargetKey, sides: [BTreeMap<Spot, FindingView>; 2]) -> Option<
     let mut add = |spot: Spot, from: Option<Severity>, to: Option<Severity>, view: FindingView| {
         let (region, rule, pointer, inner_pointer) = spot;
         let FindingView { message, requirements, .. } = view;
-        findings.push(FindingChange {
-            rule: rule.into(),
-            from,
-            to,
-            message,
-            region,
-            pointer: pointer.into(),
-            inner_pointer,
-            requirements,
-        });
+        findings.push(FindingChange { rule, from, to, message, region, pointer, inner_pointer, requirements });
     };
     for (spot, view) in after {
         let earlier = before.remove(&spot).map(|view| view.severity);

@@ -194,7 +194,13 @@ pub(super) struct Contents<'c, 'd> {
 }
 
 impl<'c, 'd> Contents<'c, 'd> {
-    pub(super) fn new(memory: &mut Memory, record: &'c dyn Record<'d>, fields: usize, kind: usize, profiles: u64) -> Self {
+    pub(super) fn new(
+        memory: &mut Memory,
+        record: &'c dyn Record<'d>,
+        fields: usize,
+        kind: usize,
+        profiles: u64,
+    ) -> Self {
         let common = memory.hash(|hasher| {
             hasher.write_usize(kind);
             hasher.write_u64(profiles);

@@ -162,9 +162,9 @@ fn is_plain(bytes: &[u8]) -> bool {
     let is = |word: u64, byte: u8| zero(word ^ (ONES * u64::from(byte)));
     let odd = |word: u64| (word | control(word) | is(word, b'\x7f') | is(word, b'[')) & HIGH;
     let (words, rest) = bytes.as_chunks::<8>();
-    let mut last = [b' '; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    words.iter().chain([&last]).fold(0, |any, word| any | odd(u64::from_ne_bytes(*word))) == 0
+    // Filled up with spaces.
+    let last = rest.iter().fold(ONES * u64::from(b' '), |word, byte| word << 8 | u64::from(*byte));
+    words.iter().fold(odd(last), |any, word| any | odd(u64::from_ne_bytes(*word))) == 0
 }
 
 /// JSON whose strings hold no unsafe character as it is: `\u001b` and `\u202e` instead, so that nothing is lost.
@@ -266,5 +266,25 @@ impl Formatter for SafeJson {
             CharEscape::AsciiControl(byte) => return write!(out, "\\u{byte:04x}"),
         };
         out.write_all(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_plain;
+
+    #[test]
+    fn odd_bytes_are_noticed_wherever_they_stand() {
+        for byte in 0..=u8::MAX {
+            let plain = (b' '..=b'~').contains(&byte) && byte != b'[';
+            for length in [1, 7, 8, 9, 20] {
+                for at in 0..length {
+                    let mut text = vec![b'~'; length];
+                    text[at] = byte;
+                    assert_eq!(is_plain(&text), plain, "{byte} at {at} of {length}");
+                }
+            }
+        }
+        assert!(is_plain(b""));
     }
 }

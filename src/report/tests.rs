@@ -35,7 +35,7 @@ fn finding_at(source: &Source, span: std::ops::Range<usize>, rule: &str, profile
         severity,
         default_severity: severity,
         message: format!("access tokens live 30 d, {profile} allows 6 h"),
-        path: source.name().to_string(),
+        path: source.name().clone(),
         region: Region::new(start, end, span.start, span.len()),
         fault: (start.line, end.line),
         pointer: "/Resources/0/access_token_validity_seconds".into(),
@@ -44,7 +44,7 @@ fn finding_at(source: &Source, span: std::ops::Range<usize>, rule: &str, profile
         requirements: vec!["WLCG-LIF-005".into()],
         related: Vec::new(),
         help: "The IAM operator lowers \"Access token timeout\" of the client in the dashboard.".into(),
-        identity: SmolStr::default(),
+        identity: Default::default(),
         fingerprint: "0123456789abcdef0123456789abcdef".into(),
         suppressed: None,
         deviation: None,
@@ -140,8 +140,8 @@ fn demo<'a>(source: &'a Source, secrets: &'a [Span]) -> Checked<'a> {
         not_judged: (0..14)
             .map(|client| NotJudged {
                 rule: "token-outlives-maximum".into(),
-                path: source.name().to_string(),
-                target: TargetRef { kind: "client".into(), name: format!("c{client}"), workflow: None },
+                path: source.name().clone(),
+                target: TargetRef { kind: "client".into(), name: format!("c{client}").into(), workflow: None },
                 field: "lifetimes.access_token".into(),
                 why: "absent from the \"my clients\" view".into(),
             })
@@ -220,7 +220,7 @@ fn human_stays_short_when_thousands_have_the_same_fault() {
     let source = Source::from_text("c.json", "0123456789\n".repeat(200));
     let at = |n: usize| {
         let one = finding_at(&source, n..n + 1, "token-outlives-maximum", "wlcg@1.3", Severity::Error);
-        Finding { target: TargetRef { kind: "client".into(), name: format!("c{n}"), workflow: None }, ..one }
+        Finding { target: TargetRef { kind: "client".into(), name: format!("c{n}").into(), workflow: None }, ..one }
     };
     let findings: Vec<_> = (0..1985).map(at).collect();
     let files = || [Checked { view: Some(View::new(&source, &[])), findings: findings.clone(), ..Checked::default() }];
@@ -375,7 +375,7 @@ fn sarif_regions_cut_the_marked_text_out_of_the_file() {
     for marked in ["ümläut", "😀", "\"日本語 😀\"", "list:\n  - a\n  - b", "b\n", "\u{feff}#"] {
         let one = finding(&source, marked, "token-outlives-maximum", "wlcg@1.3", Severity::Error);
         let related =
-            Related { message: "here".into(), path: one.path.clone(), region: one.region, pointer: SmolStr::default() };
+            Related { message: "here".into(), path: one.path.clone(), region: one.region, pointer: Default::default() };
         let checked = Checked { findings: vec![Finding { related: vec![related], ..one }], ..Checked::default() };
         let report = json(&render(Format::Sarif, Options::default(), &[checked], &run()));
         assert_valid(&validator, &report);
@@ -499,7 +499,7 @@ fn hostile_checked<'a>(source: &'a Source, text: &str) -> Checked<'a> {
         requirements: vec![text.into(), text.into()],
         related: vec![related],
         help: text.into(),
-        identity: SmolStr::default(),
+        identity: Default::default(),
         fingerprint: text.into(),
         ..one
     };

@@ -68,7 +68,7 @@ fn report(plan: &Plan, texts: &[(String, Text)], now: i64) -> Report {
     }
     let fleet = check_fleet(plan, facts, now);
     for mut finding in fleet.findings {
-        let here = allowed.get(&finding.path).into_iter().flatten();
+        let here = allowed.get(finding.path.as_str()).into_iter().flatten();
         finding.suppressed = here.clone().find(|allow| allow.covers(&finding)).and_then(Allow::suppressed);
         report.findings.push(finding);
     }
