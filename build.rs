@@ -1,5 +1,5 @@
 //! Embeds the rule book: `rules/**/*.yaml` becomes compact JSON at build time, logic apart from prose and examples,
-//! so that start-up reads only what judging needs.
+//! so that start-up reads only what judging needs, rule by rule.
 
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -58,8 +58,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     // In the order of the book, so that none is put before another that is there already.
     logic.sort_by(|a, b| a["id"].as_str().cmp(&b["id"].as_str()));
+    let lines = logic.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
+    fs::write(out.join("rules.jsonl"), lines.join("\n"))?;
     for (file, value) in [
-        ("rules.json", Value::Array(logic)),
         ("profiles.json", Value::Array(profiles)),
         ("ledgers.json", Value::Array(ledgers)),
         ("tables.json", Value::Object(tables)),

@@ -4,7 +4,7 @@
 //! 2025 (`client/client.go`).
 
 use super::client_form::{OFFLINE_ACCESS, both, emit, grant, holds, product, tristate};
-use super::list::{any_element, for_each_element};
+use super::list::{any_element, for_each_element, has_any};
 use super::{Adapter, Kind, Reader, Sink, rfc7591};
 use crate::model::{Client, Field, TargetKind, duration};
 use crate::parse::{Cursor, Document};
@@ -24,26 +24,68 @@ static KINDS: [Kind; 2] = [
 
 const GLOBAL: &str = "the server's global ttl applies, which is not in this file";
 
-/// Grants with the prefix of their lifespan members.
-const LIFESPANS: [(&str, &str); 6] = [
-    (grant::AUTHORIZATION_CODE, "authorization_code_grant"),
-    (grant::CLIENT_CREDENTIALS, "client_credentials_grant"),
-    (grant::IMPLICIT, "implicit_grant"),
-    (grant::JWT_BEARER, "jwt_bearer_grant"),
-    (grant::REFRESH_TOKEN, "refresh_token_grant"),
-    (grant::DEVICE_CODE, "device_authorization_grant"),
+/// Grants with the members that hold their lifespans, see [`Lifespan`].
+const LIFESPANS: [(&str, [&str; 3]); 6] = [
+    (
+        grant::AUTHORIZATION_CODE,
+        [
+            "authorization_code_grant_access_token_lifespan",
+            "authorization_code_grant_refresh_token_lifespan",
+            "authorization_code_grant_id_token_lifespan",
+        ],
+    ),
+    (
+        grant::CLIENT_CREDENTIALS,
+        [
+            "client_credentials_grant_access_token_lifespan",
+            "client_credentials_grant_refresh_token_lifespan",
+            "client_credentials_grant_id_token_lifespan",
+        ],
+    ),
+    (
+        grant::IMPLICIT,
+        [
+            "implicit_grant_access_token_lifespan",
+            "implicit_grant_refresh_token_lifespan",
+            "implicit_grant_id_token_lifespan",
+        ],
+    ),
+    (
+        grant::JWT_BEARER,
+        [
+            "jwt_bearer_grant_access_token_lifespan",
+            "jwt_bearer_grant_refresh_token_lifespan",
+            "jwt_bearer_grant_id_token_lifespan",
+        ],
+    ),
+    (
+        grant::REFRESH_TOKEN,
+        [
+            "refresh_token_grant_access_token_lifespan",
+            "refresh_token_grant_refresh_token_lifespan",
+            "refresh_token_grant_id_token_lifespan",
+        ],
+    ),
+    (
+        grant::DEVICE_CODE,
+        [
+            "device_authorization_grant_access_token_lifespan",
+            "device_authorization_grant_refresh_token_lifespan",
+            "device_authorization_grant_id_token_lifespan",
+        ],
+    ),
 ];
 
+/// The token that lives as long as a member of [`LIFESPANS`] says, by its place there.
+#[derive(Clone, Copy)]
+enum Lifespan {
+    Access = 0,
+    Refresh = 1,
+    Id = 2,
+}
+
 fn is_client(at: Cursor<'_>) -> bool {
-    at.is_map()
-        && at.entries().any(|(name, _)| {
-            name.ends_with("_lifespan")
-                && LIFESPANS.iter().any(|(_, prefix)| {
-                    name.strip_prefix(prefix).is_some_and(|rest| {
-                        matches!(rest, "_access_token_lifespan" | "_refresh_token_lifespan" | "_id_token_lifespan")
-                    })
-                })
-        })
+    LIFESPANS.iter().any(|(_, members)| has_any(at, members))
 }
 
 impl Adapter for HydraClient {
@@ -98,23 +140,23 @@ fn adapt_client(at: Cursor<'_>, sink: &mut dyn Sink) {
     };
     let refresh = both(holds(&client.grant_types, grant::REFRESH_TOKEN), offline);
     client.refresh_tokens = tristate(refresh, client.grant_types.at, "it does not show whether the scope allows them");
-    client.lifetime_access_token = longest(reader, &client.grant_types, "_access_token_lifespan");
-    client.lifetime_id_token = longest(reader, &client.grant_types, "_id_token_lifespan");
+    client.lifetime_access_token = longest(reader, &client.grant_types, Lifespan::Access);
+    client.lifetime_id_token = longest(reader, &client.grant_types, Lifespan::Id);
     client.lifetime_refresh_token = match refresh {
         Some(false) => Field::default(),
-        Some(true) | None => longest(reader, &client.grant_types, "_refresh_token_lifespan"),
+        Some(true) | None => longest(reader, &client.grant_types, Lifespan::Refresh),
     };
     emit(sink, at, client, "");
 }
 
 /// The longest lifespan of the grants the client may use; unknown when all of them leave it to the server.
-fn longest<'d>(reader: Reader<'d>, grants: &Field<'d>, suffix: &str) -> Field<'d> {
+fn longest<'d>(reader: Reader<'d>, grants: &Field<'d>, of: Lifespan) -> Field<'d> {
     let mut best: Option<Field<'d>> = None;
-    for (grant, prefix) in LIFESPANS {
+    for (grant, members) in LIFESPANS {
         if holds(grants, grant) == Some(false) {
             continue;
         }
-        let read = lifespan(reader, &format!("{prefix}{suffix}"));
+        let read = lifespan(reader, members[of as usize]);
         best = match (best, read.as_int()) {
             (Some(best), Some(seconds)) if best.as_int() >= Some(seconds) => Some(best),
             (_, Some(_)) => Some(read),

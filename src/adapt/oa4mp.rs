@@ -80,10 +80,8 @@ impl Adapter for Oa4mp {
             Syntax::Xml => properties(document).map(|_| PROPERTIES),
             Syntax::Ini(_) | Syntax::Words(_) | Syntax::Cfg => None,
             Syntax::Json | Syntax::Yaml | Syntax::Env | Syntax::Jwt => {
-                if is_registration(root) && root.has("client_id") {
-                    Some(RESPONSE)
-                } else if is_registration(root) {
-                    Some(REQUEST)
+                if is_registration(root) {
+                    Some(if root.has("client_id") { RESPONSE } else { REQUEST })
                 } else if api_content(root).is_some() {
                     Some(API)
                 } else if is_stored(root) {

@@ -324,11 +324,12 @@ impl Root {
         }
         let (folder, name) = (folder_of(path), path.file_name());
         let mut known = self.known.borrow_mut();
-        let below = known.entry(folder.to_path_buf()).or_insert_with(|| {
-            let real = fs::canonicalize(folder).ok()?;
-            real.strip_prefix(&self.folder).ok().map(Path::to_path_buf)
-        });
-        match (below, name) {
+        if !known.contains_key(folder) {
+            let real = fs::canonicalize(folder).ok();
+            let below = real.and_then(|real| real.strip_prefix(&self.folder).ok().map(Path::to_path_buf));
+            known.insert(folder.to_path_buf(), below);
+        }
+        match (known.get(folder).and_then(Option::as_deref), name) {
             (Some(below), Some(name)) => walk::name_of(&below.join(name)),
             _ => walk::name_of(path),
         }

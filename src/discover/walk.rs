@@ -44,7 +44,8 @@ pub struct Found {
 pub fn name_of(path: &Path) -> String {
     let text = path.to_string_lossy();
     let text = text.strip_prefix("./").unwrap_or(&text);
-    mask::redact(text).replace('\\', "/")
+    let shown = mask::redact(text);
+    if shown.contains('\\') { shown.replace('\\', "/") } else { shown.into_owned() }
 }
 
 /// Expands paths: files are taken as they are, folders are walked. `.gitignore` counts and `.git` is left out; hidden

@@ -363,6 +363,10 @@ impl<'d> Cursor<'d> {
 
 /// The exact value of a JSON number when it is whole and fits 64 bits.
 pub(crate) fn whole_number(text: &str) -> Option<i64> {
+    // Nearly all numbers are a few digits, which fit.
+    if (1..=18).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(text.bytes().fold(0, |number, byte| number * 10 + i64::from(byte - b'0')));
+    }
     let (negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),

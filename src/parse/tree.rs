@@ -207,7 +207,7 @@ impl Tree {
     /// The first member of this name, `None` also when the node is no mapping.
     pub(super) fn member(&self, map: NodeId, name: &str, source: &str) -> Option<NodeId> {
         let hash = KeyHash::of(name);
-        if map == NodeId::ROOT && self.root_keys.is_some_and(|filter| !filter.may_have(hash)) {
+        if map == NodeId::ROOT && self.root_keys.as_ref().is_some_and(|filter| !filter.may_have(hash)) {
             return None;
         }
         let node = self.node(map);

@@ -152,7 +152,7 @@ pub struct RuleBook {
 /// Sets of profiles are kept as the bits of one number.
 const MAX_PROFILES: usize = 64;
 
-static RULES: &str = include_str!(concat!(env!("OUT_DIR"), "/rules.json"));
+static RULES: &str = include_str!(concat!(env!("OUT_DIR"), "/rules.jsonl"));
 static PROFILES: &str = include_str!(concat!(env!("OUT_DIR"), "/profiles.json"));
 static LEDGERS: &str = include_str!(concat!(env!("OUT_DIR"), "/ledgers.json"));
 static TABLES: &str = include_str!(concat!(env!("OUT_DIR"), "/tables.json"));
@@ -177,14 +177,15 @@ impl RuleBook {
         let ledgers: Vec<RawLedger> =
             serde_json::from_str(LEDGERS).map_err(|error| format!("requirements: {error}"))?;
         let profiles: Vec<RawProfile> = serde_json::from_str(PROFILES).map_err(|error| format!("profiles: {error}"))?;
-        let rules: Vec<RawLogic> = serde_json::from_str(RULES).map_err(|error| format!("rules: {error}"))?;
         let tables: Tables = serde_json::from_str(TABLES).map_err(|error| format!("tables: {error}"))?;
         let Tables { issuers: registry, lifetimes } = tables;
-        let mut book = RuleBook { profiles: vec![], requirements: requirements(ledgers), rules: vec![], registry };
+        let (requirements, rules) = (requirements(ledgers), Vec::with_capacity(TEXTS.len()));
+        let mut book = RuleBook { profiles: vec![], requirements, rules, registry };
         for profile in profiles {
             book.add_profile(profile, &lifetimes)?;
         }
-        for rule in rules {
+        for rule in serde_json::Deserializer::from_str(RULES).into_iter() {
+            let rule: RawLogic = rule.map_err(|error| format!("rules: {error}"))?;
             let id = rule.id.clone();
             book.add(rule, None).map_err(|defect| format!("{id}: {defect}"))?;
         }
@@ -271,16 +272,14 @@ impl RuleBook {
         if logic.id.is_empty() || !kebab {
             return Err("`id` must be kebab-case: lower-case letters, digits and hyphens".into());
         }
-        if self.rule(&logic.id).is_some() {
-            return Err(format!("another rule has the id `{}`", logic.id));
-        }
+        let Err(at) = self.place(&logic.id) else { return Err(format!("another rule has the id `{}`", logic.id)) };
         let applications = self.applications(&logic)?;
         let versions = logic.versions.as_deref().map(str::parse).transpose();
         let versions = versions.map_err(|error| format!("`versions`: {error}"))?;
         if versions.is_some() && (logic.join.is_some() || logic.kind.is_some()) {
             return Err("`versions` goes with `target`, and not with `join`".into());
         }
-        let mut compiled = Vec::new();
+        let mut compiled = Vec::with_capacity(logic.target.as_ref().map_or(0, |kinds| kinds.as_slice().len()));
         let mut native = None;
         match (&logic.target, &logic.kind) {
             (Some(kinds), None) => {
@@ -304,7 +303,6 @@ impl RuleBook {
             help: OnceLock::new(),
             examples: OnceLock::new(),
         };
-        let at = self.rules.partition_point(|other| other.id < rule.id);
         self.rules.insert(at, rule);
         Ok(())
     }
@@ -382,7 +380,12 @@ impl RuleBook {
 
     /// The rule with this id.
     pub fn rule(&self, id: &str) -> Option<&Rule> {
-        self.rules.binary_search_by(|rule| rule.id.as_str().cmp(id)).ok().map(|index| &self.rules[index])
+        self.place(id).ok().map(|index| &self.rules[index])
+    }
+
+    /// Where the rule with this id stands, or else would stand.
+    fn place(&self, id: &str) -> Result<usize, usize> {
+        self.rules.binary_search_by(|rule| rule.id.as_str().cmp(id))
     }
 
     /// The rule with this id, or a sentence that says which one may be meant.

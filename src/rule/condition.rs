@@ -381,7 +381,8 @@ fn compile_operators(name: &str, raw: &Operators) -> Result<Vec<Op>, Defect> {
             _ => Err(format!("the pattern of `{name}` is longer than 1000 characters")),
         }
     };
-    let mut ops = Vec::new();
+    // Most fields have one operator.
+    let mut ops = Vec::with_capacity(1);
     ops.extend(raw.present.map(Op::Present));
     ops.extend(raw.unlimited.map(Op::Unlimited));
     ops.extend(raw.malformed.map(Op::Malformed));

@@ -18,9 +18,10 @@ const BLOCK: usize = 256;
 #[derive(Debug)]
 pub struct LineIndex {
     starts: Vec<u32>,
-    /// Code points of a text before each of its blocks, made when a long line is asked about: a whole file may be one line,
-    /// and counting from its start for every finding would take time in proportion to the square of its length.
-    counts: OnceLock<Vec<u32>>,
+    /// Bytes that go on with a code point before each block of the text and before its end, made when a long line is asked
+    /// about: a whole file may be one line, and counting from its start for every finding would take time in proportion to
+    /// the square of its length.
+    continued: OnceLock<Vec<u32>>,
 }
 
 impl LineIndex {
@@ -30,23 +31,27 @@ impl LineIndex {
         let mut starts = Vec::with_capacity(ends.clone().count() + 1);
         starts.push(0);
         starts.extend(ends.map(|at| at as u32 + 1));
-        LineIndex { starts, counts: OnceLock::new() }
+        LineIndex { starts, continued: OnceLock::new() }
     }
 
-    /// Code points before an offset on a character boundary.
-    fn count_to(&self, text: &str, offset: usize) -> u32 {
+    /// Code points between two offsets on character boundaries.
+    fn columns(&self, text: &str, start: usize, end: usize) -> u32 {
         let bytes = text.as_bytes();
-        let counts = self.counts.get_or_init(|| {
-            let mut before = 0;
-            let block = |block: &[u8]| {
-                let here = before;
-                before += begun(block);
-                here
-            };
-            bytes.chunks(BLOCK).map(block).collect()
+        let length = (end - start) as u32;
+        if end - start < BLOCK {
+            return length - continued(&bytes[start..end]);
+        }
+        let before = self.continued.get_or_init(|| {
+            let blocks = bytes.chunks(BLOCK).map(continued);
+            let add = |sum: &mut u32, here: u32| Some(std::mem::replace(sum, *sum + here));
+            blocks.chain([0]).scan(0, add).collect()
         });
-        let block = offset / BLOCK;
-        counts.get(block).or(counts.last()).copied().unwrap_or(0) + begun(&bytes[(block * BLOCK).min(offset)..offset])
+        // Nearly all stretches are ASCII.
+        if before[start / BLOCK] == before[end.div_ceil(BLOCK)] {
+            return length;
+        }
+        let before = |offset: usize| before[offset / BLOCK] + continued(&bytes[offset / BLOCK * BLOCK..offset]);
+        length - (before(end) - before(start))
     }
 
     /// Line and column of `offset`; offsets past the end give the end, offsets inside a character its start.
@@ -57,11 +62,7 @@ impl LineIndex {
         }
         let line = self.starts.partition_point(|&start| start as usize <= offset);
         let start = self.starts[line - 1] as usize;
-        let column = match offset - start {
-            ..BLOCK => begun(&text.as_bytes()[start..offset]),
-            _ => self.count_to(text, offset) - self.count_to(text, start),
-        };
-        Position { line: line as u32, column: column + 1 }
+        Position { line: line as u32, column: self.columns(text, start, offset) + 1 }
     }
 
     /// The line of `offset` alone, which costs the same however long the line is.
@@ -83,13 +84,13 @@ impl LineIndex {
     }
 }
 
-/// Code points that begin in these bytes of a text.
-fn begun(bytes: &[u8]) -> u32 {
+/// Bytes that go on with a code point of a text.
+fn continued(bytes: &[u8]) -> u32 {
     // As many as are counted in a byte; counting in blocks of one size lets the compiler count many at a time.
     let (blocks, rest) = bytes.as_chunks::<64>();
-    let begins = |byte: &u8| u8::from(byte & 0xc0 != 0x80);
-    let of_block = |block: &[u8; 64]| u32::from(block.iter().map(begins).sum::<u8>());
-    blocks.iter().map(of_block).sum::<u32>() + u32::from(rest.iter().map(begins).sum::<u8>())
+    let goes_on = |byte: &u8| u8::from(byte & 0xc0 == 0x80);
+    let of_block = |block: &[u8; 64]| u32::from(block.iter().map(goes_on).sum::<u8>());
+    blocks.iter().map(of_block).sum::<u32>() + u32::from(rest.iter().map(goes_on).sum::<u8>())
 }
 
 #[cfg(test)]
