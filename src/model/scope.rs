@@ -73,12 +73,17 @@ impl<'s> Capability<'s> {
     /// True when the scope reaches everything: the path `/` or a spelling of it, or no path at all, which verifiers
     /// read as the root.
     pub fn is_root(self) -> bool {
-        ScopePath::new(self.path).segments.is_empty()
+        self.depth() == 0
     }
 
     /// Number of path components below the root; 0 for everything that [`Capability::is_root`] is true of.
     pub fn depth(self) -> usize {
-        ScopePath::new(self.path).segments.len()
+        let path = self.path.unwrap_or("/");
+        // Only escapes and dot segments need more than counting.
+        match path.bytes().any(|byte| matches!(byte, b'%' | b'.')) {
+            true => ScopePath::new(self.path).segments.len(),
+            false => path.split('/').filter(|segment| !segment.is_empty()).count(),
+        }
     }
 
     /// True when a storage scope permits more than reading and polling.

@@ -170,7 +170,7 @@ impl<'j> Judge<'j> {
         let fingerprint = fingerprint::shown(seen.digest());
         let record = leak(seen, &evidence, &fingerprint, self.now);
         let mut target = Target::new(TargetKind::Leak, fingerprint.as_str(), record);
-        target.identity = fingerprint;
+        target.identity = fingerprint.clone();
         let leaked = check_targets(plan, &self.nowhere, &[target], self.now).findings;
         let leaked = leaked.into_iter().map(|finding| {
             let related = seen.places.iter().skip(1).map(also).collect();
@@ -225,7 +225,7 @@ fn region(place: &Place) -> Region {
 }
 
 /// What a rule may know of a found token.
-fn leak(seen: &Seen, evidence: &Evidence, fingerprint: &str, now: i64) -> Leak<'static> {
+fn leak<'e>(seen: &Seen, evidence: &'e Evidence, fingerprint: &'e str, now: i64) -> Leak<'e> {
     let state = match seen.state {
         State::Whole => "whole",
         State::Unsigned => "unsigned",
@@ -233,13 +233,13 @@ fn leak(seen: &Seen, evidence: &Evidence, fingerprint: &str, now: i64) -> Leak<'
         State::Redacted => "redacted",
     };
     let number = |number: u64| Field::int(i64::try_from(number).unwrap_or(i64::MAX), None);
-    let text = |text: &Option<String>| text.clone().map_or_else(Field::default, |text| Field::text(text, None));
+    let text = |text: &'e Option<String>| text.as_deref().map_or_else(Field::default, |text| Field::text(text, None));
     let scopes = &evidence.scopes;
     let writes = scopes.iter().filter_map(|scope| Capability::parse(scope)).any(Capability::permits_modifying);
     Leak {
         form: Field::text(seen.form.name(), None),
         state: Field::text(state, None),
-        purpose: Field::text(evidence.purpose.clone(), None),
+        purpose: Field::text(evidence.purpose.as_str(), None),
         carrier: if seen.carrier.is_empty() { Field::default() } else { Field::text(seen.carrier, None) },
         issuer: text(&evidence.issuer),
         jti: text(&evidence.jti),
@@ -247,7 +247,7 @@ fn leak(seen: &Seen, evidence: &Evidence, fingerprint: &str, now: i64) -> Leak<'
         writes: if scopes.is_empty() { Field::default() } else { Field::bool(writes, None) },
         scopes: match scopes.is_empty() {
             true => Field::default(),
-            false => Field::list(scopes.iter().map(|scope| Field::text(scope.clone(), None)).collect(), None),
+            false => Field::list(scopes.iter().map(|scope| Field::text(scope.as_str(), None)).collect(), None),
         },
         remaining: match evidence.expiry {
             Expiry::Unseen => Field::default(),
@@ -257,7 +257,7 @@ fn leak(seen: &Seen, evidence: &Evidence, fingerprint: &str, now: i64) -> Leak<'
         },
         count: number(seen.count),
         files: number(seen.files),
-        fingerprint: Field::text(fingerprint.to_string(), None),
+        fingerprint: Field::text(fingerprint, None),
         signature: match evidence.signature {
             Some(true) => Field::text("valid", None),
             Some(false) => Field::text("invalid", None),

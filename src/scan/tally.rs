@@ -219,7 +219,10 @@ pub fn digest(hit: &Hit, window: &[u8]) -> [u8; 32] {
 
 /// Header, payload and signature of a JWT in their plain form.
 fn parts<'w>(hit: &Hit, window: &'w [u8]) -> [Cow<'w, [u8]>; 3] {
-    [&hit.header, &hit.payload, &hit.secret].map(|part| plain(&window[part.clone()]))
+    [&hit.header, &hit.payload, &hit.secret].map(|part| match hit.is_plain {
+        true => Cow::Borrowed(&window[part.clone()]),
+        false => plain(&window[part.clone()]),
+    })
 }
 
 fn digest_of(hit: &Hit, parts: &[Cow<'_, [u8]>; 3]) -> Digest {
