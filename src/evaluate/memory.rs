@@ -7,9 +7,10 @@
 use super::plan::{Plan, Reads};
 use super::target::{Judgement, Said};
 use crate::model::{At, Field, Record, State, Value};
+use siphasher::sip128::{Hasher128 as _, SipHasher13};
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash as _, Hasher, RandomState};
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hash as _, Hasher, RandomState};
 
 /// Answers that are remembered; when there are more, all are forgotten.
 const MOST: usize = 1 << 12;
@@ -73,8 +74,8 @@ impl Origin {
 pub(super) struct Memory {
     plan: u64,
     now: i64,
-    /// Two hashes of 64 bits make one of 128, which do not meet by chance.
-    random: [RandomState; 2],
+    /// Has a random key. Hashes of 128 bits do not meet by chance.
+    hasher: SipHasher13,
     known: HashMap<Key, Answer, BuildHasherDefault<AsItIs>>,
     /// By target kind and group.
     trials: Vec<Vec<Trial>>,
@@ -136,8 +137,9 @@ pub(super) fn with<T>(plan: &Plan, now: i64, work: impl FnOnce(&mut Memory) -> T
 
 impl Memory {
     fn new(plan: u64, now: i64) -> Self {
-        let random = [RandomState::new(), RandomState::new()];
-        Memory { plan, now, random, known: HashMap::default(), trials: Vec::new(), parts: Vec::new() }
+        let [first, second] = [0, 1].map(|number| RandomState::new().hash_one(number));
+        let hasher = SipHasher13::new_with_keys(first, second);
+        Memory { plan, now, hasher, known: HashMap::default(), trials: Vec::new(), parts: Vec::new() }
     }
 
     /// The part of a group in its keys; `None` when its answers are not worth asking for, since they did not repeat so far.
@@ -172,13 +174,10 @@ impl Memory {
         self.known.insert(key, answer);
     }
 
-    fn hash(&self, write: impl Fn(&mut DefaultHasher)) -> Key {
-        let [high, low] = [0, 1].map(|index| {
-            let mut hasher = self.random[index].build_hasher();
-            write(&mut hasher);
-            hasher.finish()
-        });
-        Key::from(high) << 64 | Key::from(low)
+    fn hash(&self, write: impl Fn(&mut SipHasher13)) -> Key {
+        let mut hasher = self.hasher;
+        write(&mut hasher);
+        hasher.finish128().into()
     }
 }
 
@@ -305,7 +304,7 @@ fn fields(bits: u128) -> impl Iterator<Item = usize> {
     std::iter::successors(Some(bits).filter(|bits| *bits != 0), next).map(|bits| bits.trailing_zeros() as usize)
 }
 
-fn write(aspect: Aspect, index: usize, field: &Field<'_>, hasher: &mut DefaultHasher) {
+fn write(aspect: Aspect, index: usize, field: &Field<'_>, hasher: &mut SipHasher13) {
     hasher.write_u16((index as u16) << 2 | aspect as u16);
     match aspect {
         Aspect::Contents => write_contents(field, hasher),
@@ -321,7 +320,7 @@ fn write(aspect: Aspect, index: usize, field: &Field<'_>, hasher: &mut DefaultHa
 }
 
 /// What is there, and whether it has a place: what has none cannot be pointed at.
-fn write_contents(field: &Field<'_>, hasher: &mut DefaultHasher) {
+fn write_contents(field: &Field<'_>, hasher: &mut SipHasher13) {
     field.at.is_some().hash(hasher);
     match &field.state {
         State::Absent => hasher.write_u8(0),

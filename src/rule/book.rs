@@ -107,10 +107,9 @@ pub(crate) struct Compiled {
 }
 
 impl Compiled {
-    /// Do the conditions hold beyond doubt? `false` says nothing.
-    pub(crate) fn plainly_hold(&self, scope: &condition::Scope<'_, '_>) -> bool {
-        let when = || self.when.as_ref().is_none_or(|when| when.plainly_hold(scope));
-        self.each.is_none() && when() && self.check.plainly_hold(scope)
+    /// Does the rule apply and find nothing wrong, beyond doubt? `false` says nothing.
+    pub(crate) fn plainly_holds(&self, scope: &condition::Scope<'_, '_>) -> bool {
+        self.each.is_none() && self.when.is_none() && self.check.plainly_hold(scope)
     }
 }
 

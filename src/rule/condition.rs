@@ -26,6 +26,8 @@ pub(crate) enum Subject {
 pub(crate) struct Conditions {
     operators: Vec<(Subject, Vec<Op>)>,
     expression: Option<Arc<Expression>>,
+    /// See [`Conditions::plainly_hold`].
+    plain: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -246,7 +248,9 @@ impl Conditions {
         }
         let expression =
             check.cel.as_deref().map(|text| Expression::compile(text, specs, other, in_each)).transpose()?;
-        Ok(Conditions { operators, expression: expression.map(Arc::new) })
+        let ops = || operators.iter().flat_map(|(_, ops)| ops);
+        let plain = expression.is_none() && ops().count() > 0 && ops().all(Op::is_plain);
+        Ok(Conditions { operators, expression: expression.map(Arc::new), plain })
     }
 
     /// True when the conditions mention `limit`.
@@ -300,13 +304,13 @@ impl Conditions {
         self.expression.is_some()
     }
 
-    /// Do all hold beyond doubt? Nearly always they do, and then there is nothing to say.
+    /// Do all hold beyond doubt? Nearly always they do, and then there is nothing to say. Only of plain operators this is told.
     pub(crate) fn plainly_hold(&self, scope: &Scope<'_, '_>) -> bool {
         let holds = |(subject, ops): &(Subject, Vec<Op>)| {
             let field = subject.resolve(scope).1;
             ops.iter().all(|op| op.plainly_holds(field))
         };
-        self.expression.is_none() && !self.operators.is_empty() && self.operators.iter().all(holds)
+        self.plain && self.operators.iter().all(holds)
     }
 
     /// Judges a `check`: absent fields make it not applicable unless some other condition is broken.
@@ -490,6 +494,34 @@ impl Op {
                 Ok(()) => Verdict::Holds,
                 Err(reason) => broken(reason),
             },
+        }
+    }
+
+    /// Has it no more to say than yes or no?
+    fn is_plain(&self) -> bool {
+        match self {
+            Op::Is(_)
+            | Op::Equals(_)
+            | Op::NotEquals(_)
+            | Op::OneOf(_)
+            | Op::NoneOf(_)
+            | Op::Contains(_)
+            | Op::ContainsAny(_)
+            | Op::ContainsNone(_)
+            | Op::Pattern(..)
+            | Op::AnyPattern(_)
+            | Op::Max(_)
+            | Op::Min(_) => true,
+            Op::Present(_)
+            | Op::Unlimited(_)
+            | Op::Malformed(_)
+            | Op::Unique
+            | Op::Url(_)
+            | Op::Scope(_)
+            | Op::Group(_)
+            | Op::Registry(_)
+            | Op::Urn(_)
+            | Op::Version(_) => false,
         }
     }
 
