@@ -82,14 +82,18 @@ impl Pattern {
     }
 
     /// `None` when it is no valid expression.
+    fn matcher(&self) -> Option<&Matcher> {
+        self.compiled.get_or_init(|| Matcher::new(&self.text)).as_ref()
+    }
+
+    /// `None` when it is no valid expression.
     pub(super) fn is_match(&self, text: &str) -> Option<bool> {
-        let compiled = self.compiled.get_or_init(|| Matcher::new(&self.text)).as_ref()?;
-        Some(compiled.is_match(text))
+        Some(self.matcher()?.is_match(text))
     }
 
     /// Compiles now; false when it is no valid expression.
     pub(super) fn is_valid(&self) -> bool {
-        self.compiled.get_or_init(|| Matcher::new(&self.text)).is_some()
+        self.matcher().is_some()
     }
 }
 
@@ -528,14 +532,14 @@ impl Op {
     /// Does it hold beyond doubt? `false` says nothing.
     fn plainly_holds(&self, field: &Field<'_>) -> bool {
         let State::Value(value) = &field.state else { return false };
-        let all = |items: &[Field<'_>], holds: &dyn Fn(&Value<'_>) -> bool| {
-            !items.is_empty() && items.iter().all(|item| matches!(&item.state, State::Value(value) if holds(value)))
-        };
         match (self, value) {
             (Op::Max(Bound::Number(most)), value) => magnitude(value).is_some_and(|number| number <= *most),
             (Op::Min(Bound::Number(least)), value) => magnitude(value).is_some_and(|number| number >= *least),
             (Op::Contains(_) | Op::ContainsAny(_) | Op::AnyPattern(_), Value::List(_)) => false,
-            (_, Value::List(items)) => all(items, &|value| self.allows(value) == Some(true)),
+            (Op::Pattern(pattern, wanted), Value::List(items)) => pattern.matcher().is_some_and(|matcher| {
+                each_value(items, |value| matches!(value, Value::Text(text) if matcher.is_match(text) == *wanted))
+            }),
+            (_, Value::List(items)) => each_value(items, |value| self.allows(value) == Some(true)),
             (_, value) => self.allows(value) == Some(true),
         }
     }
@@ -685,6 +689,11 @@ impl Op {
             _ => Ok(()),
         }
     }
+}
+
+/// Has a list elements, all of them values for which this holds?
+fn each_value(items: &[Field<'_>], holds: impl Fn(&Value<'_>) -> bool) -> bool {
+    !items.is_empty() && items.iter().all(|item| matches!(&item.state, State::Value(value) if holds(value)))
 }
 
 /// Judges one scope of a list; the others matter only for redundancy.
