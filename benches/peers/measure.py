@@ -154,6 +154,13 @@ def clients(page, ours, data, source, folder):
               f"{len(first)}, {counts(w1):,} times in all files and {counts(w2):,} times in the list.")
 
 
+def sixty(ours):
+    """Chooses the rules on leaks, and the first of those for access tokens."""
+    about = lambda kind: [line.split()[0] for line in output([ours, "rules", "list"]).decode().splitlines()
+                          if re.search(rf"\b{kind}\b", line)]
+    return [word for rule in (about("leak") + about("access-token"))[:60] for word in ("--only", rule)]
+
+
 def tokens(page, ours, data, folder):
     sizes = (2_000, 20_000)
     parts = [folder / f"{size}.tokens" for size in sizes]
@@ -162,13 +169,9 @@ def tokens(page, ours, data, folder):
     for part, size in zip(parts, sizes):
         part.write_bytes(b"".join(lines[:size]))
     scan = [ours, "scan", "--no-config", "--format", "jsonl", "--now", NOW, "--threads", "1"]
-    # The leak itself, and the first of those for access tokens.
-    about = lambda kind: [line.split()[0] for line in output([ours, "rules", "list"]).decode().splitlines()
-                          if re.search(rf"\b{kind}\b", line)]
-    sixty = (about("leak") + about("access-token"))[:60]
     commands = {
         "tokenvet": scan + [parts[1]],
-        "tokenvet, 60 rules": scan + [word for rule in sixty for word in ("--only", rule)] + [parts[1]],
+        "tokenvet, 60 rules": scan + sixty(ours) + [parts[1]],
         "tokenvet, signatures verified": scan + ["--keys", data / "jwks.json", parts[1]],
     }
     python = peer("python3")
@@ -203,7 +206,10 @@ def log(page, ours, data, folder):
     size = path.stat().st_size
     scan = [ours, "scan", "--no-config", "--format", "jsonl", "--now", NOW]
     rg = peer("rg")
-    commands = {"tokenvet (found, decoded, judged, reported)": scan + [path]}
+    commands = {
+        "tokenvet (found, decoded, judged, reported)": scan + [path],
+        "tokenvet, 60 rules": scan + sixty(ours) + [path],
+    }
     if rg:
         name = f"ripgrep {version([rg, '--version'])}"
         commands[f"{name}, plain pattern"] = [rg, "-o", "-N", PLAIN, path]
