@@ -26,8 +26,9 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Files judged in parallel and then reported in order. Bounds what is held in memory at a time.
-const GROUP_FILES: usize = 256;
+/// Files judged in parallel and then reported in order, while the next ones are judged: what two such groups need bounds what
+/// is held in memory at a time.
+const GROUP_FILES: usize = 128;
 /// Bytes of input in such a group, unless a single file is larger.
 const GROUP_BYTES: u64 = 16 << 20;
 
@@ -236,6 +237,27 @@ impl Workers {
         }
         inputs.iter().map(map).collect()
     }
+
+    /// The same, while this thread does something else.
+    fn map_beside<'i, I: Sync, T: Send, R>(
+        &self,
+        inputs: &'i [I],
+        map: impl Fn(&'i I) -> T + Send + Sync,
+        meanwhile: impl FnOnce() -> R,
+    ) -> (Vec<T>, R) {
+        #[cfg(feature = "threads")]
+        if let Some(pool) = &self.pool {
+            use rayon::prelude::*;
+            let mut mapped = Vec::new();
+            let result = pool.in_place_scope(|scope| {
+                scope.spawn(|_| mapped = inputs.par_iter().map(map).collect());
+                meanwhile()
+            });
+            return (mapped, result);
+        }
+        let result = meanwhile();
+        (self.map(inputs, map), result)
+    }
 }
 
 /// Why a file that stands alone was not judged.
@@ -361,25 +383,56 @@ impl<'j> Job<'j> {
         let groups = groups(inputs);
         // What is in memory at one time anyway may stay there.
         self.keeps = groups.len() == 1;
-        for group in groups {
-            let mut tasks: Vec<Task<'_>> =
-                group.iter().map(|input| Task::new(input, &self.governance, &mut folders)).collect();
-            for task in &mut tasks {
-                task.replaced = self.replaced.get(&task.input.name).cloned();
-            }
+        let now = self.now;
+        let mut groups = groups.into_iter();
+        let mut next = groups.next().map(|group| self.tasks(group, &mut folders));
+        let mut judged: Option<(Vec<Task<'_>>, Vec<Judged>)> = None;
+        // Of a group is reported while the next one is judged.
+        while let Some(tasks) = next.take() {
+            let mut beside = |job: &mut Self| {
+                next = groups.next().map(|group| job.tasks(group, &mut folders));
+                judged.take().map_or(Ok(()), |(tasks, judged)| job.take_all(&tasks, judged, &progress, take))
+            };
             if let [task] = tasks.as_slice() {
+                beside(self)?;
                 self.alone(task, &progress, take)?;
+                self.done(&tasks, &progress);
             } else {
-                let now = self.now;
-                let judged = workers.map(&tasks, |task| judge(task, now));
-                progress.pause(|| tasks.iter().zip(judged).try_for_each(|(task, result)| take(self, task, result)))?;
+                let (results, taken) = workers.map_beside(&tasks, |task| judge(task, now), || beside(self));
+                taken?;
+                judged = Some((tasks, results));
             }
-            progress.read(|| group.iter().map(walk::length_of).sum());
-            group.iter().for_each(|input| self.tally.facts.done(&input.name));
-            progress.advance(group.len());
+        }
+        if let Some((tasks, judged)) = judged {
+            self.take_all(&tasks, judged, &progress, take)?;
         }
         progress.end();
         Ok(())
+    }
+
+    fn tasks<'i>(&self, group: &'i [Input], folders: &mut HashMap<PathBuf, Option<bool>>) -> Vec<Task<'i>> {
+        let replaced = |input: &Input| self.replaced.get(&input.name).cloned();
+        let task = |input| Task { replaced: replaced(input), ..Task::new(input, &self.governance, folders) };
+        group.iter().map(task).collect()
+    }
+
+    /// Hands over what was found in the files of a group.
+    fn take_all(
+        &mut self,
+        tasks: &[Task<'_>],
+        judged: Vec<Judged>,
+        progress: &Progress,
+        take: &mut Take<'j, '_>,
+    ) -> Result<(), Failure> {
+        progress.pause(|| tasks.iter().zip(judged).try_for_each(|(task, result)| take(self, task, result)))?;
+        self.done(tasks, progress);
+        Ok(())
+    }
+
+    fn done(&mut self, tasks: &[Task<'_>], progress: &Progress) {
+        progress.read(|| tasks.iter().map(|task| walk::length_of(task.input)).sum());
+        tasks.iter().for_each(|task| self.tally.facts.done(&task.input.name));
+        progress.advance(tasks.len());
     }
 
     /// Judges what spans files, once all of them are known.
