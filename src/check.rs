@@ -440,12 +440,14 @@ impl<'r> Run<'r> {
         });
         let fields = kept.collect();
         let spot = spot_at(documents, target.at);
+        let Shown { target: shown, identity, anchor } = self.shown(documents, target);
+        let (name, identity, anchor) = (shown.name.clone(), identity.clone(), anchor.clone());
         self.outcome.facts.push(Fact {
             kind: target.kind,
-            name: message::quote(&target.name).into(),
-            identity: target.identity.as_str().into(),
+            name,
+            identity,
             path: self.source.name().clone(),
-            anchor: self.anchor(documents, target),
+            anchor,
             document: self.kind,
             given: false,
             workflow: self.workflow.clone(),
@@ -606,7 +608,8 @@ impl<'r> Run<'r> {
         spot
     }
 
-    /// The lines of what is at fault. Rules may point elsewhere than at the field (`index`), for example at the name of the target.
+    /// The lines of what is at fault. Rules may point elsewhere than at the field (`index`), for example at the name of the
+    /// target.
     fn fault(
         &mut self,
         documents: &[&Document],

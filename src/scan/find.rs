@@ -734,14 +734,15 @@ fn wrapped_jwe(text: &[u8], start: usize) -> Option<usize> {
     is_tag(&tag).then_some(end)
 }
 
+/// All of it is secret, if anything is left.
 fn opaque(form: Form, state: State, span: Range<usize>) -> Look {
     let none = span.end..span.end;
     Look::Hit(Hit {
         form,
         state,
         header: none.clone(),
+        secret: if state == State::Redacted { none.clone() } else { span.clone() },
         payload: none,
-        secret: span.clone(),
         span,
         spelling: None,
         is_plain: false,
@@ -837,20 +838,7 @@ fn eos(text: &[u8], start: usize, last: bool) -> Look {
     match end - start - NAME - colon {
         length if length < SHORTEST => Look::No(start),
         // A word that base64 spells once in 10^14 tokens.
-        _ if text[start..end].ends_with(b"REDACTED") => {
-            let none = end..end;
-            let (form, state, span, header) = (Form::Eos, State::Redacted, start..end, none.clone());
-            Look::Hit(Hit {
-                form,
-                state,
-                span,
-                header,
-                payload: none.clone(),
-                secret: none,
-                spelling: None,
-                is_plain: false,
-            })
-        }
+        _ if text[start..end].ends_with(b"REDACTED") => opaque(Form::Eos, State::Redacted, start..end),
         _ if is_ellipsis(text, end) => opaque(Form::Eos, State::Truncated, start..end),
         _ => opaque(Form::Eos, State::Whole, start..end),
     }
@@ -870,19 +858,7 @@ fn envelope(text: &[u8], start: usize, blank: &str, last: bool) -> Look {
     let inside = |end: usize| &window[mark(["BEGIN", "SEALED", "CIPHER"]).len().min(end)..end];
     match (end, cipher) {
         (Some(end), Some(cipher)) if is_emptied(inside(cipher - ends[1].len())) => {
-            let none = start + end..start + end;
-            let (form, state, span) = (Form::Envelope, State::Redacted, start..start + end);
-            let header = none.clone();
-            Look::Hit(Hit {
-                form,
-                state,
-                span,
-                header,
-                payload: none.clone(),
-                secret: none,
-                spelling: None,
-                is_plain: false,
-            })
+            opaque(Form::Envelope, State::Redacted, start..start + end)
         }
         (Some(end), _) => opaque(Form::Envelope, State::Whole, start..start + end),
         (None, _) if !last && window.len() < LONGEST => Look::Open,

@@ -199,8 +199,8 @@ fn of_signature(signature: Option<bool>) -> &'static str {
 }
 
 fn also(place: &Place) -> Related {
-    let (message, path) = ("also here".into(), place.path.to_string());
-    Related { message, path: path.into(), region: region(place), pointer: SmolStr::default() }
+    let (message, path) = ("also here".into(), place.path.as_ref().into());
+    Related { message, path, region: region(place), pointer: SmolStr::default() }
 }
 
 /// Header and payload of a token as its holder would send them, each with a dot behind, and room for a signature.
