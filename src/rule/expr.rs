@@ -6,10 +6,10 @@
 //! `covers(wide, narrow)` on paths and `unlimited(field)`. There is no clock and no I/O; source length and nesting of
 //! comprehensions are bounded, so every expression ends soon.
 
-use super::condition::{Defect, Pattern, Scope, Verdict, Violation, field_index};
-use super::quick::{Comparison, Quick};
+use super::condition::{Defect, Scope, Verdict, Violation, field_index};
+use super::plain::{self, Plain};
 use crate::model::{Field, FieldSpec, Record, State, Value};
-use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue};
+use cel::common::ast::{EntryExpr, Expr};
 use cel::{Context, IdedExpr, Program, Value as Cel};
 use regex::Regex;
 use std::collections::HashMap;
@@ -39,6 +39,9 @@ pub(crate) struct Expression {
     specs: &'static [FieldSpec],
     other: &'static [FieldSpec],
     in_each: bool,
+    /// The form that needs no copies, for expressions that are plain enough.
+    plain: OnceLock<Option<Plain>>,
+    /// What the library makes of it: where there is no such form, or where that has no answer.
     compiled: OnceLock<Result<Compiled, Defect>>,
 }
 
@@ -49,8 +52,6 @@ struct Compiled {
     /// The same for `other`.
     other: Vec<(usize, bool)>,
     nesting: usize,
-    /// The same without copies, for expressions that are plain enough.
-    quick: Option<Quick>,
 }
 
 impl std::fmt::Debug for Compiled {
@@ -70,7 +71,14 @@ impl Expression {
         if source.len() > MAX_SOURCE {
             return Err(format!("the expression is longer than {MAX_SOURCE} bytes"));
         }
-        Ok(Expression { source: source.to_string(), specs, other, in_each, compiled: OnceLock::new() })
+        Ok(Expression {
+            source: source.to_string(),
+            specs,
+            other,
+            in_each,
+            plain: OnceLock::new(),
+            compiled: OnceLock::new(),
+        })
     }
 
     /// True when the source mentions `limit`.
@@ -92,9 +100,13 @@ impl Expression {
         self.compiled.get_or_init(|| self.parse()).as_ref().map_err(Clone::clone)
     }
 
+    fn plain(&self) -> Option<&Plain> {
+        let read = || is_bounded(&self.source).then(|| plain::read(&self.source, self.specs, self.in_each)).flatten();
+        self.plain.get_or_init(read).as_ref()
+    }
+
     fn parse(&self) -> Result<Compiled, Defect> {
-        let (brackets, operators) = shape(&self.source);
-        if brackets > MAX_BRACKETS || operators > MAX_OPERATORS {
+        if !is_bounded(&self.source) {
             return Err(format!(
                 "`cel`: more than {MAX_BRACKETS} nested brackets or {MAX_OPERATORS} operators; write several rules"
             ));
@@ -120,10 +132,9 @@ impl Expression {
         }
         let fields = resolve(&walk.paths, "self", self.specs)?;
         let other = resolve(&walk.paths, "other", self.other)?;
-        let quick = quick(program.expression(), self.specs, &[]);
         let mut expression = program.expression().clone();
         rename_matches(&mut expression);
-        Ok(Compiled { expression, fields, other, nesting: walk.nesting, quick })
+        Ok(Compiled { expression, fields, other, nesting: walk.nesting })
     }
 
     /// Indexes of the fields read from `self` and from `other`, found in the source: parsing is dear and most runs join
@@ -136,13 +147,17 @@ impl Expression {
 
     /// Evaluates to holds / broken / absent / unknown.
     pub(crate) fn judge(&self, scope: &Scope<'_, '_>) -> Verdict {
-        let compiled = match self.get() {
-            Ok(compiled) => compiled,
-            Err(defect) => return Verdict::Defective(defect),
+        let plain = self.plain();
+        let (fields, others, nesting) = match plain {
+            Some(plain) => (&plain.fields, &vec![], plain.nesting),
+            None => match self.get() {
+                Ok(compiled) => (&compiled.fields, &compiled.other, compiled.nesting),
+                Err(defect) => return Verdict::Defective(defect),
+            },
         };
-        let bound = if compiled.nesting > 1 { MAX_NESTED_ELEMENTS } else { MAX_ELEMENTS };
-        let known = are_known(scope.record, self.specs, &compiled.fields, bound).and_then(|()| match scope.other {
-            Some(other) => are_known(other, self.other, &compiled.other, bound),
+        let bound = if nesting > 1 { MAX_NESTED_ELEMENTS } else { MAX_ELEMENTS };
+        let known = are_known(scope.record, self.specs, fields, bound).and_then(|()| match scope.other {
+            Some(other) => are_known(other, self.other, others, bound),
             None => Ok(()),
         });
         if let Err(verdict) = known {
@@ -153,8 +168,8 @@ impl Expression {
             Some(Ok(false)) => return Verdict::Absent,
             Some(Err(why)) => return Verdict::Unknown { field: "item".into(), why },
         }
-        let quick = compiled.quick.as_ref().and_then(|quick| quick.judge(scope, UNLIMITED));
-        match quick.map_or_else(|| self.evaluate(compiled, scope), Ok) {
+        let quick = plain.and_then(|plain| plain.quick.judge(scope, UNLIMITED));
+        match quick.map_or_else(|| self.evaluate(scope), Ok) {
             Ok(true) => Verdict::Holds,
             Ok(false) => Verdict::Broken(vec![Violation {
                 at: scope.item.and_then(|item| item.at),
@@ -167,7 +182,8 @@ impl Expression {
     }
 
     /// Evaluates on copies of the values, all of which are known.
-    fn evaluate(&self, compiled: &Compiled, scope: &Scope<'_, '_>) -> Result<bool, Defect> {
+    fn evaluate(&self, scope: &Scope<'_, '_>) -> Result<bool, Defect> {
+        let compiled = self.get()?;
         let base = base_context();
         let mut context = base.new_inner_scope();
         context.add_variable_from_value("self", values(scope.record, self.specs, &compiled.fields));
@@ -271,91 +287,6 @@ fn values(record: &dyn Record<'_>, specs: &'static [FieldSpec], fields: &[(usize
     tree.into_value()
 }
 
-/// The form that needs no copies, when every part of the expression has one. `bound` are the names that stand for the
-/// element at hand of a list, outermost first.
-fn quick(expression: &IdedExpr, specs: &'static [FieldSpec], bound: &[&str]) -> Option<Quick> {
-    Some(match &expression.expr {
-        Expr::Literal(LiteralValue::Boolean(value)) => Quick::Bool(*value.inner()),
-        Expr::Literal(LiteralValue::Int(value)) => Quick::Int(*value.inner()),
-        Expr::Literal(LiteralValue::String(text)) => Quick::Text(text.inner().to_string()),
-        Expr::Ident(name) => match (bound.iter().rposition(|known| known == name), name.as_str()) {
-            (Some(depth), _) => Quick::Element(depth),
-            (None, "now") => Quick::Now,
-            (None, "limit") => Quick::Limit,
-            (None, "item") => Quick::Item,
-            (None, "environment") => Quick::Environment,
-            (None, _) => return None,
-        },
-        Expr::Select(_) => {
-            let (path, tested) = path(expression)?;
-            let name = path.strip_prefix("self.")?;
-            let index = specs.iter().position(|spec| spec.name == name)?;
-            if tested { Quick::Has(index) } else { Quick::Field(index) }
-        }
-        Expr::Call(call) => quick_call(call, specs, bound)?,
-        Expr::Comprehension(inner) => quick_search(inner, specs, bound)?,
-        Expr::Literal(_) | Expr::List(_) | Expr::Map(_) | Expr::Struct(_) | Expr::Unspecified => return None,
-    })
-}
-
-/// `list.exists(x, …)` and `list.all(x, …)` as the parser writes them out: a loop that puts "or" or "and" between the
-/// elements.
-fn quick_search(inner: &ComprehensionExpr, specs: &'static [FieldSpec], bound: &[&str]) -> Option<Quick> {
-    use cel::common::ast::operators as op;
-    let is_result = |expression: &IdedExpr| matches!(&expression.expr, Expr::Ident(name) if *name == inner.accu_var);
-    let (Expr::Literal(LiteralValue::Boolean(start)), Expr::Call(step)) =
-        (&inner.accu_init.expr, &inner.loop_step.expr)
-    else {
-        return None;
-    };
-    let [so_far, of_element] = step.args.as_slice() else { return None };
-    let wanted = match (*start.inner(), step.func_name.as_str()) {
-        (false, op::LOGICAL_OR) => true,
-        (true, op::LOGICAL_AND) => false,
-        _ => return None,
-    };
-    let hides_root = matches!(inner.iter_var.as_str(), "self" | "other");
-    let plain = is_result(so_far) && is_result(&inner.result) && inner.iter_var2.is_none() && !hides_root;
-    if !plain || bound.len() >= MAX_NESTING {
-        return None;
-    }
-    let list = quick(&inner.iter_range, specs, bound)?;
-    let names = [bound, &[inner.iter_var.as_str()]].concat();
-    Some(Quick::Any { list: Box::new(list), of_element: Box::new(quick(of_element, specs, &names)?), wanted })
-}
-
-fn quick_call(call: &CallExpr, specs: &'static [FieldSpec], bound: &[&str]) -> Option<Quick> {
-    use cel::common::ast::operators as op;
-    let part = |expression: &IdedExpr| quick(expression, specs, bound).map(Box::new);
-    let compare = |how, left, right| Some(Quick::Compare(how, part(left)?, part(right)?));
-    let text = |expression: &IdedExpr| match &expression.expr {
-        Expr::Literal(LiteralValue::String(text)) => Some(text.inner().to_string()),
-        _ => None,
-    };
-    match (call.func_name.as_str(), call.target.as_deref(), call.args.as_slice()) {
-        (op::LOGICAL_NOT, None, [one]) => Some(Quick::Not(part(one)?)),
-        (op::LOGICAL_AND, None, [left, right]) => Some(Quick::Both(part(left)?, part(right)?)),
-        (op::LOGICAL_OR, None, [left, right]) => Some(Quick::Either(part(left)?, part(right)?)),
-        (op::EQUALS, None, [left, right]) => compare(Comparison::Equal, left, right),
-        (op::NOT_EQUALS, None, [left, right]) => compare(Comparison::NotEqual, left, right),
-        (op::LESS, None, [left, right]) => compare(Comparison::Less, left, right),
-        (op::LESS_EQUALS, None, [left, right]) => compare(Comparison::LessOrEqual, left, right),
-        (op::GREATER, None, [left, right]) => compare(Comparison::Greater, left, right),
-        (op::GREATER_EQUALS, None, [left, right]) => compare(Comparison::GreaterOrEqual, left, right),
-        (op::IN, None, [one, choices]) => {
-            let Expr::List(list) = &choices.expr else { return None };
-            let choices = list.elements.iter().map(|choice| Some(Quick::Text(text(choice)?))).collect::<Option<_>>()?;
-            Some(Quick::OneOf(part(one)?, choices))
-        }
-        ("matches", Some(one), [pattern]) => Some(Quick::Matches(part(one)?, Pattern::new(&text(pattern)?))),
-        ("contains", Some(one), [needle]) => Some(Quick::Contains(part(one)?, text(needle)?)),
-        ("startsWith", Some(one), [start]) => Some(Quick::StartsWith(part(one)?, text(start)?)),
-        ("endsWith", Some(one), [end]) => Some(Quick::EndsWith(part(one)?, text(end)?)),
-        ("size", Some(one), []) | ("size", None, [one]) => Some(Quick::Size(part(one)?)),
-        _ => None,
-    }
-}
-
 /// The functions every expression sees; built once per thread, since building is dearer than most expressions.
 fn base_context() -> &'static Context<'static, 'static> {
     thread_local! {
@@ -395,16 +326,27 @@ fn covers(wide: Arc<String>, narrow: Arc<String>) -> bool {
     crate::model::scope::path_covers(&wide, &narrow)
 }
 
+/// Is it within the bounds of brackets and operators?
+fn is_bounded(source: &str) -> bool {
+    let (brackets, operators) = shape(source);
+    brackets <= MAX_BRACKETS && operators <= MAX_OPERATORS
+}
+
 /// Deepest nesting of brackets and number of stacking operators of an expression, string literals left out.
 fn shape(source: &str) -> (usize, usize) {
     let (mut depth, mut deepest, mut operators, mut quote) = (0usize, 0, 0, None);
+    // In a text behind `r` nothing is escaped.
+    let (mut raw, mut before) = (false, b' ');
     let mut bytes = source.bytes();
     while let Some(byte) = bytes.next() {
         match (quote, byte) {
-            (Some(_), b'\\') => drop(bytes.next()),
+            (Some(_), b'\\') if !raw => drop(bytes.next()),
             (Some(mark), _) if mark == byte => quote = None,
             (Some(_), _) => {}
-            (None, b'"' | b'\'') => quote = Some(byte),
+            (None, b'"' | b'\'') => {
+                quote = Some(byte);
+                raw = matches!(before, b'r' | b'R');
+            }
             (None, b'(' | b'[' | b'{') => {
                 depth += 1;
                 deepest = deepest.max(depth);
@@ -414,6 +356,7 @@ fn shape(source: &str) -> (usize, usize) {
             (None, b'!' | b'-' | b'+' | b'*' | b'/' | b'%' | b'?' | b'=' | b'<' | b'>') => operators += 1,
             (None, _) => {}
         }
+        before = byte;
     }
     (deepest, operators + source.split_whitespace().filter(|word| *word == "in").count())
 }
@@ -599,62 +542,4 @@ fn path(expression: &IdedExpr) -> Option<(String, bool)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::FieldType;
-    use crate::profile::Registry;
-
-    const fn spec(name: &'static str, ty: FieldType) -> FieldSpec {
-        FieldSpec { name, ty, doc: "" }
-    }
-
-    static SPECS: [FieldSpec; 3] =
-        [spec("texts", FieldType::Texts), spec("others", FieldType::Texts), spec("name", FieldType::Text)];
-
-    struct Fields([Field<'static>; 3]);
-
-    impl Record<'static> for Fields {
-        fn field(&self, index: usize) -> &Field<'static> {
-            self.0.get(index).unwrap_or(Field::absent())
-        }
-    }
-
-    fn texts(texts: &[&'static str]) -> Field<'static> {
-        Field::list(texts.iter().map(|text| Field::text(*text, None)).collect(), None)
-    }
-
-    #[test]
-    fn searches_without_copies_find_what_the_evaluator_finds() {
-        let mut with_gap = texts(&["a:/x"]);
-        if let State::Value(Value::List(items)) = &mut with_gap.state {
-            items.push(Field::default());
-        }
-        let lists = [texts(&[]), texts(&["a"]), texts(&["b", "a:/x"]), texts(&["b", "c"]), with_gap];
-        for (source, is_quick) in [
-            ("self.texts.exists(s, s.startsWith('a'))", true),
-            ("self.texts.all(s, s.startsWith('a'))", true),
-            ("!self.texts.exists(s, s == self.name)", true),
-            ("self.texts.exists(s, self.others.all(t, t != s))", true),
-            ("self.texts.exists(s, self.others.exists(s, s == 'b') && s == 'a')", true),
-            ("self.texts.exists(item, item.matches('^b$')) || self.name == 'a'", true),
-            ("self.texts.exists_one(s, s == 'a')", false),
-            ("self.texts.filter(s, s == 'a').size() == 1", false),
-            ("self.texts.exists(self, self == 'a')", false),
-            ("self.texts.exists(s, s > 1) || true", false),
-        ] {
-            let expression = Expression::compile(source, &SPECS, &[], false).expect("short enough");
-            let compiled = expression.get().expect(source);
-            let registry = Registry::default();
-            for (one, other) in lists.iter().flat_map(|one| lists.iter().map(move |other| (one, other))) {
-                let fields = Fields([one.clone(), other.clone(), Field::text("a", None)]);
-                let scope = Scope::new(&fields, &SPECS, &registry, 0);
-                let quick = compiled.quick.as_ref().and_then(|quick| quick.judge(&scope, UNLIMITED));
-                // What is not plain, or meets operands it does not know, is left to the evaluator.
-                assert!(!is_quick || quick.is_some(), "{source}");
-                if let Some(quick) = quick {
-                    assert_eq!(Ok(quick), expression.evaluate(compiled, &scope), "{source} on {one:?} and {other:?}");
-                }
-            }
-        }
-    }
-}
+mod tests;

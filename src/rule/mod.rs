@@ -6,6 +6,7 @@ mod expr;
 mod load;
 pub(crate) mod message;
 pub(crate) mod near;
+mod plain;
 mod quick;
 mod raw;
 pub(crate) mod shapes;

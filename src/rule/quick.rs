@@ -1,8 +1,8 @@
 //! The everyday part of the expression language, evaluated on fields as they are: presence, comparisons, text tests
 //! and their combinations, a search through a list. The full evaluator copies every value it meets; most expressions need no more than this.
 //!
-//! An expression has a [`Quick`] form only when every part of it has one, and an evaluation that meets operands it
-//! does not know gives no answer: the full evaluator then decides.
+//! An expression has a [`Quick`] form only when every part of it has one (see `plain.rs`), and an evaluation that meets
+//! operands it does not know gives no answer: the full evaluator then decides.
 
 use super::condition::{Pattern, Scope};
 use crate::model::{Field, State, Value};
