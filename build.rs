@@ -9,13 +9,17 @@ use std::{env, fs};
 
 /// Members that only `explain`, reports and documentation need.
 const PROSE: &[&str] = &["title", "help", "fix", "rationale", "exceptions", "references", "severity_reason", "risks"];
+/// Members that are needed when a target is there to be judged.
+const BODY: &[&str] = &["select", "when", "each", "check", "at", "message"];
+/// The same of a statement of the ledger as [`PROSE`] of a rule.
+const WORDS: &[&str] = &["section", "statement", "unchecked", "checkable_from"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=rules");
     println!("cargo:rerun-if-changed=build.rs");
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
     let (mut logic, mut texts) = (Vec::new(), BTreeMap::new());
-    let (mut profiles, mut ledgers, mut tables) = (Vec::new(), Vec::new(), Map::new());
+    let (mut profiles, mut ledger, mut tables) = (Vec::new(), Ledger::default(), Map::new());
     let mut compat = Compat::default();
     let (mut logs, mut incident) = (Vec::new(), Vec::new());
     for path in yaml_files(Path::new("rules"))? {
@@ -25,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let name = path.to_string_lossy().replace('\\', "/");
         match name.split('/').nth(1) {
             Some("profiles") => profiles.push(value),
-            Some("requirements") => ledgers.push(value),
+            Some("requirements") => ledger.take(&name, value)?,
             Some("compat") => compat.take(&path, value)?,
             Some("logs") => logs.push(value),
             Some("incident") => {
@@ -45,12 +49,15 @@ fn main() -> Result<(), Box<dyn Error>> {
                 if path.file_stem().and_then(|stem| stem.to_str()) != Some(&id) {
                     return Err(format!("{name}: the id must equal the file name").into());
                 }
-                let text: Map<String, Value> =
-                    PROSE.iter().filter_map(|key| rule.remove(*key).map(|value| (key.to_string(), value))).collect();
+                let (prose, body) = (taken(&mut rule, PROSE)?, taken(&mut rule, BODY)?);
                 let examples = rule.remove("examples").unwrap_or(Value::Array(vec![]));
-                let entry = (serde_json::to_string(&text)?, serde_json::to_string(&examples)?, name.clone());
+                let entry = (body, prose, serde_json::to_string(&examples)?, name.clone());
                 if texts.insert(id.clone(), entry).is_some() {
                     return Err(format!("{name}: another rule has the id {id}").into());
+                }
+                // A list also of one: what may be either is read twice.
+                if let Some(target) = rule.get_mut("target").filter(|target| target.is_string()) {
+                    *target = Value::Array(vec![target.take()]);
                 }
                 logic.push(Value::Object(rule));
             }
@@ -62,7 +69,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("rules.jsonl"), lines.join("\n"))?;
     for (file, value) in [
         ("profiles.json", Value::Array(profiles)),
-        ("ledgers.json", Value::Array(ledgers)),
+        ("ledger.json", Value::Array(ledger.statements.into_values().collect())),
         ("tables.json", Value::Object(tables)),
         ("compat.json", compat.into_value()),
         ("logs.json", Value::Array(logs)),
@@ -70,10 +77,54 @@ fn main() -> Result<(), Box<dyn Error>> {
     ] {
         fs::write(out.join(file), serde_json::to_vec(&value)?)?;
     }
-    // Id, prose, examples, path: a run reads the prose of the rules that found something, and nothing else of it.
-    let texts: Vec<_> = texts.iter().map(|(id, (prose, examples, path))| (id, prose, examples, path)).collect();
+    // Id, body, prose, examples, path: a run reads the bodies of rules that meet a target, and the prose of those that
+    // found something.
+    let texts: Vec<_> =
+        texts.iter().map(|(id, (body, prose, examples, path))| (id, body, prose, examples, path)).collect();
     fs::write(out.join("texts.rs"), format!("&{texts:#?}"))?;
+    let words: Vec<_> = ledger.words.iter().collect();
+    let documents: Vec<_> = ledger.documents.iter().map(|(name, (title, url))| (name, title, url)).collect();
+    fs::write(out.join("words.rs"), format!("&{words:#?}"))?;
+    fs::write(out.join("documents.rs"), format!("&{documents:#?}"))?;
     Ok(())
+}
+
+/// Takes members out, as JSON.
+fn taken(from: &mut Map<String, Value>, members: &[&str]) -> Result<String, Box<dyn Error>> {
+    let taken = members.iter().filter_map(|name| from.remove(*name).map(|value| (name.to_string(), value)));
+    Ok(serde_json::to_string(&taken.collect::<Map<String, Value>>())?)
+}
+
+/// The files below `rules/requirements/`: statements and their words by id, title and URL of the documents by name.
+#[derive(Default)]
+struct Ledger {
+    statements: BTreeMap<String, Value>,
+    words: BTreeMap<String, String>,
+    documents: BTreeMap<String, (String, String)>,
+}
+
+impl Ledger {
+    fn take(&mut self, path: &str, mut value: Value) -> Result<(), Box<dyn Error>> {
+        let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_string);
+        let (Some(document), Some(title), Some(url)) = (text("document"), text("title"), text("url")) else {
+            return Err(format!("{path}: `document`, `title` and `url` are mandatory").into());
+        };
+        let Some(Value::Array(statements)) = value.get_mut("requirements").map(Value::take) else {
+            return Err(format!("{path}: `requirements` is no list").into());
+        };
+        for statement in statements {
+            let Value::Object(mut statement) = statement else { return Err(format!("{path}: no mapping").into()) };
+            let id = statement.get("id").and_then(Value::as_str).unwrap_or_default().to_string();
+            let words = taken(&mut statement, WORDS)?;
+            statement.insert("document".into(), document.clone().into());
+            let known = self.statements.insert(id.clone(), Value::Object(statement));
+            if self.words.insert(id.clone(), words).is_some() || known.is_some() {
+                return Err(format!("{path}: another statement has the id {id}").into());
+            }
+        }
+        self.documents.insert(document, (title, url));
+        Ok(())
+    }
 }
 
 /// The files below `rules/compat/`: software, how tokens are read, and what nobody checks.

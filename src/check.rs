@@ -544,7 +544,7 @@ impl<'r> Run<'r> {
                 Related { message: "belongs to it".into(), path, region: place.region, pointer: place.pointer }
             })
             .collect();
-        if rule.logic.at.is_empty() && target.kind == TargetKind::Document {
+        if rule.body().at.is_empty() && target.kind == TargetKind::Document {
             related.extend(at.first().and_then(|at| self.earlier(documents.get(at.document as usize)?, at.node)));
         }
         let profile = &self.plan.book.profiles[planned.profile];

@@ -28,7 +28,7 @@ fn rules(book: &RuleBook) -> BTreeMap<&str, BTreeSet<&str>> {
 }
 
 fn can_be_shown(requirement: &Requirement) -> bool {
-    requirement.raw.checkable_from.iter().any(|from| READ.contains(&from.as_str()))
+    requirement.words().checkable_from.iter().any(|from| READ.contains(&from.as_str()))
 }
 
 fn demands(level: Level) -> bool {
@@ -44,11 +44,11 @@ fn every_checkable_demand_has_a_rule_or_a_reason() {
     let rules = rules(&book);
     let mut wrong = Vec::new();
     for (id, requirement) in &book.requirements {
-        let (rule, reason) = (rules.get(id.as_str()), &requirement.raw.unchecked);
+        let (rule, reason) = (rules.get(id), &requirement.words().unchecked);
         match (rule, reason) {
             (Some(rules), Some(_)) => wrong.push(format!("{id}: {rules:?} check it, and a reason says that none does")),
             (None, Some(reason)) if reason.split_whitespace().count() < 4 => wrong.push(format!("{id}: {reason}?")),
-            (None, None) if can_be_shown(requirement) && demands(requirement.raw.level) => {
+            (None, None) if can_be_shown(requirement) && demands(requirement.level) => {
                 wrong.push(format!("{id}: neither a rule nor a reason"));
             }
             (Some(_), None) | (None, Some(_) | None) => {}
@@ -61,7 +61,7 @@ fn every_checkable_demand_has_a_rule_or_a_reason() {
 fn reasons_name_rules_and_statements_that_exist() {
     let book = book();
     for (id, requirement) in &book.requirements {
-        let reason = requirement.raw.unchecked.as_deref().unwrap_or_default();
+        let reason = requirement.words().unchecked.unwrap_or_default();
         for name in reason.split('`').skip(1).step_by(2) {
             assert!(book.rule(name).is_some(), "{id}: there is no rule {name}");
         }
@@ -79,12 +79,12 @@ fn reasons_name_rules_and_statements_that_exist() {
 fn what_restates_weighs_as_much_as_what_is_restated() {
     let book = book();
     for (id, requirement) in &book.requirements {
-        let Some(other) = &requirement.raw.restates else { continue };
+        let Some(other) = requirement.restates else { continue };
         let restated = book.requirements.get(other).expect("the restated statement is in the ledger");
         assert_ne!(restated.document, requirement.document, "{id} restates its own document");
-        assert!(restated.raw.restates.is_none(), "{id} restates {other}, which restates another");
-        assert_eq!(book.severity(requirement), restated.raw.severity(), "{id} restates {other} without need");
-        assert_ne!(requirement.raw.severity(), restated.raw.severity(), "{id} restates {other} without need");
+        assert!(restated.restates.is_none(), "{id} restates {other}, which restates another");
+        assert_eq!(book.severity(requirement), restated.severity(), "{id} restates {other} without need");
+        assert_ne!(requirement.severity(), restated.severity(), "{id} restates {other} without need");
     }
 }
 
@@ -95,7 +95,7 @@ fn the_wlcg_ledger_is_complete() {
     let book = book();
     let of = |version: &str| {
         let held = book.requirements.values().filter(|requirement| requirement.document == "wlcg");
-        held.filter(|r| r.raw.versions.is_empty() || r.raw.versions.iter().any(|held| held == version)).count()
+        held.filter(|r| r.versions.is_empty() || r.versions.contains(&version)).count()
     };
     let all = book.requirements.values().filter(|requirement| requirement.document == "wlcg").count();
     assert_eq!((all, [of("1.0"), of("1.1"), of("1.2"), of("1.3")]), (305, [218, 265, 269, 277]));
@@ -128,24 +128,24 @@ enum Standing {
 }
 
 fn standing(requirement: &Requirement, rules: &BTreeMap<&str, BTreeSet<&str>>) -> Standing {
-    match (rules.contains_key(requirement.raw.id.as_str()), &requirement.raw.unchecked) {
+    match (rules.contains_key(requirement.id), &requirement.words().unchecked) {
         (true, _) => Standing::Checked,
         (false, Some(_)) => Standing::Reasoned,
-        (false, None) if can_be_shown(requirement) && demands(requirement.raw.level) => Standing::Open,
+        (false, None) if can_be_shown(requirement) && demands(requirement.level) => Standing::Open,
         (false, None) => Standing::Outside,
     }
 }
 
 /// The last column: rules, the reason, or what else is to say.
 fn how(requirement: &Requirement, rules: &BTreeMap<&str, BTreeSet<&str>>) -> String {
-    let raw = &requirement.raw;
+    let words = requirement.words();
     let names = |ids: &BTreeSet<&str>| ids.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
-    match (rules.get(raw.id.as_str()), &raw.unchecked) {
+    match (rules.get(requirement.id), &words.unchecked) {
         (Some(ids), _) => names(ids),
         (None, Some(reason)) => reason.trim().to_string(),
-        (None, None) if !demands(raw.level) => "—".into(),
+        (None, None) if !demands(requirement.level) => "—".into(),
         (None, None) if can_be_shown(requirement) => "*open*".into(),
-        (None, None) => match raw.checkable_from.iter().map(|from| place(from)).collect::<Vec<_>>().as_slice() {
+        (None, None) => match words.checkable_from.iter().map(|from| place(from)).collect::<Vec<_>>().as_slice() {
             [] => "*no file shows it*".into(),
             places => format!("*shown by {} only*", places.join(" and ")),
         },
@@ -164,7 +164,7 @@ fn page(book: &RuleBook) -> String {
     let rules = rules(book);
     let mut documents: BTreeMap<&str, Vec<&Requirement>> = BTreeMap::new();
     for requirement in book.requirements.values() {
-        documents.entry(&requirement.document).or_default().push(requirement);
+        documents.entry(requirement.document).or_default().push(requirement);
     }
     let mut out = String::from(
         "# What is checked\n\n<!-- Written by UPDATE=1 cargo test --test coverage. -->\n\nEvery statement of the \
@@ -180,14 +180,17 @@ fn page(book: &RuleBook) -> String {
         let _ = writeln!(out, "| [{name}](#{name}) | {total} | {checked} | {reasoned} | {outside} | {open} |");
     }
     for (name, requirements) in &documents {
-        let (title, url) = requirements.first().map_or(("", ""), |r| (r.document_title.as_str(), r.url.as_str()));
+        let (title, url) = requirements.first().map_or(("", ""), |requirement| requirement.document());
         let _ = write!(out, "\n## {name}\n\n[{title}]({url})\n\n");
         out.push_str("| requirement | level | versions | statement | checked by |\n|---|---|---|---|---|\n");
         for requirement in requirements {
-            let raw = &requirement.raw;
-            let versions = if raw.versions.is_empty() { "all".into() } else { raw.versions.join(", ") };
-            let (level, how) = (raw.level.name(), how(requirement, &rules));
-            let _ = writeln!(out, "| {} | {level} | {versions} | {} | {} |", raw.id, cell(&raw.statement), cell(&how));
+            let (id, statement) = (requirement.id, requirement.words().statement);
+            let versions = match requirement.versions.is_empty() {
+                true => "all".into(),
+                false => requirement.versions.join(", "),
+            };
+            let (level, how) = (requirement.level.name(), how(requirement, &rules));
+            let _ = writeln!(out, "| {id} | {level} | {versions} | {} | {} |", cell(&statement), cell(&how));
         }
     }
     out

@@ -9,7 +9,7 @@ use crate::docs;
 pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
     let book = rules::book(&args.rules)?;
     let wanted = args.id.to_ascii_uppercase();
-    let page = match (book.rule(&args.id), book.requirements.get(&wanted)) {
+    let page = match (book.rule(&args.id), book.requirements.get(wanted.as_str())) {
         (Some(rule), _) => docs::rule_page(&book, rule),
         (None, Some(requirement)) => docs::requirement_page(&book, requirement),
         (None, None) => match book.resolve_profile(&args.id) {

@@ -87,7 +87,7 @@ pub(super) fn named(book: &RuleBook, name: &str) -> Result<Vec<String>, Failure>
 
 /// Says that an id is no rule's, requirement's or profile's.
 pub(super) fn unknown(book: &RuleBook, id: &str) -> Failure {
-    let requirement = did_you_mean(&id.to_ascii_uppercase(), book.requirements.keys().map(String::as_str));
+    let requirement = did_you_mean(&id.to_ascii_uppercase(), book.requirements.keys().copied());
     let families = book.profiles.iter().map(|profile| profile.raw.family.as_str());
     let near = if requirement.is_empty() { did_you_mean(id, book.ids().chain(families)) } else { requirement };
     let lists = if near.is_empty() { "; `tokenvet rules` and `tokenvet profile` list what there is" } else { "" };
@@ -106,12 +106,15 @@ impl report::RuleBook for Lookup<'_> {
     }
 
     fn requirement(&self, id: &str) -> Option<RequirementInfo> {
-        self.0.requirements.get(id).map(|requirement| RequirementInfo {
-            statement: requirement.raw.statement.clone(),
-            level: requirement.raw.level.name().to_string(),
-            document: requirement.document_title.clone(),
-            section: requirement.raw.section.clone(),
-            url: requirement.url.clone(),
+        self.0.requirements.get(id).map(|requirement| {
+            let (words, (document, url)) = (requirement.words(), requirement.document());
+            RequirementInfo {
+                statement: words.statement,
+                level: requirement.level.name().to_string(),
+                document: document.to_string(),
+                section: words.section,
+                url: url.to_string(),
+            }
         })
     }
 }

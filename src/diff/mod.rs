@@ -437,12 +437,15 @@ fn rules(book: &RuleBook, profiles: [usize; 2]) -> Vec<RuleChange> {
 fn requirements(book: &RuleBook, from: &Profile, to: &Profile) -> Vec<RequirementChange> {
     let changes = book.requirements.values().filter_map(|requirement| {
         let (before, after) = (from.holds(requirement), to.holds(requirement));
-        (before != after).then(|| RequirementChange {
-            id: requirement.raw.id.clone(),
-            added: after,
-            section: requirement.raw.section.clone(),
-            level: requirement.raw.level.name(),
-            statement: requirement.raw.statement.clone(),
+        (before != after).then(|| {
+            let words = requirement.words();
+            RequirementChange {
+                id: requirement.id.to_string(),
+                added: after,
+                section: words.section,
+                level: requirement.level.name(),
+                statement: words.statement,
+            }
         })
     });
     changes.collect()

@@ -69,8 +69,8 @@ pub fn rule_page(book: &RuleBook, rule: &Rule) -> Page {
     let cited: BTreeSet<&SmolStr> = rule.applications.iter().flat_map(|applied| &applied.requirements).collect();
     let statements = cited.into_iter().filter_map(|id| book.requirements.get(id.as_str()));
     let rests = statements.map(|found| {
-        let raw = &found.raw;
-        format!("{} ({}; {}, {}): {}", raw.id, raw.level.name(), found.document, raw.section, raw.statement)
+        let words = found.words();
+        format!("{} ({}; {}, {}): {}", found.id, found.level.name(), found.document, words.section, words.statement)
     });
     page.add("Rests on", vec![Block::List(rests.collect())]);
     page.add("Example that fails", example(rule));
@@ -101,27 +101,27 @@ fn example(rule: &Rule) -> Vec<Block> {
 
 /// A requirement: what it says, in our words, and what checks it.
 pub fn requirement_page(book: &RuleBook, requirement: &Requirement) -> Page {
-    let raw = &requirement.raw;
-    let title = format!("{} ({})", raw.id, raw.level.name());
-    let lead = format!("{}, {}", requirement.document_title, raw.section);
+    let (words, (document, url)) = (requirement.words(), requirement.document());
+    let title = format!("{} ({})", requirement.id, requirement.level.name());
+    let lead = format!("{document}, {}", words.section);
     let mut page = Page { title, lead, sections: vec![] };
-    page.add("Statement, in our words", vec![Block::Text(raw.statement.clone())]);
-    page.add("Says the same as", vec![Block::List(raw.restates.clone().into_iter().collect())]);
-    page.add("In versions", vec![Block::Text(raw.versions.join(", "))]);
+    page.add("Statement, in our words", vec![Block::Text(words.statement)]);
+    page.add("Says the same as", vec![Block::List(requirement.restates.into_iter().map(str::to_string).collect())]);
+    page.add("In versions", vec![Block::Text(requirement.versions.join(", "))]);
     let second_hand = "The document itself could not be read; an adopter is the source, so it is at most a warning.";
-    let source = if raw.secondary { second_hand } else { "" };
+    let source = if requirement.secondary { second_hand } else { "" };
     page.add("Breaking it is at most", vec![Block::Text(format!("{}\n\n{source}", book.severity(requirement)))]);
     let rules = book
         .rules
         .iter()
-        .filter(|rule| rule.applications.iter().any(|a| a.requirements.iter().any(|cited| *cited == raw.id)));
+        .filter(|rule| rule.applications.iter().any(|a| a.requirements.iter().any(|cited| *cited == requirement.id)));
     let checked: Vec<String> = rules.map(|rule| rule.id.to_string()).collect();
-    match (checked.is_empty(), &raw.unchecked) {
+    match (checked.is_empty(), &words.unchecked) {
         (false, _) => page.add("Checked by", vec![Block::List(checked)]),
         (true, None) => page.add("Checked by", vec![Block::Text("no rule".into())]),
         (true, Some(why)) => page.add("Checked by", vec![Block::Text(format!("no rule: {why}"))]),
     }
-    page.add("Read on", vec![Block::List(vec![requirement.url.clone()])]);
+    page.add("Read on", vec![Block::List(vec![url.to_string()])]);
     page
 }
 
@@ -164,14 +164,14 @@ pub fn rule_index(book: &RuleBook) -> Page {
     }
     let mut documents: BTreeMap<&str, Vec<Vec<Cell>>> = BTreeMap::new();
     for requirement in book.requirements.values() {
-        let id = &requirement.raw.id;
+        let (id, (document, _)) = (requirement.id, requirement.document());
         for rule in book
             .rules
             .iter()
             .filter(|rule| rule.applications.iter().any(|a| a.requirements.iter().any(|cited| cited == id)))
         {
-            let row = vec![code(id), text(requirement.raw.level.name()), Cell::Rule(rule.id.to_string())];
-            documents.entry(&requirement.document_title).or_default().push(row);
+            let row = vec![code(id), text(requirement.level.name()), Cell::Rule(rule.id.to_string())];
+            documents.entry(document).or_default().push(row);
         }
     }
     for (document, rows) in documents {

@@ -1,7 +1,6 @@
 //! What the profiles of a run say of lifetimes, for reports that draw them.
 
 use super::plan::Plan;
-use crate::model::TargetKind;
 use crate::profile::{RawCell, TokenType};
 use crate::report::{Band, ProfileRef};
 
@@ -47,8 +46,8 @@ impl Plan {
 
     /// The bound that the policy put in the place of a profile's.
     fn changed(&self, profile: usize, limit: &str) -> Option<i64> {
-        let entries = TargetKind::ALL.iter().flat_map(|kind| self.groups(*kind)).flat_map(|group| &group.entries);
-        let of_limit = entries.filter(|entry| self.book.rules[entry.rule].logic.limit.as_deref() == Some(limit));
+        let of_limit =
+            self.on_targets().filter(|entry| self.book.rules[entry.rule].logic.limit.as_deref() == Some(limit));
         let planned = of_limit.flat_map(|entry| &entry.planned);
         let mut changed = planned.filter(|planned| planned.profile == profile && planned.limit_changed);
         changed.find_map(|planned| Some(planned.limit?.value))

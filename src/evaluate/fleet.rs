@@ -50,7 +50,7 @@ pub fn judge_fleet<'f>(plan: &'f Plan, facts: &'f [Fact], now: i64) -> FleetJudg
     let mut said = FleetJudgements::default();
     for (kind, entry) in &plan.fleet {
         let rule = &plan.book.rules[entry.rule];
-        let form = &rule.compiled[entry.form].1;
+        let form = rule.form(entry.form);
         let Some(join) = &form.join else { continue };
         let groups = Groups::new(facts, form, join);
         // What belongs to no service has no others of its service that could be missing.

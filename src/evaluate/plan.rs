@@ -7,8 +7,8 @@ use crate::profile::ProfileClass;
 use crate::rule::condition::{Conditions, bit};
 use crate::rule::{Application, Compiled, Joined, Limit, Rule, RuleBook, Severity};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Which profiles apply.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -182,7 +182,10 @@ pub struct Plan {
     pub narrow_depth: i64,
     /// Tells plans apart in one process.
     pub(crate) number: u64,
-    by_kind: Vec<Vec<Group>>,
+    /// Rules for targets of one kind.
+    by_kind: Vec<Vec<Entry>>,
+    /// The same in groups, once a target of the kind is met: this takes a look into every rule, and few runs meet all kinds.
+    groups: Vec<OnceLock<Vec<Group>>>,
     pub(crate) native: Vec<Entry>,
     /// Rules that join targets of several documents, with the kind they judge.
     pub(crate) fleet: Vec<(TargetKind, Entry)>,
@@ -212,7 +215,8 @@ impl Plan {
     /// Combines book, choice and policy.
     pub fn new(book: Arc<RuleBook>, selection: Selection, adjustments: &Adjustments) -> Self {
         let wanted: Vec<bool> = (0..book.profiles.len()).map(|index| wants(&book, &selection, index)).collect();
-        let mut by_kind = vec![BTreeMap::new(); TargetKind::ALL.len()];
+        let by_kind = vec![vec![]; TargetKind::ALL.len()];
+        let groups = vec![OnceLock::new(); TargetKind::ALL.len()];
         let fact_fields = vec![BTreeMap::new(); TargetKind::ALL.len()];
         let environment = adjustments.environment;
         let software = adjustments.software.clone();
@@ -224,7 +228,8 @@ impl Plan {
         let (native, fleet, book) = (vec![], vec![], Arc::clone(&book));
         let mut plan = Plan {
             number: number(),
-            by_kind: vec![],
+            by_kind,
+            groups,
             native,
             fleet,
             fact_fields,
@@ -256,27 +261,19 @@ impl Plan {
                 continue;
             }
             let profiles = planned.iter().fold(0, |set, planned| set | 1 << planned.profile);
-            for (form, (kind, compiled)) in rule.compiled.iter().enumerate() {
+            for (form, kind) in rule.targets().enumerate() {
                 let entry = Entry::new(index, form, &planned, profiles);
-                match &compiled.join {
-                    None => {
-                        let reads = reads(rule, *kind, compiled);
-                        let (needs, quotes_reads) = (Needs::of(compiled), quotes_reads(reads, compiled));
-                        let of_kind: &mut BTreeMap<_, Vec<Entry>> = &mut by_kind[*kind as usize];
-                        of_kind.entry(reads).or_default().push(Entry { needs, quotes_reads, ..entry });
-                    }
-                    Some(_) => {
-                        plan.keep_facts(*kind, compiled);
-                        plan.fleet.push((*kind, entry));
-                    }
+                if rule.logic.join.is_some() {
+                    plan.keep_facts(kind, rule.form(form));
+                    plan.fleet.push((kind, entry));
+                } else {
+                    plan.by_kind[kind as usize].push(entry);
                 }
             }
             if rule.native.is_some() {
                 plan.native.push(Entry::new(index, 0, &planned, profiles));
             }
         }
-        let groups = |of_kind: BTreeMap<_, _>| of_kind.into_iter().map(|(reads, all)| Group::new(reads, all)).collect();
-        plan.by_kind = by_kind.into_iter().map(groups).collect();
         plan.keep_links();
         plan.only_names_documents = plan.names_documents_only();
         plan.joins_clients_by_issuer = plan.compares_clients_within_issuers();
@@ -309,8 +306,12 @@ impl Plan {
 
     fn all(&self) -> impl Iterator<Item = &Entry> {
         let fleet = self.fleet.iter().map(|(_, entry)| entry);
-        let groups = self.by_kind.iter().flatten();
-        groups.flat_map(|group| &group.entries).chain(&self.native).chain(fleet)
+        self.on_targets().chain(&self.native).chain(fleet)
+    }
+
+    /// The rules that judge targets on their own.
+    pub(crate) fn on_targets(&self) -> impl Iterator<Item = &Entry> {
+        self.by_kind.iter().flatten()
     }
 
     /// Lets facts keep what the joining rules of another plan read, which judges them in the end.
@@ -410,7 +411,7 @@ impl Plan {
     }
 
     fn join_of(&self, entry: &Entry) -> Option<&Joined> {
-        self.book.rules[entry.rule].compiled[entry.form].1.join.as_ref()
+        self.book.rules[entry.rule].join(entry.form)
     }
 
     /// The fields that facts of a kind keep; empty when no joining rule looks at the kind.
@@ -419,7 +420,17 @@ impl Plan {
     }
 
     pub(crate) fn groups(&self, kind: TargetKind) -> &[Group] {
-        &self.by_kind[kind as usize]
+        self.groups[kind as usize].get_or_init(|| {
+            let mut by_reads: BTreeMap<_, Vec<Entry>> = BTreeMap::new();
+            for entry in &self.by_kind[kind as usize] {
+                let rule = &self.book.rules[entry.rule];
+                let form = rule.form(entry.form);
+                let reads = reads(rule, kind, form);
+                let (needs, quotes_reads) = (Needs::of(form), quotes_reads(reads, form));
+                by_reads.entry(reads).or_default().push(Entry { needs, quotes_reads, ..entry.clone() });
+            }
+            by_reads.into_iter().map(|(reads, all)| Group::new(reads, all)).collect()
+        })
     }
 
     /// See the field.

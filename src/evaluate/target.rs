@@ -161,7 +161,7 @@ impl On<'_, '_> {
         }
         let (plan, target) = (self.plan, self.target);
         let rule = &plan.book.rules[entry.rule];
-        let form = &rule.compiled[entry.form].1;
+        let form = rule.form(entry.form);
         // Nearly every rule finds nothing wrong, which is told without a verdict for each profile.
         if rule.versions.is_none() && form.plainly_holds(&self.scope) {
             return entry.planned.iter().filter(|planned| self.profiles.contains(planned.profile)).count() as u64;

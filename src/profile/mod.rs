@@ -1,8 +1,11 @@
 //! Profiles and their versions, limit tables, and the requirement ledger.
 
+mod ledger;
 mod raw;
 mod registry;
 mod table;
 
+pub(crate) use ledger::ledger;
+pub use ledger::{Requirement, Words};
 pub use raw::*;
 pub use registry::{IssuerClass, KnownIssuer, Registry};

@@ -200,6 +200,7 @@ pub enum ValidationModel {
     Online,
 }
 
+// The tool reads it in two parts, `Requirement` and `Words`.
 /// One normative statement (`rules/requirements/<document>.yaml` holds a list of them).
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -302,18 +303,4 @@ pub enum Basis {
     ByReference,
     /// Our own consequence.
     Implied,
-}
-
-impl RawRequirement {
-    /// How bad it is to break it, what it [restates](RawRequirement::restates) apart: MUST by key word or table is an error; SHOULD, and MUST that is only described or
-    /// cited, a warning; the rest a note. A secondary source is at most a warning.
-    pub fn severity(&self) -> Severity {
-        let firm = matches!(self.basis, Basis::Keyword | Basis::Table) && !self.secondary;
-        match self.level {
-            _ if self.basis == Basis::Implied => Severity::Note,
-            Level::Must | Level::MustNot if firm => Severity::Error,
-            Level::Must | Level::MustNot | Level::Should | Level::ShouldNot => Severity::Warning,
-            Level::May | Level::Informative => Severity::Note,
-        }
-    }
 }

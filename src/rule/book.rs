@@ -6,29 +6,15 @@
 use super::condition::{self, Conditions, Defect, Limit};
 use super::message::Template;
 use super::near::{did_you_mean, nearest};
-use super::{Hold, Join, OneOrMany, Prose, RawExample, RawLogic, RawRule, Severity, Where};
+use super::{Hold, Join, OneOrMany, Prose, RawBody, RawExample, RawLogic, RawRule, Severity, Where};
 use crate::model::{FieldSpec, TargetKind};
 use crate::profile::{
-    ProfileClass, RawBound, RawLedger, RawLifetime, RawLifetimes, RawLimit, RawLimits, RawProfile, RawRequirement,
-    Registry,
+    ProfileClass, RawBound, RawLifetime, RawLifetimes, RawLimit, RawLimits, RawProfile, Registry, Requirement, ledger,
 };
 use serde_json_path::JsonPath;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
-
-/// A requirement and the document it stands in.
-#[derive(Clone, Debug)]
-pub struct Requirement {
-    /// Short name of the document.
-    pub document: String,
-    /// Full title of the document.
-    pub document_title: String,
-    /// Where to read the document.
-    pub url: String,
-    /// The statement.
-    pub raw: RawRequirement,
-}
 
 /// One version of a profile.
 #[derive(Clone, Debug)]
@@ -72,24 +58,28 @@ pub struct Application {
     pub waivable: Option<bool>,
 }
 
-/// A rule, compiled for every target kind it judges.
+/// Prose, examples and path of a rule.
+type Own = (Prose, Vec<RawExample>, String);
+
+/// A rule. A built-in one is compiled for a target kind once a target of the kind is met.
 #[derive(Debug, Clone)]
 pub struct Rule {
     /// Identity.
     pub id: SmolStr,
-    /// As written, prose apart.
+    /// As written: what tells where it applies.
     pub logic: RawLogic,
     /// The software versions it speaks of.
     pub versions: Option<semver::VersionReq>,
     /// Where it applies, by profile index.
     pub applications: Vec<Application>,
     /// Per target kind.
-    pub(crate) compiled: Vec<(TargetKind, Compiled)>,
+    forms: Vec<(TargetKind, OnceLock<Compiled>)>,
     /// For rules on native documents.
     pub(crate) native: Option<Native>,
     /// Prose and examples of rules that are not built in.
-    own: Option<Box<(Prose, Vec<RawExample>, String)>>,
-    /// Those of a built-in rule, once somebody asked.
+    own: Option<Box<Own>>,
+    /// What a target is judged by; for a built-in rule like the rest once somebody asked.
+    body: OnceLock<Box<RawBody>>,
     prose: OnceLock<Prose>,
     help: OnceLock<SmolStr>,
     examples: OnceLock<Vec<RawExample>>,
@@ -141,7 +131,7 @@ pub struct RuleBook {
     /// Profiles, sorted by family and version.
     pub profiles: Vec<Profile>,
     /// Requirements by id.
-    pub requirements: BTreeMap<String, Requirement>,
+    pub requirements: BTreeMap<&'static str, Requirement>,
     /// Rules, sorted by id.
     pub rules: Vec<Rule>,
     /// Known issuers.
@@ -153,13 +143,22 @@ const MAX_PROFILES: usize = 64;
 
 static RULES: &str = include_str!(concat!(env!("OUT_DIR"), "/rules.jsonl"));
 static PROFILES: &str = include_str!(concat!(env!("OUT_DIR"), "/profiles.json"));
-static LEDGERS: &str = include_str!(concat!(env!("OUT_DIR"), "/ledgers.json"));
 static TABLES: &str = include_str!(concat!(env!("OUT_DIR"), "/tables.json"));
-/// Id, prose, examples (both in JSON) and path of the built-in rules, sorted by id.
-static TEXTS: &[(&str, &str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/texts.rs"));
+/// Id, body, prose, examples (in JSON) and path of the built-in rules, sorted by id.
+static TEXTS: &[(&str, &str, &str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/texts.rs"));
 
-fn texts(id: &str) -> Option<&'static (&'static str, &'static str, &'static str, &'static str)> {
-    TEXTS.binary_search_by(|(known, ..)| (*known).cmp(id)).ok().map(|index| &TEXTS[index])
+/// What is read of a built-in rule when somebody asks.
+struct Texts {
+    body: &'static str,
+    prose: &'static str,
+    examples: &'static str,
+    path: &'static str,
+}
+
+fn texts(id: &str) -> Option<Texts> {
+    let at = TEXTS.binary_search_by(|(known, ..)| (*known).cmp(id)).ok()?;
+    let (_, body, prose, examples, path) = TEXTS[at];
+    Some(Texts { body, prose, examples, path })
 }
 
 /// `rules/tables/`, by file name.
@@ -173,13 +172,11 @@ struct Tables {
 impl RuleBook {
     /// The built-in rule book.
     pub fn builtin() -> Result<Self, Defect> {
-        let ledgers: Vec<RawLedger> =
-            serde_json::from_str(LEDGERS).map_err(|error| format!("requirements: {error}"))?;
+        let requirements = ledger().map_err(|error| format!("requirements: {error}"))?;
         let profiles: Vec<RawProfile> = serde_json::from_str(PROFILES).map_err(|error| format!("profiles: {error}"))?;
         let tables: Tables = serde_json::from_str(TABLES).map_err(|error| format!("tables: {error}"))?;
         let Tables { issuers: registry, lifetimes } = tables;
-        let (requirements, rules) = (requirements(ledgers), Vec::with_capacity(TEXTS.len()));
-        let mut book = RuleBook { profiles: vec![], requirements, rules, registry };
+        let mut book = RuleBook { profiles: vec![], requirements, rules: Vec::with_capacity(TEXTS.len()), registry };
         for profile in profiles {
             book.add_profile(profile, &lifetimes)?;
         }
@@ -210,7 +207,7 @@ impl RuleBook {
             }
         };
         for (name, limit) in &limits {
-            if let Some(missing) = limit.requirements.iter().find(|id| !self.requirements.contains_key(*id)) {
+            if let Some(missing) = limit.requirements.iter().find(|id| !self.requirements.contains_key(id.as_str())) {
                 return Err(format!("{id}: limit {name}: requirement {missing} is not in the ledger"));
             }
         }
@@ -225,7 +222,7 @@ impl RuleBook {
     /// The limits a table gives; the requirements of each say how bad it is to break it.
     fn table_limits(&self, table: &RawLifetimes) -> Result<BTreeMap<String, RawLimit>, Defect> {
         for bound in table.rows.iter().flat_map(RawLifetime::bounds) {
-            if let Some(missing) = bound.requirements.iter().find(|id| !self.requirements.contains_key(*id)) {
+            if let Some(missing) = bound.requirements.iter().find(|id| !self.requirements.contains_key(id.as_str())) {
                 return Err(format!("requirement {missing} is not in the ledger"));
             }
             if bound.requirements.is_empty() {
@@ -233,7 +230,7 @@ impl RuleBook {
             }
         }
         let limit = |bound: &RawBound| {
-            let cited = bound.requirements.iter().filter_map(|id| self.requirements.get(id));
+            let cited = bound.requirements.iter().filter_map(|id| self.requirements.get(id.as_str()));
             RawLimit {
                 value: bound.seconds,
                 exclusive: false,
@@ -258,7 +255,7 @@ impl RuleBook {
                 return Err(format!("`{name}` is empty"));
             }
         }
-        self.add(raw.logic(), Some(Box::new((raw.prose(), raw.examples.clone(), path.to_string()))))?;
+        self.add(raw.logic(), Some((raw.body(), (raw.prose(), raw.examples.clone(), path.to_string()))))?;
         let valid = self.rule(&raw.id).map_or(Ok(()), Rule::validate);
         if valid.is_err() {
             self.rules.retain(|rule| rule.id != raw.id);
@@ -266,7 +263,8 @@ impl RuleBook {
         valid
     }
 
-    fn add(&mut self, logic: RawLogic, own: Option<Box<(Prose, Vec<RawExample>, String)>>) -> Result<(), Defect> {
+    /// Adds a rule; `own` is what a rule that is not built in says besides. Such a rule is compiled at once.
+    fn add(&mut self, logic: RawLogic, own: Option<(RawBody, Own)>) -> Result<(), Defect> {
         let kebab = logic.id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if logic.id.is_empty() || !kebab {
             return Err("`id` must be kebab-case: lower-case letters, digits and hyphens".into());
@@ -278,30 +276,33 @@ impl RuleBook {
         if versions.is_some() && (logic.join.is_some() || logic.kind.is_some()) {
             return Err("`versions` goes with `target`, and not with `join`".into());
         }
-        let mut compiled = Vec::with_capacity(logic.target.as_ref().map_or(0, |kinds| kinds.as_slice().len()));
-        let mut native = None;
-        match (&logic.target, &logic.kind) {
-            (Some(kinds), None) => {
-                for &kind in kinds.as_slice() {
-                    compiled
-                        .push((kind, compile(&logic, kind.fields(), applications.iter().all(|a| a.limit.is_some()))?));
-                }
-            }
-            (None, Some(kinds)) => native = Some(compile_native(&logic, kinds.as_slice())?),
+        let kinds = match (&logic.target, &logic.kind) {
+            (Some(kinds), None) => kinds.as_slice(),
+            (None, Some(_)) => &[],
             _ => return Err("give exactly one of `target` and `kind`".into()),
-        }
-        let rule = Rule {
+        };
+        let (body, own) = own.map_or((None, None), |(body, own)| (Some(body), Some(Box::new(own))));
+        let mut rule = Rule {
             id: logic.id.clone().into(),
             versions,
             applications,
-            compiled,
-            native,
+            forms: kinds.iter().map(|kind| (*kind, OnceLock::new())).collect(),
+            native: None,
             own,
             logic,
+            body: body.map_or_else(OnceLock::new, |body| Box::new(body).into()),
             prose: OnceLock::new(),
             help: OnceLock::new(),
             examples: OnceLock::new(),
         };
+        if rule.own.is_some() {
+            for index in 0..rule.forms.len() {
+                rule.forms[index].1 = rule.compile(rule.forms[index].0)?.into();
+            }
+        }
+        if let Some(kinds) = &rule.logic.kind {
+            rule.native = Some(compile_native(&rule, kinds.as_slice())?);
+        }
         self.rules.insert(at, rule);
         Ok(())
     }
@@ -309,22 +310,19 @@ impl RuleBook {
     /// Where a rule applies: through its limit, through the requirements it cites, else always (`general`).
     fn applications(&self, logic: &RawLogic) -> Result<Vec<Application>, Defect> {
         let known = |id: &String| {
-            let known = self.requirements.get(id);
+            let known = self.requirements.get(id.as_str());
             known.ok_or_else(|| format!("requirement `{id}` is not in the ledger (rules/requirements)"))
         };
         let all = logic.requirements.iter().map(known).collect::<Result<Vec<&Requirement>, Defect>>()?;
         let mut applications = Vec::new();
         for (index, profile) in self.profiles.iter().enumerate() {
-            let cited: Vec<&Requirement> =
-                all.iter().copied().filter(|requirement| profile.holds(requirement)).collect();
-            let ids = |cited: &[&Requirement]| cited.iter().map(|r| SmolStr::from(&r.raw.id)).collect::<Vec<_>>();
+            let cited = || all.iter().copied().filter(|requirement| profile.holds(requirement));
+            let ids = || cited().map(|requirement| SmolStr::new_static(requirement.id));
             match &logic.limit {
                 Some(name) => {
                     if let Some(limit) = profile.limits.get(name) {
                         let mut requirements: Vec<SmolStr> = limit.requirements.iter().map(SmolStr::from).collect();
-                        let further =
-                            ids(&cited).into_iter().filter(|id| !limit.requirements.iter().any(|own| own == id));
-                        requirements.extend(further);
+                        requirements.extend(ids().filter(|id| !limit.requirements.iter().any(|own| own == id)));
                         applications.push(Application {
                             profile: index,
                             severity: logic.severity.map_or(limit.severity, |cap| cap.min(limit.severity)),
@@ -338,17 +336,17 @@ impl RuleBook {
                         });
                     }
                 }
-                None if !cited.is_empty() => {
-                    let computed = cited.iter().map(|r| self.severity(r)).max().unwrap_or(Severity::Note);
-                    applications.push(Application {
-                        profile: index,
-                        severity: logic.severity.map_or(computed, |cap| cap.min(computed)),
-                        requirements: ids(&cited),
-                        limit: None,
-                        waivable: None,
-                    });
+                None => {
+                    applications.extend(cited().map(|requirement| self.severity(requirement)).max().map(|computed| {
+                        Application {
+                            profile: index,
+                            severity: logic.severity.map_or(computed, |cap| cap.min(computed)),
+                            requirements: ids().collect(),
+                            limit: None,
+                            waivable: None,
+                        }
+                    }));
                 }
-                None => {}
             }
         }
         if let Some(name) = &logic.limit
@@ -372,9 +370,9 @@ impl RuleBook {
 
     /// How bad it is to break a requirement: what its own words say, or those that it restates if they weigh more.
     pub fn severity(&self, requirement: &Requirement) -> Severity {
-        let restated = requirement.raw.restates.as_ref().and_then(|id| self.requirements.get(id));
-        let own = requirement.raw.severity();
-        restated.map_or(own, |other| own.max(other.raw.severity()))
+        let restated = requirement.restates.and_then(|id| self.requirements.get(id));
+        let own = requirement.severity();
+        restated.map_or(own, |other| own.max(other.severity()))
     }
 
     /// The rule with this id.
@@ -441,9 +439,9 @@ impl Profile {
     /// True when the requirement belongs to this profile: its document is one of the profile's, and it holds in the
     /// version the profile stands for.
     pub fn holds(&self, requirement: &Requirement) -> bool {
-        self.raw.documents.contains(&requirement.document)
+        self.raw.documents.iter().any(|document| document == requirement.document)
             && match &self.raw.document_version {
-                Some(version) if !requirement.raw.versions.is_empty() => requirement.raw.versions.contains(version),
+                Some(version) if !requirement.versions.is_empty() => requirement.versions.contains(&version.as_str()),
                 _ => true,
             }
     }
@@ -452,11 +450,35 @@ impl Profile {
 impl Rule {
     /// The part for people.
     pub fn prose(&self) -> &Prose {
-        let read = |(_, prose, ..): &(_, &str, _, _)| serde_json::from_str(prose).ok();
+        let read = |texts: Texts| serde_json::from_str(texts.prose).ok();
         match &self.own {
             Some(own) => &own.0,
             None => self.prose.get_or_init(|| texts(&self.id).and_then(read).unwrap_or_default()),
         }
+    }
+
+    /// What a target is judged by, as written.
+    pub fn body(&self) -> &RawBody {
+        let read = |texts: Texts| serde_json::from_str(texts.body).ok();
+        self.body.get_or_init(|| texts(&self.id).and_then(read).unwrap_or_default())
+    }
+
+    /// What it compares with, when it compares.
+    pub(crate) fn join(&self, form: usize) -> Option<&Joined> {
+        if self.logic.join.is_some() { self.form(form).join.as_ref() } else { None }
+    }
+
+    /// Its form for one of its target kinds.
+    pub(crate) fn form(&self, index: usize) -> &Compiled {
+        let (kind, form) = &self.forms[index];
+        form.get_or_init(|| {
+            self.compile(*kind).expect("others are compiled when they are added, built-in ones by tests")
+        })
+    }
+
+    fn compile(&self, kind: TargetKind) -> Result<Compiled, Defect> {
+        let has_limit = self.applications.iter().all(|application| application.limit.is_some());
+        compile(&self.logic, self.body(), kind.fields(), has_limit)
     }
 
     /// What to do, as findings say it.
@@ -466,7 +488,7 @@ impl Rule {
 
     /// The examples.
     pub fn examples(&self) -> &[RawExample] {
-        let read = |(_, _, examples, _): &(_, _, &str, _)| serde_json::from_str(examples).ok();
+        let read = |texts: Texts| serde_json::from_str(texts.examples).ok();
         match &self.own {
             Some(own) => &own.1,
             None => self.examples.get_or_init(|| texts(&self.id).and_then(read).unwrap_or_default()),
@@ -477,16 +499,18 @@ impl Rule {
     pub fn path(&self) -> &str {
         match &self.own {
             Some(own) => &own.2,
-            None => texts(&self.id).map_or("", |(.., path)| path),
+            None => texts(&self.id).map_or("", |texts| texts.path),
         }
     }
 
     /// Checks what is otherwise checked on first use: patterns and expressions.
     pub fn validate(&self) -> Result<(), Defect> {
-        for check in self.logic.when.iter().chain(&self.logic.check) {
+        let body = self.body();
+        for check in body.when.iter().chain(&body.check) {
             condition::check_patterns(check)?;
         }
-        for (_, form) in &self.compiled {
+        for (kind, _) in &self.forms {
+            let form = self.compile(*kind)?;
             form.when.iter().chain([&form.check]).try_for_each(Conditions::validate)?;
         }
         self.native.iter().filter_map(|native| native.check.as_ref()).try_for_each(Conditions::validate)
@@ -494,7 +518,7 @@ impl Rule {
 
     /// The target kinds it judges; empty for rules on native documents.
     pub fn targets(&self) -> impl Iterator<Item = TargetKind> + '_ {
-        self.compiled.iter().map(|(kind, _)| *kind)
+        self.forms.iter().map(|(kind, _)| *kind)
     }
 
     /// What it judges: names of target kinds, or of native document kinds.
@@ -510,47 +534,31 @@ impl Rule {
     }
 }
 
-fn requirements(ledgers: Vec<RawLedger>) -> BTreeMap<String, Requirement> {
-    let mut found = BTreeMap::new();
-    for ledger in ledgers {
-        for raw in ledger.requirements {
-            let requirement = Requirement {
-                document: ledger.document.clone(),
-                document_title: ledger.title.clone(),
-                url: ledger.url.clone(),
-                raw,
-            };
-            found.insert(requirement.raw.id.clone(), requirement);
-        }
-    }
-    found
-}
-
-fn compile(logic: &RawLogic, specs: &'static [FieldSpec], has_limit: bool) -> Result<Compiled, Defect> {
-    if logic.select.is_some() {
+fn compile(logic: &RawLogic, body: &RawBody, specs: &'static [FieldSpec], has_limit: bool) -> Result<Compiled, Defect> {
+    if body.select.is_some() {
         return Err("`select` needs `kind`, not `target`".into());
     }
     let join = logic.join.as_ref().map(|join| compile_join(join, specs)).transpose()?;
     let other = join.as_ref().map_or(&[][..], |join| join.specs);
-    let each = logic.each.as_deref().map(|name| condition::field_index(specs, name)).transpose()?;
-    let check = logic.check.as_ref().ok_or("`check` is missing")?;
+    let each = body.each.as_deref().map(|name| condition::field_index(specs, name)).transpose()?;
+    let check = body.check.as_ref().ok_or("`check` is missing")?;
     let check =
         Conditions::compile(check, specs, other, each.is_some()).map_err(|defect| format!("check: {defect}"))?;
     if check.uses_limit() && !(has_limit && logic.limit.is_some()) {
         return Err("check: `limit` is used but the rule names none".into());
     }
-    let at: Vec<usize> = logic.at.iter().map(|name| condition::field_index(specs, name)).collect::<Result<_, _>>()?;
+    let at: Vec<usize> = body.at.iter().map(|name| condition::field_index(specs, name)).collect::<Result<_, _>>()?;
     if check.has_expression() && at.is_empty() && each.is_none() {
         return Err("`at` is mandatory with `cel`: name the fields to point at".into());
     }
-    let when = logic.when.as_ref().map(|when| Conditions::compile(when, specs, &[], false)).transpose();
+    let when = body.when.as_ref().map(|when| Conditions::compile(when, specs, &[], false)).transpose();
     Ok(Compiled {
         when: when.map_err(|defect| format!("when: {defect}"))?,
         join,
         each,
         check,
         at,
-        message: Template::compile(&logic.message, specs, other)?,
+        message: Template::compile(&body.message, specs, other)?,
     })
 }
 
@@ -574,22 +582,23 @@ fn compile_join(join: &Join, own: &'static [FieldSpec]) -> Result<Joined, Defect
     })
 }
 
-fn compile_native(logic: &RawLogic, kinds: &[String]) -> Result<Native, Defect> {
+fn compile_native(rule: &Rule, kinds: &[String]) -> Result<Native, Defect> {
+    let body = rule.body();
     let known: Vec<&str> = crate::adapt::kinds().map(|kind| kind.name).collect();
     if let Some(unknown) = kinds.iter().find(|kind| !known.contains(&kind.as_str())) {
         return Err(format!("there is no document kind `{unknown}`; see `tokenvet rules kinds`"));
     }
-    let select = logic.select.as_deref().ok_or("`kind` needs `select`")?;
+    let select = body.select.as_deref().ok_or("`kind` needs `select`")?;
     let select = JsonPath::parse(select).map_err(|error| format!("select: {error}"))?;
-    if logic.each.is_some() || logic.when.is_some() || !logic.at.is_empty() || logic.join.is_some() {
+    if body.each.is_some() || body.when.is_some() || !body.at.is_empty() || rule.logic.join.is_some() {
         return Err("`each`, `when`, `join` and `at` do not go with `select`; write the condition into the path".into());
     }
-    let check = logic.check.as_ref().map(|check| Conditions::compile(check, &[], &[], true)).transpose();
+    let check = body.check.as_ref().map(|check| Conditions::compile(check, &[], &[], true)).transpose();
     Ok(Native {
         kinds: kinds.to_vec(),
         select,
         check: check.map_err(|defect| format!("check: {defect}"))?,
-        message: Template::compile(&logic.message, &[], &[])?,
+        message: Template::compile(&body.message, &[], &[])?,
     })
 }
 
@@ -631,11 +640,14 @@ mod tests {
     }
 
     #[test]
-    fn prose_and_examples_of_every_built_in_rule_are_read() {
+    fn every_part_of_every_built_in_rule_is_read() {
         let book = RuleBook::builtin().expect("built in");
         assert_eq!(book.rules.len(), TEXTS.len());
-        for (id, prose, examples, path) in TEXTS {
+        for (id, body, prose, examples, path) in TEXTS {
             let rule = book.rule(id).expect("listed");
+            let parsed: RawBody = serde_json::from_str(body).expect("body");
+            assert_eq!((&rule.body().message, parsed.message.is_empty()), (&parsed.message, false));
+            assert_eq!(rule.validate(), Ok(()), "{id}");
             let parsed: Prose = serde_json::from_str(prose).expect("prose");
             assert_eq!((&rule.prose().help, rule.path()), (&parsed.help, *path));
             let parsed: Vec<RawExample> = serde_json::from_str(examples).expect("examples");

@@ -11,8 +11,10 @@ mod quick;
 mod raw;
 pub(crate) mod shapes;
 
-pub use book::{Application, Profile, Requirement, Rule, RuleBook};
+pub use book::{Application, Profile, Rule, RuleBook};
 pub(crate) use book::{Compiled, Joined};
 pub use condition::Limit;
 pub use load::RuleFile;
 pub use raw::*;
+
+pub use crate::profile::Requirement;

@@ -114,20 +114,18 @@ pub struct RawRule {
     pub examples: Vec<RawExample>,
 }
 
-/// What a rule file says to machines; [`Prose`] and the examples are read when somebody asks.
+/// What a rule file says of where the rule applies; [`RawBody`], [`Prose`] and the examples are read when somebody asks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RawLogic {
     /// See [`RawRule::id`].
     pub id: String,
     /// See [`RawRule::target`].
     #[serde(default)]
-    pub target: Option<OneOrMany<TargetKind>>,
+    pub target: Option<Vec<TargetKind>>,
     /// See [`RawRule::kind`].
     #[serde(default)]
     pub kind: Option<OneOrMany<String>>,
-    /// See [`RawRule::select`].
-    #[serde(default)]
-    pub select: Option<String>,
     /// See [`RawRule::limit`].
     #[serde(default)]
     pub limit: Option<String>,
@@ -143,6 +141,15 @@ pub struct RawLogic {
     /// See [`RawRule::join`].
     #[serde(default)]
     pub join: Option<Join>,
+}
+
+/// What a rule file says of how targets are judged.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawBody {
+    /// See [`RawRule::select`].
+    #[serde(default)]
+    pub select: Option<String>,
     /// See [`RawRule::when`].
     #[serde(default)]
     pub when: Option<Check>,
@@ -186,18 +193,24 @@ pub struct Prose {
 }
 
 impl RawRule {
-    /// The part that judging needs.
+    /// The part that tells where it applies.
     pub fn logic(&self) -> RawLogic {
         RawLogic {
             id: self.id.clone(),
-            target: self.target.clone(),
+            target: self.target.as_ref().map(|kinds| kinds.as_slice().to_vec()),
             kind: self.kind.clone(),
-            select: self.select.clone(),
             limit: self.limit.clone(),
             requirements: self.requirements.clone(),
             severity: self.severity,
             versions: self.versions.clone(),
             join: self.join.clone(),
+        }
+    }
+
+    /// The part that targets are judged by.
+    pub fn body(&self) -> RawBody {
+        RawBody {
+            select: self.select.clone(),
             when: self.when.clone(),
             each: self.each.clone(),
             check: self.check.clone(),

@@ -87,7 +87,7 @@ fn what_stands_in_built_in_rules_is_read_without_the_library_where_it_is_plain()
     let book = crate::rule::RuleBook::builtin().expect("built in");
     let checks = |kind: TargetKind| {
         let of_kind = book.rules.iter().filter(move |rule| rule.targets().any(|target| target == kind));
-        of_kind.flat_map(|rule| rule.logic.when.iter().chain(&rule.logic.check).map(move |check| (check, rule)))
+        of_kind.flat_map(|rule| rule.body().when.iter().chain(&rule.body().check).map(move |check| (check, rule)))
     };
     let mut read = 0;
     for kind in TargetKind::ALL {
@@ -96,7 +96,7 @@ fn what_stands_in_built_in_rules_is_read_without_the_library_where_it_is_plain()
             let kinds = rule.logic.join.as_ref().and_then(|join| join.with.as_ref());
             let other = kinds.and_then(|kinds| kinds.as_slice().first()).map_or(&[][..], |kind| kind.fields());
             let expression =
-                Expression::compile(source, kind.fields(), other, rule.logic.each.is_some()).expect("short");
+                Expression::compile(source, kind.fields(), other, rule.body().each.is_some()).expect("short");
             assert_eq!(from_text(&expression), from_tree(&expression), "{source}");
             read += usize::from(expression.plain().is_some());
         }
