@@ -69,7 +69,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("rules.jsonl"), lines.join("\n"))?;
     for (file, value) in [
         ("profiles.json", Value::Array(profiles)),
-        ("ledger.json", Value::Array(ledger.statements.into_values().collect())),
         ("tables.json", Value::Object(tables)),
         ("compat.json", compat.into_value()),
         ("logs.json", Value::Array(logs)),
@@ -82,8 +81,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let texts: Vec<_> =
         texts.iter().map(|(id, (body, prose, examples, path))| (id, body, prose, examples, path)).collect();
     fs::write(out.join("texts.rs"), format!("&{texts:#?}"))?;
-    let words: Vec<_> = ledger.words.iter().collect();
+    let (statements, words): (Vec<_>, Vec<_>) = ledger.statements.into_values().unzip();
     let documents: Vec<_> = ledger.documents.iter().map(|(name, (title, url))| (name, title, url)).collect();
+    fs::write(out.join("ledger.rs"), format!("&[{}]", statements.join(",\n")))?;
     fs::write(out.join("words.rs"), format!("&{words:#?}"))?;
     fs::write(out.join("documents.rs"), format!("&{documents:#?}"))?;
     Ok(())
@@ -95,11 +95,12 @@ fn taken(from: &mut Map<String, Value>, members: &[&str]) -> Result<String, Box<
     Ok(serde_json::to_string(&taken.collect::<Map<String, Value>>())?)
 }
 
-/// The files below `rules/requirements/`: statements and their words by id, title and URL of the documents by name.
+/// The files below `rules/requirements/`.
 #[derive(Default)]
 struct Ledger {
-    statements: BTreeMap<String, Value>,
-    words: BTreeMap<String, String>,
+    /// By id: the statement as source code, and its words in JSON.
+    statements: BTreeMap<String, (String, String)>,
+    /// Title and URL by name.
     documents: BTreeMap<String, (String, String)>,
 }
 
@@ -114,17 +115,42 @@ impl Ledger {
         };
         for statement in statements {
             let Value::Object(mut statement) = statement else { return Err(format!("{path}: no mapping").into()) };
-            let id = statement.get("id").and_then(Value::as_str).unwrap_or_default().to_string();
             let words = taken(&mut statement, WORDS)?;
-            statement.insert("document".into(), document.clone().into());
-            let known = self.statements.insert(id.clone(), Value::Object(statement));
-            if self.words.insert(id.clone(), words).is_some() || known.is_some() {
+            let (id, source) = requirement(statement, &document).map_err(|error| format!("{path}: {error}"))?;
+            if self.statements.insert(id.clone(), (source, words)).is_some() {
                 return Err(format!("{path}: another statement has the id {id}").into());
             }
         }
         self.documents.insert(document, (title, url));
         Ok(())
     }
+}
+
+/// The id of a statement, and what judging needs of it as a literal of the type `Requirement`.
+fn requirement(mut statement: Map<String, Value>, document: &str) -> Result<(String, String), Box<dyn Error>> {
+    let mut member = |name: &str| statement.remove(name).unwrap_or_default();
+    let id: String = serde_json::from_value(member("id"))?;
+    let level: String = serde_json::from_value(member("level"))?;
+    let basis: Option<String> = serde_json::from_value(member("basis"))?;
+    let versions: Option<Vec<String>> = serde_json::from_value(member("versions"))?;
+    let secondary: Option<bool> = serde_json::from_value(member("secondary"))?;
+    let restates: Option<String> = serde_json::from_value(member("restates"))?;
+    if let Some(unknown) = statement.keys().next() {
+        return Err(format!("{id}: there is no member `{unknown}`").into());
+    }
+    let (level, basis) = (variant(&level), variant(basis.as_deref().unwrap_or("keyword")));
+    let (versions, secondary) = (versions.unwrap_or_default(), secondary.unwrap_or_default());
+    let source = format!(
+        "Requirement {{ id: {id:?}, document: {document:?}, level: Level::{level}, basis: Basis::{basis}, \
+         versions: &{versions:?}, secondary: {secondary}, restates: {restates:?} }}"
+    );
+    Ok((id, source))
+}
+
+/// How the variant is called that a word of the ledger stands for: `MUST NOT` is `MustNot`, `by-reference` `ByReference`.
+fn variant(word: &str) -> String {
+    let capitalised = |part: &str| part[..1].to_ascii_uppercase() + &part[1..].to_ascii_lowercase();
+    word.split([' ', '-']).filter(|part| part.is_ascii() && !part.is_empty()).map(capitalised).collect()
 }
 
 /// The files below `rules/compat/`: software, how tokens are read, and what nobody checks.

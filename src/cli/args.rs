@@ -9,7 +9,7 @@ use super::{fix, incident, man, merge, redact, scan, shard, trace, whatif};
 use crate::parse::jwt;
 use crate::policy::FailOn;
 use crate::report::Format;
-use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -69,9 +69,9 @@ pub(super) enum Command {
 }
 
 impl Args {
-    /// Inserts `check` when the first argument is neither a subcommand nor a request for help or version; `inspect` when
-    /// it is a token, which no report may show as the path of a missing file.
-    pub(super) fn with_default_command(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    /// Reads arguments. The subcommand is `check` when the first is neither one nor a request for help or version;
+    /// `inspect` when it is a token, which no report may show as the path of a missing file.
+    pub(super) fn read(arguments: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
         let mut arguments: Vec<OsString> = arguments.collect();
         let command = Args::command();
         let known = |text: &str| text == "help" || command.get_subcommands().any(|sub| sub.get_name() == text);
@@ -82,7 +82,8 @@ impl Args {
             let token = first.to_str().is_some_and(jwt::looks_like_jwt) && !Path::new(first).exists();
             arguments.insert(1, if token { "inspect" } else { "check" }.into());
         }
-        arguments
+        let mut matches = command.try_get_matches_from(arguments)?;
+        Args::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut Args::command()))
     }
 }
 

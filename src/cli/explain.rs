@@ -4,12 +4,13 @@ use super::args::ExplainArgs;
 use super::exit::{Exit, Failure};
 use super::{output, rules};
 use crate::docs;
+use crate::profile::Requirement;
 
 /// Prints a rule, a requirement or a profile.
 pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
     let book = rules::book(&args.rules)?;
     let wanted = args.id.to_ascii_uppercase();
-    let page = match (book.rule(&args.id), book.requirements.get(wanted.as_str())) {
+    let page = match (book.rule(&args.id), Requirement::find(&wanted)) {
         (Some(rule), _) => docs::rule_page(&book, rule),
         (None, Some(requirement)) => docs::requirement_page(&book, requirement),
         (None, None) => match book.resolve_profile(&args.id) {

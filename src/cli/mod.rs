@@ -41,7 +41,6 @@ mod trust;
 mod whatif;
 
 use args::{Args, Command};
-use clap::Parser;
 use exit::Exit;
 use std::ffi::OsString;
 use std::io::Write;
@@ -57,8 +56,7 @@ pub fn main() -> ExitCode {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     quiet_panics();
     no_core_dumps();
-    let arguments = Args::with_default_command(arguments.into_iter());
-    let args = match Args::try_parse_from(arguments) {
+    let args = match Args::read(arguments.into_iter()) {
         Ok(args) => args,
         Err(error) => {
             // Help and version are no errors; a closed pipe is none either.

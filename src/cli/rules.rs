@@ -3,6 +3,7 @@
 use super::exit::Failure;
 use super::problem;
 use super::store::Store;
+use crate::profile::{LEDGER, Requirement};
 use crate::report::{self, RequirementInfo, RuleInfo};
 use crate::rule::near::did_you_mean;
 use crate::rule::{RuleBook, RuleFile};
@@ -87,7 +88,7 @@ pub(super) fn named(book: &RuleBook, name: &str) -> Result<Vec<String>, Failure>
 
 /// Says that an id is no rule's, requirement's or profile's.
 pub(super) fn unknown(book: &RuleBook, id: &str) -> Failure {
-    let requirement = did_you_mean(&id.to_ascii_uppercase(), book.requirements.keys().copied());
+    let requirement = did_you_mean(&id.to_ascii_uppercase(), LEDGER.iter().map(|requirement| requirement.id));
     let families = book.profiles.iter().map(|profile| profile.raw.family.as_str());
     let near = if requirement.is_empty() { did_you_mean(id, book.ids().chain(families)) } else { requirement };
     let lists = if near.is_empty() { "; `tokenvet rules` and `tokenvet profile` list what there is" } else { "" };
@@ -106,7 +107,7 @@ impl report::RuleBook for Lookup<'_> {
     }
 
     fn requirement(&self, id: &str) -> Option<RequirementInfo> {
-        self.0.requirements.get(id).map(|requirement| {
+        Requirement::find(id).map(|requirement| {
             let (words, (document, url)) = (requirement.words(), requirement.document());
             RequirementInfo {
                 statement: words.statement,

@@ -9,6 +9,7 @@ pub use human::human;
 
 use crate::check::{Outcome, check, check_fleet};
 use crate::evaluate::{Adjustments, Fact, Plan, Selection};
+use crate::profile::LEDGER;
 use crate::report::{FileError, Finding, Region, Tool};
 use crate::rule::{Profile, RuleBook, Severity};
 use crate::source::Source;
@@ -336,7 +337,7 @@ impl Differ {
         let title =
             |profile: &Profile| ProfileTitle { profile: profile.id.to_string(), title: profile.raw.title.clone() };
         let (from_title, to_title) = (title(from), title(to));
-        let (limits, requirements) = (limits(from, to), requirements(&self.book, from, to));
+        let (limits, requirements) = (limits(from, to), requirements(from, to));
         let rules = rules(&self.book, self.profiles);
         ProfileDiff {
             schema_version: SCHEMA_VERSION,
@@ -434,8 +435,8 @@ fn rules(book: &RuleBook, profiles: [usize; 2]) -> Vec<RuleChange> {
     changes.collect()
 }
 
-fn requirements(book: &RuleBook, from: &Profile, to: &Profile) -> Vec<RequirementChange> {
-    let changes = book.requirements.values().filter_map(|requirement| {
+fn requirements(from: &Profile, to: &Profile) -> Vec<RequirementChange> {
+    let changes = LEDGER.iter().filter_map(|requirement| {
         let (before, after) = (from.holds(requirement), to.holds(requirement));
         (before != after).then(|| {
             let words = requirement.words();

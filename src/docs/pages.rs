@@ -3,10 +3,10 @@
 use super::{Block, Cell, Page, Section};
 use crate::adapt;
 use crate::model::{FieldType, TargetKind};
-use crate::profile::{ProfileClass, RawCell, RawLifetime, RawLifetimes};
+use crate::profile::{LEDGER, ProfileClass, RawCell, RawLifetime, RawLifetimes, Requirement};
 use crate::report::RuleInfo;
 use crate::rule::message::duration;
-use crate::rule::{Application, Limit, Profile, Requirement, Rule, RuleBook};
+use crate::rule::{Application, Limit, Profile, Rule, RuleBook};
 use crate::trial::{self, Expected};
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,7 +67,7 @@ pub fn rule_page(book: &RuleBook, rule: &Rule) -> Page {
     page.add("Applies", vec![Block::Text(subjects), table]);
     page.add("Severity", vec![Block::Text(prose.severity_reason.clone().unwrap_or_default())]);
     let cited: BTreeSet<&SmolStr> = rule.applications.iter().flat_map(|applied| &applied.requirements).collect();
-    let statements = cited.into_iter().filter_map(|id| book.requirements.get(id.as_str()));
+    let statements = cited.into_iter().filter_map(|id| Requirement::find(id));
     let rests = statements.map(|found| {
         let words = found.words();
         format!("{} ({}; {}, {}): {}", found.id, found.level.name(), found.document, words.section, words.statement)
@@ -110,7 +110,7 @@ pub fn requirement_page(book: &RuleBook, requirement: &Requirement) -> Page {
     page.add("In versions", vec![Block::Text(requirement.versions.join(", "))]);
     let second_hand = "The document itself could not be read; an adopter is the source, so it is at most a warning.";
     let source = if requirement.secondary { second_hand } else { "" };
-    page.add("Breaking it is at most", vec![Block::Text(format!("{}\n\n{source}", book.severity(requirement)))]);
+    page.add("Breaking it is at most", vec![Block::Text(format!("{}\n\n{source}", requirement.severity()))]);
     let rules = book
         .rules
         .iter()
@@ -163,7 +163,7 @@ pub fn rule_index(book: &RuleBook) -> Page {
         page.add(&format!("By risk: {risk}, {name}"), vec![Block::Table(vec!["rule", "what is wrong"], rows)]);
     }
     let mut documents: BTreeMap<&str, Vec<Vec<Cell>>> = BTreeMap::new();
-    for requirement in book.requirements.values() {
+    for requirement in LEDGER {
         let (id, (document, _)) = (requirement.id, requirement.document());
         for rule in book
             .rules

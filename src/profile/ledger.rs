@@ -4,18 +4,16 @@
 use super::{Basis, Level};
 use crate::rule::Severity;
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
-/// The statements, without words.
-static STATEMENTS: &str = include_str!(concat!(env!("OUT_DIR"), "/ledger.json"));
-/// Id and words (in JSON) of the statements, sorted by id.
-static WORDS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/words.rs"));
+/// Every statement, sorted by id.
+pub static LEDGER: &[Requirement] = include!(concat!(env!("OUT_DIR"), "/ledger.rs"));
+/// The words of the statements (in JSON), in the same order.
+static WORDS: &[&str] = include!(concat!(env!("OUT_DIR"), "/words.rs"));
 /// Name, title and URL of the documents, sorted by name.
 static DOCUMENTS: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/documents.rs"));
 
 /// A statement of a document, as far as judging needs it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct Requirement {
     /// See [`super::RawRequirement::id`].
     pub id: &'static str,
@@ -24,16 +22,12 @@ pub struct Requirement {
     /// See [`super::RawRequirement::level`].
     pub level: Level,
     /// See [`super::RawRequirement::basis`].
-    #[serde(default)]
     pub basis: Basis,
     /// See [`super::RawRequirement::versions`].
-    #[serde(default, borrow)]
-    pub versions: Vec<&'static str>,
+    pub versions: &'static [&'static str],
     /// See [`super::RawRequirement::secondary`].
-    #[serde(default)]
     pub secondary: bool,
     /// See [`super::RawRequirement::restates`].
-    #[serde(default, borrow)]
     pub restates: Option<&'static str>,
 }
 
@@ -53,17 +47,15 @@ pub struct Words {
     pub checkable_from: Vec<String>,
 }
 
-/// All statements by id.
-pub(crate) fn ledger() -> Result<BTreeMap<&'static str, Requirement>, serde_json::Error> {
-    let statements: Vec<Requirement> = serde_json::from_str(STATEMENTS)?;
-    Ok(statements.into_iter().map(|statement| (statement.id, statement)).collect())
-}
-
 impl Requirement {
+    /// The statement with this id.
+    pub fn find(id: &str) -> Option<&'static Requirement> {
+        place(id).map(|at| &LEDGER[at])
+    }
+
     /// The part for people.
     pub fn words(&self) -> Words {
-        let at = WORDS.binary_search_by(|(id, _)| (*id).cmp(self.id));
-        at.ok().and_then(|at| serde_json::from_str(WORDS[at].1).ok()).unwrap_or_default()
+        place(self.id).and_then(|at| serde_json::from_str(WORDS[at]).ok()).unwrap_or_default()
     }
 
     /// Full title of the document, and where to read it.
@@ -72,10 +64,15 @@ impl Requirement {
         at.map_or(("", ""), |at| (DOCUMENTS[at].1, DOCUMENTS[at].2))
     }
 
-    /// How bad it is to break it, what it [restates](Self::restates) apart: MUST by key word or table is an error;
-    /// SHOULD, and MUST that is only described or cited, a warning; the rest a note. A secondary source is at most a
-    /// warning.
+    /// How bad it is to break it: what its own words say, or those that it restates if they weigh more.
     pub fn severity(&self) -> Severity {
+        let restated = self.restates.and_then(Requirement::find);
+        restated.map_or(self.own_severity(), |other| self.own_severity().max(other.own_severity()))
+    }
+
+    /// How bad it is by its own words: MUST by key word or table is an error; SHOULD, and MUST that is only described or
+    /// cited, a warning; the rest a note. A secondary source is at most a warning.
+    pub fn own_severity(&self) -> Severity {
         let firm = matches!(self.basis, Basis::Keyword | Basis::Table) && !self.secondary;
         match self.level {
             _ if self.basis == Basis::Implied => Severity::Note,
@@ -86,20 +83,23 @@ impl Requirement {
     }
 }
 
+fn place(id: &str) -> Option<usize> {
+    LEDGER.binary_search_by(|requirement| requirement.id.cmp(id)).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_statement_has_words_and_a_document() {
-        let ledger = ledger().expect("built in");
-        assert_eq!(ledger.len(), WORDS.len());
-        for (id, words) in WORDS {
+        assert_eq!(LEDGER.len(), WORDS.len());
+        for (requirement, words) in LEDGER.iter().zip(WORDS) {
             let parsed: Words = serde_json::from_str(words).expect("words");
-            let requirement = ledger.get(id).expect("listed");
-            assert_eq!((requirement.words().statement, parsed.section.is_empty()), (parsed.statement, false), "{id}");
+            let found = Requirement::find(requirement.id).expect("sorted").words();
+            assert_eq!((found.statement, parsed.section.is_empty()), (parsed.statement, false), "{}", requirement.id);
             let (title, url) = requirement.document();
-            assert!(!title.is_empty() && url.starts_with("https://"), "{id}");
+            assert!(!title.is_empty() && url.starts_with("https://"), "{}", requirement.id);
         }
     }
 }

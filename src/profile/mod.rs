@@ -5,7 +5,6 @@ mod raw;
 mod registry;
 mod table;
 
-pub(crate) use ledger::ledger;
-pub use ledger::{Requirement, Words};
+pub use ledger::{LEDGER, Requirement, Words};
 pub use raw::*;
 pub use registry::{IssuerClass, KnownIssuer, Registry};

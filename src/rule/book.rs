@@ -9,7 +9,7 @@ use super::near::{did_you_mean, nearest};
 use super::{Hold, Join, OneOrMany, Prose, RawBody, RawExample, RawLogic, RawRule, Severity, Where};
 use crate::model::{FieldSpec, TargetKind};
 use crate::profile::{
-    ProfileClass, RawBound, RawLifetime, RawLifetimes, RawLimit, RawLimits, RawProfile, Registry, Requirement, ledger,
+    ProfileClass, RawBound, RawLifetime, RawLifetimes, RawLimit, RawLimits, RawProfile, Registry, Requirement,
 };
 use serde_json_path::JsonPath;
 use smol_str::SmolStr;
@@ -130,8 +130,6 @@ pub(crate) struct Native {
 pub struct RuleBook {
     /// Profiles, sorted by family and version.
     pub profiles: Vec<Profile>,
-    /// Requirements by id.
-    pub requirements: BTreeMap<&'static str, Requirement>,
     /// Rules, sorted by id.
     pub rules: Vec<Rule>,
     /// Known issuers.
@@ -172,11 +170,10 @@ struct Tables {
 impl RuleBook {
     /// The built-in rule book.
     pub fn builtin() -> Result<Self, Defect> {
-        let requirements = ledger().map_err(|error| format!("requirements: {error}"))?;
         let profiles: Vec<RawProfile> = serde_json::from_str(PROFILES).map_err(|error| format!("profiles: {error}"))?;
         let tables: Tables = serde_json::from_str(TABLES).map_err(|error| format!("tables: {error}"))?;
         let Tables { issuers: registry, lifetimes } = tables;
-        let mut book = RuleBook { profiles: vec![], requirements, rules: Vec::with_capacity(TEXTS.len()), registry };
+        let mut book = RuleBook { profiles: vec![], rules: Vec::with_capacity(TEXTS.len()), registry };
         for profile in profiles {
             book.add_profile(profile, &lifetimes)?;
         }
@@ -207,7 +204,7 @@ impl RuleBook {
             }
         };
         for (name, limit) in &limits {
-            if let Some(missing) = limit.requirements.iter().find(|id| !self.requirements.contains_key(id.as_str())) {
+            if let Some(missing) = limit.requirements.iter().find(|id| Requirement::find(id).is_none()) {
                 return Err(format!("{id}: limit {name}: requirement {missing} is not in the ledger"));
             }
         }
@@ -222,7 +219,7 @@ impl RuleBook {
     /// The limits a table gives; the requirements of each say how bad it is to break it.
     fn table_limits(&self, table: &RawLifetimes) -> Result<BTreeMap<String, RawLimit>, Defect> {
         for bound in table.rows.iter().flat_map(RawLifetime::bounds) {
-            if let Some(missing) = bound.requirements.iter().find(|id| !self.requirements.contains_key(id.as_str())) {
+            if let Some(missing) = bound.requirements.iter().find(|id| Requirement::find(id).is_none()) {
                 return Err(format!("requirement {missing} is not in the ledger"));
             }
             if bound.requirements.is_empty() {
@@ -230,12 +227,12 @@ impl RuleBook {
             }
         }
         let limit = |bound: &RawBound| {
-            let cited = bound.requirements.iter().filter_map(|id| self.requirements.get(id.as_str()));
+            let cited = bound.requirements.iter().filter_map(|id| Requirement::find(id));
             RawLimit {
                 value: bound.seconds,
                 exclusive: false,
                 allowance: bound.allowance,
-                severity: cited.map(|requirement| self.severity(requirement)).max().unwrap_or(Severity::Note),
+                severity: cited.map(Requirement::severity).max().unwrap_or(Severity::Note),
                 waivable: bound.waivable,
                 requirements: bound.requirements.clone(),
             }
@@ -310,43 +307,44 @@ impl RuleBook {
     /// Where a rule applies: through its limit, through the requirements it cites, else always (`general`).
     fn applications(&self, logic: &RawLogic) -> Result<Vec<Application>, Defect> {
         let known = |id: &String| {
-            let known = self.requirements.get(id.as_str());
+            let known = Requirement::find(id);
             known.ok_or_else(|| format!("requirement `{id}` is not in the ledger (rules/requirements)"))
         };
         let all = logic.requirements.iter().map(known).collect::<Result<Vec<&Requirement>, Defect>>()?;
         let mut applications = Vec::new();
         for (index, profile) in self.profiles.iter().enumerate() {
-            let cited = || all.iter().copied().filter(|requirement| profile.holds(requirement));
-            let ids = || cited().map(|requirement| SmolStr::new_static(requirement.id));
-            match &logic.limit {
-                Some(name) => {
-                    if let Some(limit) = profile.limits.get(name) {
-                        let mut requirements: Vec<SmolStr> = limit.requirements.iter().map(SmolStr::from).collect();
-                        requirements.extend(ids().filter(|id| !limit.requirements.iter().any(|own| own == id)));
-                        applications.push(Application {
-                            profile: index,
-                            severity: logic.severity.map_or(limit.severity, |cap| cap.min(limit.severity)),
-                            requirements,
-                            limit: Some(Limit {
-                                value: limit.value,
-                                exclusive: limit.exclusive,
-                                allowance: limit.allowance,
-                            }),
-                            waivable: limit.waivable,
-                        });
-                    }
+            // Every rule asks this of every profile, at each start.
+            let (mut cited, mut severity) = (Vec::new(), None);
+            for requirement in all.iter().filter(|requirement| profile.holds(requirement)) {
+                cited.push(SmolStr::new_static(requirement.id));
+                severity = severity.max(Some(requirement.severity()));
+            }
+            let capped = |severity: Severity| logic.severity.map_or(severity, |cap| cap.min(severity));
+            match (&logic.limit, severity) {
+                (Some(name), _) => {
+                    let Some(limit) = profile.limits.get(name) else { continue };
+                    let own = limit.requirements.iter().map(SmolStr::from);
+                    let further = cited.into_iter().filter(|id| !limit.requirements.iter().any(|own| own == id));
+                    applications.push(Application {
+                        profile: index,
+                        severity: capped(limit.severity),
+                        requirements: own.chain(further).collect(),
+                        limit: Some(Limit {
+                            value: limit.value,
+                            exclusive: limit.exclusive,
+                            allowance: limit.allowance,
+                        }),
+                        waivable: limit.waivable,
+                    });
                 }
-                None => {
-                    applications.extend(cited().map(|requirement| self.severity(requirement)).max().map(|computed| {
-                        Application {
-                            profile: index,
-                            severity: logic.severity.map_or(computed, |cap| cap.min(computed)),
-                            requirements: ids().collect(),
-                            limit: None,
-                            waivable: None,
-                        }
-                    }));
-                }
+                (None, Some(severity)) => applications.push(Application {
+                    profile: index,
+                    severity: capped(severity),
+                    requirements: cited,
+                    limit: None,
+                    waivable: None,
+                }),
+                (None, None) => {}
             }
         }
         if let Some(name) = &logic.limit
@@ -366,13 +364,6 @@ impl RuleBook {
             }));
         }
         Ok(applications)
-    }
-
-    /// How bad it is to break a requirement: what its own words say, or those that it restates if they weigh more.
-    pub fn severity(&self, requirement: &Requirement) -> Severity {
-        let restated = requirement.restates.and_then(|id| self.requirements.get(id));
-        let own = requirement.severity();
-        restated.map_or(own, |other| own.max(other.severity()))
     }
 
     /// The rule with this id.

@@ -137,9 +137,12 @@ impl Expression {
         Ok(Compiled { expression, fields, other, nesting: walk.nesting })
     }
 
-    /// Indexes of the fields read from `self` and from `other`, found in the source: parsing is dear and most runs join
-    /// nothing. A name inside a quoted text counts as well, which does no harm.
+    /// Indexes of the fields read from `self` and from `other`. Where an expression is not plain they are found in the
+    /// source: parsing is dear and most runs join nothing. A name inside a quoted text counts as well, which does no harm.
     pub(crate) fn reads(&self) -> (Vec<usize>, Vec<usize>) {
+        if let Some(plain) = self.plain() {
+            return (plain.fields.iter().map(|(index, _)| *index).collect(), vec![]);
+        }
         // White space may stand around the dots, and quotes around names.
         let source: String = self.source.chars().filter(|c| !c.is_whitespace() && *c != '`').collect();
         (named_after(&source, "self.", self.specs), named_after(&source, "other.", self.other))

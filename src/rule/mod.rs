@@ -16,5 +16,3 @@ pub(crate) use book::{Compiled, Joined};
 pub use condition::Limit;
 pub use load::RuleFile;
 pub use raw::*;
-
-pub use crate::profile::Requirement;
