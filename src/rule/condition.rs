@@ -253,7 +253,7 @@ impl Conditions {
         let expression =
             check.cel.as_deref().map(|text| Expression::compile(text, specs, other, in_each)).transpose()?;
         let ops = || operators.iter().flat_map(|(_, ops)| ops);
-        let plain = expression.is_none() && ops().count() > 0 && ops().all(Op::is_plain);
+        let plain = expression.is_none() && ops().count() > 0;
         Ok(Conditions { operators, expression: expression.map(Arc::new), plain })
     }
 
@@ -308,11 +308,11 @@ impl Conditions {
         self.expression.is_some()
     }
 
-    /// Do all hold beyond doubt? Nearly always they do, and then there is nothing to say. Only of plain operators this is told.
+    /// Do all hold beyond doubt? Nearly always they do, and then there is nothing to say. Of expressions this is not told.
     pub(crate) fn plainly_hold(&self, scope: &Scope<'_, '_>) -> bool {
         let holds = |(subject, ops): &(Subject, Vec<Op>)| {
             let field = subject.resolve(scope).1;
-            ops.iter().all(|op| op.plainly_holds(field))
+            ops.iter().all(|op| op.plainly(field) == Some(true))
         };
         self.plain && self.operators.iter().all(holds)
     }
@@ -357,7 +357,12 @@ impl Conditions {
         for (subject, ops) in &self.operators {
             let (name, field) = subject.resolve(scope);
             for op in ops {
-                match op.judge(name, field, scope, *subject) {
+                let verdict = match op.plainly(field) {
+                    Some(true) => continue,
+                    Some(false) => return Verdict::Absent,
+                    None => op.judge(name, field, scope, *subject),
+                };
+                match verdict {
                     Verdict::Holds => {}
                     Verdict::Broken(_) | Verdict::Absent => return Verdict::Absent,
                     other @ Verdict::Unknown { .. } => unknown = Some(other),
@@ -501,46 +506,33 @@ impl Op {
         }
     }
 
-    /// Has it no more to say than yes or no?
-    fn is_plain(&self) -> bool {
-        match self {
-            Op::Is(_)
-            | Op::Equals(_)
-            | Op::NotEquals(_)
-            | Op::OneOf(_)
-            | Op::NoneOf(_)
-            | Op::Contains(_)
-            | Op::ContainsAny(_)
-            | Op::ContainsNone(_)
-            | Op::Pattern(..)
-            | Op::AnyPattern(_)
-            | Op::Max(_)
-            | Op::Min(_) => true,
-            Op::Present(_)
-            | Op::Unlimited(_)
-            | Op::Malformed(_)
-            | Op::Unique
-            | Op::Url(_)
-            | Op::Scope(_)
-            | Op::Group(_)
-            | Op::Registry(_)
-            | Op::Urn(_)
-            | Op::Version(_) => false,
-        }
-    }
-
-    /// Does it hold beyond doubt? `false` says nothing.
-    fn plainly_holds(&self, field: &Field<'_>) -> bool {
-        let State::Value(value) = &field.state else { return false };
+    /// What it says beyond doubt and without words: most operators hold, and of conditions nobody asks why they do not.
+    /// `None` says nothing.
+    fn plainly(&self, field: &Field<'_>) -> Option<bool> {
+        let value = match (self, &field.state) {
+            (Op::Present(wanted), State::Absent) => return Some(!wanted),
+            (Op::Present(wanted), State::Malformed(_) | State::Unlimited | State::Value(_)) => return Some(*wanted),
+            (Op::Unlimited(wanted), State::Unlimited) => return Some(*wanted),
+            (Op::Unlimited(wanted), State::Value(_)) => return Some(!wanted),
+            (Op::Malformed(wanted), State::Value(Value::Text(_) | Value::Int(_) | Value::Bool(_))) => return Some(!wanted),
+            (_, State::Value(value)) => value,
+            (_, State::Absent | State::Unknown(_) | State::Malformed(_) | State::Unlimited) => return None,
+        };
         match (self, value) {
-            (Op::Max(Bound::Number(most)), value) => magnitude(value).is_some_and(|number| number <= *most),
-            (Op::Min(Bound::Number(least)), value) => magnitude(value).is_some_and(|number| number >= *least),
-            (Op::Contains(_) | Op::ContainsAny(_) | Op::AnyPattern(_), Value::List(_)) => false,
-            (Op::Pattern(pattern, wanted), Value::List(items)) => pattern.matcher().is_some_and(|matcher| {
-                each_value(items, |value| matches!(value, Value::Text(text) if matcher.is_match(text) == *wanted))
-            }),
-            (_, Value::List(items)) => each_value(items, |value| self.allows(value) == Some(true)),
-            (_, value) => self.allows(value) == Some(true),
+            (Op::Max(Bound::Number(most)), value) => Some(magnitude(value)? <= *most),
+            (Op::Min(Bound::Number(least)), value) => Some(magnitude(value)? >= *least),
+            (Op::Contains(text), Value::List(items)) => holds_text(items, text).then_some(true),
+            (Op::ContainsAny(texts), Value::List(items)) => {
+                texts.iter().any(|text| holds_text(items, text)).then_some(true)
+            }
+            (Op::AnyPattern(_) | Op::Malformed(_) | Op::Unique, Value::List(_)) => None,
+            (Op::Pattern(pattern, wanted), Value::List(items)) => {
+                let matcher = pattern.matcher()?;
+                let holds = |value: &Value<'_>| matches!(value, Value::Text(text) if matcher.is_match(text) == *wanted);
+                each_value(items, holds).then_some(true)
+            }
+            (_, Value::List(items)) => each_value(items, |value| self.allows(value) == Some(true)).then_some(true),
+            (_, value) => self.allows(value),
         }
     }
 
@@ -572,7 +564,7 @@ impl Op {
     }
 
     fn judge_list(&self, name: &'static str, field: &Field<'_>, items: &[Field<'_>]) -> Verdict {
-        let holds = |text: &str| items.iter().any(|item| item.as_text() == Some(text));
+        let holds = |text: &str| holds_text(items, text);
         let matching = |pattern: &Pattern| {
             items.iter().any(|item| item.as_text().and_then(|text| pattern.is_match(text)) == Some(true))
         };
@@ -689,6 +681,11 @@ impl Op {
             _ => Ok(()),
         }
     }
+}
+
+/// Is this text among the elements?
+fn holds_text(items: &[Field<'_>], text: &str) -> bool {
+    items.iter().any(|item| item.as_text() == Some(text))
 }
 
 /// Has a list elements, all of them values for which this holds?
