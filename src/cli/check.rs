@@ -187,23 +187,36 @@ fn reporters<'a>(
     Ok(reporters)
 }
 
-/// Cuts the inputs into runs that are judged together; a large file stands alone.
-fn groups(inputs: &[Input]) -> Vec<&[Input]> {
-    let (mut groups, mut start, mut bytes, mut alone) = (Vec::new(), 0, 0, false);
-    for (index, input) in inputs.iter().enumerate() {
-        let next = walk::length_of(input);
-        let full = index - start >= GROUP_FILES || bytes + next > GROUP_BYTES || next > WHOLE as u64 || alone;
-        if index > start && full {
-            groups.push(&inputs[start..index]);
-            (start, bytes) = (index, 0);
-        }
-        bytes += next;
-        alone = next > WHOLE as u64;
+/// Cuts inputs into runs that are judged together; a large file stands alone. How large a file is is asked when its run
+/// comes, which may be while another one is judged.
+struct Groups<'i>(&'i [Input]);
+
+impl<'i> Groups<'i> {
+    /// Are all of these one group?
+    fn is_one(inputs: &'i [Input]) -> bool {
+        Groups(inputs).next().is_some_and(|first| first.len() == inputs.len())
     }
-    if start < inputs.len() {
-        groups.push(&inputs[start..]);
+}
+
+impl<'i> Iterator for Groups<'i> {
+    type Item = &'i [Input];
+
+    fn next(&mut self) -> Option<&'i [Input]> {
+        const LARGE: u64 = WHOLE as u64;
+        let (first, others) = self.0.split_first()?;
+        let mut bytes = walk::length_of(first);
+        let alone = bytes > LARGE;
+        let fits = |input: &&Input| {
+            let next = walk::length_of(input);
+            bytes += next;
+            next <= LARGE && bytes <= GROUP_BYTES
+        };
+        let few = &others[..others.len().min(GROUP_FILES - 1)];
+        let others = if alone { 0 } else { few.iter().take_while(fits).count() };
+        let (group, rest) = self.0.split_at(1 + others);
+        self.0 = rest;
+        Some(group)
     }
-    groups
 }
 
 /// Threads that judge files; none where one file or one thread is asked for, or the system grants no more threads.
@@ -380,11 +393,10 @@ impl<'j> Job<'j> {
         let workers = Workers::new(self.args.threads, inputs.len());
         let progress = Progress::new(inputs.len(), || inputs.iter().map(walk::length_of).sum());
         let mut folders = HashMap::new();
-        let groups = groups(inputs);
         // What is in memory at one time anyway may stay there.
-        self.keeps = groups.len() == 1;
+        self.keeps = Groups::is_one(inputs);
         let now = self.now;
-        let mut groups = groups.into_iter();
+        let mut groups = Groups(inputs);
         let mut next = groups.next().map(|group| self.tasks(group, &mut folders));
         let mut judged: Option<(Vec<Task<'_>>, Vec<Judged>)> = None;
         // Of a group is reported while the next one is judged.
@@ -579,7 +591,7 @@ impl<'j> Job<'j> {
     pub(super) fn share(&mut self, inputs: &[Input], is_own: &dyn Fn(&Input) -> bool) -> Result<Work, Failure> {
         let given = std::mem::take(&mut self.tally.facts).finish();
         // As in a run that judges them all.
-        let shows = groups(inputs).len() == 1;
+        let shows = Groups::is_one(inputs);
         let own: Vec<Input> = inputs.iter().filter(|input| is_own(input)).cloned().collect();
         let mut found: Vec<Shared> = Vec::new();
         self.each(&own, &mut |job, task, judged| {
