@@ -1,8 +1,10 @@
 //! Copying a text of any length with its tokens and other secrets replaced, in constant memory.
 //!
 //! Everything between two replaced stretches stays byte for byte, whatever its encoding, and every line keeps its number:
-//! line breaks within a replaced stretch stay as well. A text that was redacted is not changed by redacting it again.
+//! line breaks within a replaced stretch stay as well. A text that was redacted is not changed by redacting it again. Where a
+//! format states lengths (a journal's export), what is replaced keeps its own.
 
+mod journal;
 mod marker;
 pub mod secret;
 
@@ -11,6 +13,7 @@ pub use marker::MARK;
 use crate::scan::find::{Finder, Form, Found, Hit, MAX_TOKEN, Memo, State};
 use crate::scan::fingerprint::Fingerprints;
 use crate::scan::tally;
+use journal::Fields;
 use secret::{MAX_VALUE, Secret, Secrets};
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -21,6 +24,8 @@ const CHUNK: usize = 256 << 10;
 /// Bytes before the next one to write that stay at hand: what a token or a name may begin with, and the
 /// object that a key stands in.
 const BEHIND: usize = 1024 + secret::KEY_REACH;
+/// What markers are filled up with; like they it means nothing, and no token goes on with it.
+const FILL: u8 = b'*';
 /// A stretch of so many bytes was cut for its length.
 const CUT: usize = MAX_TOKEN - CHUNK;
 
@@ -189,6 +194,8 @@ struct Copy<'r> {
     header: (Vec<u8>, bool),
     /// What is cut for its length goes on.
     tail: Option<Tail>,
+    /// What has to keep its length.
+    fields: Fields,
     summary: Summary,
 }
 
@@ -196,8 +203,22 @@ impl<'r> Copy<'r> {
     fn new(by: &'r Redactor) -> Self {
         let (tokens, secrets) = (Vec::new(), Vec::new());
         let (bytes, tail, summary) = (vec![0; CHUNK + BEHIND], None, Summary::default());
-        let (memo, header) = (Memo::default(), (Vec::new(), false));
-        Copy { by, bytes, end: 0, done: 0, token_at: 0, secret_at: 0, tokens, secrets, memo, header, tail, summary }
+        let (memo, header, fields) = (Memo::default(), (Vec::new(), false), Fields::new());
+        Copy {
+            by,
+            bytes,
+            end: 0,
+            done: 0,
+            token_at: 0,
+            secret_at: 0,
+            tokens,
+            secrets,
+            memo,
+            header,
+            tail,
+            fields,
+            summary,
+        }
     }
 
     /// Reads on; false at the end of the text.
@@ -216,6 +237,7 @@ impl<'r> Copy<'r> {
             self.secrets
                 .iter_mut()
                 .for_each(|secret| secret.span = secret.span.start - behind..secret.span.end - behind);
+            self.fields.forget(self.summary.read - self.end as u64);
         }
         if self.end == self.bytes.len() {
             self.bytes.resize((self.bytes.len() * 2).min(self.bytes.len() + MAX_TOKEN), 0);
@@ -224,6 +246,7 @@ impl<'r> Copy<'r> {
             match from.read(&mut self.bytes[self.end..]) {
                 Ok(0) => return Ok(false),
                 Ok(read) => {
+                    self.fields.push(&self.bytes[self.end..self.end + read]);
                     self.end += read;
                     self.summary.read += read as u64;
                     return Ok(true);
@@ -330,6 +353,12 @@ impl<'r> Copy<'r> {
         edits
     }
 
+    /// Has some of this stretch to keep its length?
+    fn is_fixed(&self, span: &Range<usize>) -> bool {
+        let before = self.summary.read - self.end as u64;
+        self.fields.fix(before + span.start as u64..before + span.end as u64)
+    }
+
     /// Writes the text up to here as it is, without what goes on from something that was cut.
     fn keep(&mut self, until: usize, to: &mut impl Write) -> io::Result<()> {
         if until <= self.done {
@@ -337,10 +366,7 @@ impl<'r> Copy<'r> {
         }
         if let Some(tail) = self.tail {
             let length = self.bytes[self.done..until].iter().take_while(|byte| tail.has(**byte)).count();
-            let breaks: Vec<u8> = self.bytes[self.done..self.done + length].iter().copied().filter(is_break).collect();
-            to.write_all(&breaks)?;
-            self.summary.written += breaks.len() as u64;
-            self.done += length;
+            self.put(self.done..self.done + length, "", to)?;
             if self.done < until {
                 self.tail = None;
             }
@@ -351,23 +377,36 @@ impl<'r> Copy<'r> {
         Ok(())
     }
 
-    /// Writes what takes the place of a stretch, with the line breaks of that.
+    /// Writes what takes the place of a stretch.
     fn replace(&mut self, edit: Edit, to: &mut impl Write) -> io::Result<()> {
         let span = edit.span.start.max(self.done)..edit.span.end;
-        let old = &self.bytes[span.clone()];
-        let lead = old.iter().take_while(|byte| is_break(byte)).count();
-        let mut new = old[..lead].to_vec();
-        new.extend_from_slice(edit.text.as_bytes());
-        new.extend(old[lead..].iter().copied().filter(is_break));
-        to.write_all(&new)?;
-        self.summary.written += new.len() as u64;
-        self.done = span.end;
+        self.put(span.clone(), &edit.text, to)?;
         // What is that long was cut, and what follows belongs to it.
         self.tail = match span.len() {
             length if length >= CUT => Some(Tail::Token),
             length if length >= MAX_VALUE => Some(Tail::Value),
             _ => None,
         };
+        Ok(())
+    }
+
+    /// Writes a text in place of a stretch, with the line breaks of that. Where the length is fixed it is cut or filled up.
+    fn put(&mut self, span: Range<usize>, text: &str, to: &mut impl Write) -> io::Result<()> {
+        let old = &self.bytes[span.clone()];
+        let lead = old.iter().take_while(|byte| is_break(byte)).count();
+        let breaks = old[lead..].iter().copied().filter(is_break);
+        let mut new = old[..lead].to_vec();
+        match self.is_fixed(&span) {
+            true => {
+                let room = old.len() - lead - breaks.clone().count();
+                new.extend(text.bytes().chain(std::iter::repeat(FILL)).take(room));
+            }
+            false => new.extend_from_slice(text.as_bytes()),
+        }
+        new.extend(breaks);
+        to.write_all(&new)?;
+        self.summary.written += new.len() as u64;
+        self.done = span.end;
         Ok(())
     }
 }

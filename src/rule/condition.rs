@@ -514,7 +514,9 @@ impl Op {
             (Op::Present(wanted), State::Malformed(_) | State::Unlimited | State::Value(_)) => return Some(*wanted),
             (Op::Unlimited(wanted), State::Unlimited) => return Some(*wanted),
             (Op::Unlimited(wanted), State::Value(_)) => return Some(!wanted),
-            (Op::Malformed(wanted), State::Value(Value::Text(_) | Value::Int(_) | Value::Bool(_))) => return Some(!wanted),
+            (Op::Malformed(wanted), State::Value(Value::Text(_) | Value::Int(_) | Value::Bool(_))) => {
+                return Some(!wanted);
+            }
             (_, State::Value(value)) => value,
             (_, State::Absent | State::Unknown(_) | State::Malformed(_) | State::Unlimited) => return None,
         };

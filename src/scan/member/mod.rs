@@ -65,6 +65,9 @@ pub enum Form {
     JournalExport,
 }
 
+/// What an export of a systemd journal begins with.
+pub(crate) const JOURNAL_EXPORT: &[u8] = b"__CURSOR=";
+
 /// One text of an input.
 pub struct Text<'t> {
     /// Its name in reports: the input's, and for members of archives their own behind `!`.
@@ -164,7 +167,7 @@ fn open(item: Item, from: &mut dyn Read, budget: &Budget, notes: &mut Notes<'_>)
         }
     }
     let foreign = codec::foreign(head);
-    let form = if head.starts_with(b"__CURSOR=") { Form::JournalExport } else { Form::Text };
+    let form = if head.starts_with(JOURNAL_EXPORT) { Form::JournalExport } else { Form::Text };
     notes.text(&item, form, &mut from);
     if let Some(kind) = foreign {
         let message = format!("{kind} data is not opened and was read as it stands; unpack it and name what is in it");
