@@ -97,6 +97,7 @@ def clients(page, ours, data, source, folder):
     commands = {
         "tokenvet, 10 rules": check(10) + [w1],
         "tokenvet, 200 rules": check(200) + [w1],
+        "tokenvet, 200 rules, one thread": check(200) + ["--threads", "1", w1],
         "tokenvet, all built-in rules": every + [w1],
     }
     schemas = {n: forms.json_schema(n, folder / f"schema-{n}.json") for n in (10, 200)}
