@@ -73,14 +73,15 @@ pub struct Rule {
     /// Where it applies, by profile index.
     pub applications: Vec<Application>,
     /// Per target kind.
-    forms: Vec<(TargetKind, OnceLock<Compiled>)>,
+    forms: Vec<(TargetKind, OnceLock<Box<Compiled>>)>,
     /// For rules on native documents.
-    pub(crate) native: Option<Native>,
+    pub(crate) native: Option<Box<Native>>,
     /// Prose and examples of rules that are not built in.
     own: Option<Box<Own>>,
-    /// What a target is judged by; for a built-in rule like the rest once somebody asked.
+    /// What a target is judged by; for a built-in rule like the rest once somebody asked. Most rules have nothing of it,
+    /// and take the less room.
     body: OnceLock<Box<RawBody>>,
-    prose: OnceLock<Prose>,
+    prose: OnceLock<Box<Prose>>,
     help: OnceLock<SmolStr>,
     examples: OnceLock<Vec<RawExample>>,
 }
@@ -294,11 +295,11 @@ impl RuleBook {
         };
         if rule.own.is_some() {
             for index in 0..rule.forms.len() {
-                rule.forms[index].1 = rule.compile(rule.forms[index].0)?.into();
+                rule.forms[index].1 = Box::new(rule.compile(rule.forms[index].0)?).into();
             }
         }
         if let Some(kinds) = &rule.logic.kind {
-            rule.native = Some(compile_native(&rule, kinds.as_slice())?);
+            rule.native = Some(Box::new(compile_native(&rule, kinds.as_slice())?));
         }
         self.rules.insert(at, rule);
         Ok(())
@@ -463,7 +464,8 @@ impl Rule {
     pub(crate) fn form(&self, index: usize) -> &Compiled {
         let (kind, form) = &self.forms[index];
         form.get_or_init(|| {
-            self.compile(*kind).expect("others are compiled when they are added, built-in ones by tests")
+            let compiled = self.compile(*kind);
+            Box::new(compiled.expect("others are compiled when they are added, built-in ones by tests"))
         })
     }
 

@@ -140,7 +140,7 @@ pub struct RawLogic {
     pub versions: Option<String>,
     /// See [`RawRule::join`].
     #[serde(default)]
-    pub join: Option<Join>,
+    pub join: Option<Box<Join>>,
 }
 
 /// What a rule file says of how targets are judged.
@@ -203,7 +203,7 @@ impl RawRule {
             requirements: self.requirements.clone(),
             severity: self.severity,
             versions: self.versions.clone(),
-            join: self.join.clone(),
+            join: self.join.clone().map(Box::new),
         }
     }
 
