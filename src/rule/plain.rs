@@ -88,10 +88,10 @@ impl<'a> Reader<'a> {
     }
 
     fn relation(&mut self) -> Option<Quick> {
-        let mut left = self.unary()?;
+        let mut left = self.sum()?;
         loop {
             left = if let Some(how) = self.comparison() {
-                Quick::Compare(how, Box::new(left), Box::new(self.unary()?))
+                Quick::Compare(how, Box::new(left), Box::new(self.sum()?))
             } else if self.word() == Some("in") {
                 self.rest = &self.rest[2..];
                 Quick::OneOf(Box::new(left), self.choices()?)
@@ -122,6 +122,19 @@ impl<'a> Reader<'a> {
         }
         self.expect("]")?;
         Some(choices)
+    }
+
+    fn sum(&mut self) -> Option<Quick> {
+        let mut left = self.unary()?;
+        loop {
+            left = if self.eat("+") {
+                Quick::Plus(Box::new(left), Box::new(self.unary()?))
+            } else if self.eat("-") {
+                Quick::Minus(Box::new(left), Box::new(self.unary()?))
+            } else {
+                return Some(left);
+            };
+        }
     }
 
     fn unary(&mut self) -> Option<Quick> {

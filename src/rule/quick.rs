@@ -1,4 +1,4 @@
-//! The everyday part of the expression language, evaluated on fields as they are: presence, comparisons, text tests
+//! The everyday part of the expression language, evaluated on fields as they are: presence, comparisons, sums, text tests
 //! and their combinations, a search through a list. The full evaluator copies every value it meets; most expressions need no more than this.
 //!
 //! An expression has a [`Quick`] form only when every part of it has one (see `plain.rs`), and an evaluation that meets
@@ -26,6 +26,10 @@ pub(super) enum Quick {
     Both(Box<Quick>, Box<Quick>),
     Either(Box<Quick>, Box<Quick>),
     Compare(Comparison, Box<Quick>, Box<Quick>),
+    /// Of numbers.
+    Plus(Box<Quick>, Box<Quick>),
+    /// Of numbers.
+    Minus(Box<Quick>, Box<Quick>),
     OneOf(Box<Quick>, Vec<Quick>),
     Matches(Box<Quick>, Pattern),
     Contains(Box<Quick>, String),
@@ -94,6 +98,13 @@ impl Quick {
         }
     }
 
+    fn number(&self, on: On<'_, '_, '_>) -> Option<i64> {
+        match self.value(on)? {
+            Loan::Int(number) => Some(number),
+            Loan::Bool(_) | Loan::Text(_) | Loan::List(_) => None,
+        }
+    }
+
     fn value<'v>(&'v self, on: On<'v, '_, '_>) -> Option<Loan<'v>> {
         let On { scope, unlimited, .. } = on;
         let judge = |part: &Quick| part.holds(on);
@@ -112,6 +123,8 @@ impl Quick {
             Quick::Both(left, right) => Loan::Bool(judge(left)? && judge(right)?),
             Quick::Either(left, right) => Loan::Bool(judge(left)? || judge(right)?),
             Quick::Compare(how, left, right) => Loan::Bool(compare(*how, left.value(on)?, right.value(on)?)?),
+            Quick::Plus(left, right) => Loan::Int(left.number(on)?.checked_add(right.number(on)?)?),
+            Quick::Minus(left, right) => Loan::Int(left.number(on)?.checked_sub(right.number(on)?)?),
             Quick::OneOf(part, choices) => {
                 let value = part.value(on)?;
                 let mut found = false;
