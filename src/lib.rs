@@ -20,6 +20,7 @@ pub mod fix;
 mod hex;
 pub mod incident;
 pub mod inspect;
+mod keyed;
 pub mod model;
 pub mod parse;
 pub mod policy;

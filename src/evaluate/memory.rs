@@ -6,11 +6,12 @@
 
 use super::plan::{Plan, Reads};
 use super::target::{Judgement, Said};
+use crate::keyed::Keyed;
 use crate::model::{At, Field, Record, State, Value};
-use siphasher::sip128::{Hasher128 as _, SipHasher13};
+use siphasher::sip128::SipHasher13;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, BuildHasherDefault, Hash as _, Hasher, RandomState};
+use std::hash::{BuildHasherDefault, Hash as _, Hasher};
 
 /// Answers that are remembered; when there are more, all are forgotten.
 const MOST: usize = 1 << 12;
@@ -74,8 +75,7 @@ impl Origin {
 pub(super) struct Memory {
     plan: u64,
     now: i64,
-    /// Has a random key. Hashes of 128 bits do not meet by chance.
-    hasher: SipHasher13,
+    keyed: Keyed,
     known: HashMap<Key, Answer, BuildHasherDefault<AsItIs>>,
     /// By target kind and group.
     trials: Vec<Vec<Trial>>,
@@ -137,9 +137,7 @@ pub(super) fn with<T>(plan: &Plan, now: i64, work: impl FnOnce(&mut Memory) -> T
 
 impl Memory {
     fn new(plan: u64, now: i64) -> Self {
-        let [first, second] = [0, 1].map(|number| RandomState::new().hash_one(number));
-        let hasher = SipHasher13::new_with_keys(first, second);
-        Memory { plan, now, hasher, known: HashMap::default(), trials: Vec::new(), parts: Vec::new() }
+        Memory { plan, now, keyed: Keyed::new(), known: HashMap::default(), trials: Vec::new(), parts: Vec::new() }
     }
 
     /// The part of a group in its keys; `None` when its answers are not worth asking for, since they did not repeat so far.
@@ -149,7 +147,7 @@ impl Memory {
         }
         while self.trials[kind].len() <= group {
             let number = self.trials[kind].len();
-            let key = self.hash(|hasher| hasher.write_usize(number));
+            let key = self.keyed.hash(|hasher| hasher.write_usize(number));
             self.trials[kind].push(Trial { asked: 0, known: 0, key });
         }
         let trial = &mut self.trials[kind][group];
@@ -173,12 +171,6 @@ impl Memory {
         }
         self.known.insert(key, answer);
     }
-
-    fn hash(&self, write: impl Fn(&mut SipHasher13)) -> Key {
-        let mut hasher = self.hasher;
-        write(&mut hasher);
-        hasher.finish128().into()
-    }
 }
 
 /// Contents of a target's fields, hashed when first asked for.
@@ -200,7 +192,7 @@ impl<'c, 'd> Contents<'c, 'd> {
         kind: usize,
         profiles: u64,
     ) -> Self {
-        let common = memory.hash(|hasher| {
+        let common = memory.keyed.hash(|hasher| {
             hasher.write_usize(kind);
             hasher.write_u64(profiles);
         });
@@ -217,7 +209,7 @@ impl<'c, 'd> Contents<'c, 'd> {
             [(Aspect::Contents, reads.contents), (Aspect::State, reads.states), (Aspect::Place, reads.places)]
         {
             for index in fields(bits & !self.known[aspect as usize]) {
-                let part = memory.hash(|hasher| write(aspect, index, self.record.field(index), hasher));
+                let part = memory.keyed.hash(|hasher| write(aspect, index, self.record.field(index), hasher));
                 self.parts[index][aspect as usize] = part;
             }
             self.known[aspect as usize] |= bits;

@@ -7,8 +7,9 @@
 //! what they begin with.
 //!
 //! Nothing here allocates for text without tokens, nor for a token that was met before: what was made out once is kept in a
-//! [`Memo`] under the SHA-256 of its bytes.
+//! [`Memo`] under a hash of its bytes.
 
+use crate::keyed::Keyed;
 use aho_corasick::{AhoCorasick, Input, MatchKind};
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -21,6 +22,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::hash::Hasher as _;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -120,8 +122,9 @@ impl Hit {
 /// token but of headers.
 #[derive(Debug, Default)]
 pub struct Memo {
-    /// Tokens by the digest of their bytes, counted from their own beginning.
-    hits: HashMap<[u8; 32], Hit>,
+    /// Tokens by the hash of their bytes, counted from their own beginning.
+    hits: HashMap<u128, Hit>,
+    keyed: Option<Keyed>,
     headers: HashMap<Vec<u8>, Option<Arc<Header>>>,
 }
 
@@ -155,12 +158,16 @@ impl Memo {
         header
     }
 
-    fn keep(&mut self, hit: &Hit) {
-        let Some(spelling) = hit.spelling else { return };
+    /// What is known of these bytes is kept under this.
+    fn key(&mut self, bytes: &[u8]) -> u128 {
+        self.keyed.get_or_insert_with(Keyed::new).hash(|hasher| hasher.write(bytes))
+    }
+
+    fn keep(&mut self, key: u128, hit: &Hit) {
         if self.hits.len() >= MAX_MEMO {
             self.hits.clear();
         }
-        self.hits.insert(spelling, hit.counted_from_start());
+        self.hits.insert(key, hit.counted_from_start());
     }
 }
 
@@ -310,17 +317,21 @@ impl Finder {
 
     fn known_or_jwt(&self, memo: &mut Memo, text: &[u8], start: usize, last: bool) -> Look {
         let Some(extent) = Extent::of(text, start, last) else { return jwt(memo, text, start, self.lenient, last) };
-        let spelling: [u8; 32] = Sha256::digest(&text[start..extent.end]).into();
+        let chars = &text[start..extent.end];
+        let key = memo.key(chars);
         let decides = |hit: &Hit| extent.is_alone || hit.is_plain;
-        if let Some(known) = memo.hits.get(&spelling).filter(|known| decides(known)) {
+        if let Some(known) = memo.hits.get(&key).filter(|known| decides(known)) {
             return Look::Hit(known.moved(start));
         }
         match jwt(memo, text, start, self.lenient, last) {
             Look::Hit(hit) => {
                 let is_plain = hit.span == (start..extent.end) && is_complete(memo, text, &hit);
                 let hit = Hit { is_plain, ..hit };
-                let hit = Hit { spelling: decides(&hit).then_some(spelling), ..hit };
-                memo.keep(&hit);
+                if !decides(&hit) {
+                    return Look::Hit(hit);
+                }
+                let hit = Hit { spelling: Some(Sha256::digest(chars).into()), ..hit };
+                memo.keep(key, &hit);
                 Look::Hit(hit)
             }
             other => other,

@@ -166,7 +166,8 @@ fn private_keys(text: &str, found: &mut Vec<Range<usize>>) {
     const BEGIN: &str = "PRIVATE KEY-----";
     let mut from = 0;
     // Hyphens are rarer than what a search for the words looks for.
-    if memchr::memmem::find(text.as_bytes(), b"-----").is_none() {
+    static HYPHENS: LazyLock<memchr::memmem::Finder<'static>> = LazyLock::new(|| memchr::memmem::Finder::new("-----"));
+    if HYPHENS.find(text.as_bytes()).is_none() {
         return;
     }
     while let Some(at) = text[from..].find(BEGIN) {
