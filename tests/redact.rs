@@ -503,7 +503,7 @@ fn what_cannot_be_redacted_is_said() {
         (&["redact", "a", "b"][..], "--in-place"),
         (&["redact", "--in-place", "-"][..], "standard input"),
         (&["redact", "/dev/zero"][..], "not a regular file"),
-        (&["redact", "."][..], "not a regular file"),
+        (&["redact", "."][..], "--in-place --recursive"),
     ] {
         let output = run(folder.path(), args, b"");
         assert_eq!(output.code, Some(2), "{args:?}");

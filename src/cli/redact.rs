@@ -142,6 +142,10 @@ fn open(input: &Input) -> Result<Opened, Stop> {
         let stdin = io::stdin();
         return Ok(Opened { reader: readable(Box::new(stdin.lock()))?, file: None });
     }
+    if input.path.is_dir() {
+        let message = "a folder; copy it, and redact the files of the copy with --in-place --recursive";
+        return Err(Stop::Message(message.into()));
+    }
     let (file, _) = walk::regular(input).map_err(|unreadable| unreadable.message)?;
     let fail = |error: io::Error| Stop::Message(format!("cannot be read: {error}"));
     let metadata = file.metadata().map_err(fail)?;
