@@ -194,13 +194,14 @@ impl Seen {
         if theirs.evidence.is_some() && theirs.places.first().is_some_and(is_first) {
             self.evidence = theirs.evidence;
         }
-        theirs.places.into_iter().for_each(|place| self.keep_place(place, carrier));
+        theirs.places.into_iter().for_each(|place| self.keep_place(place, || carrier));
     }
 
-    fn keep_place(&mut self, place: Place, carrier: &'static str) {
+    /// Keeps a place, if it is one of the first; `carrier` says by what name the token is given there.
+    fn keep_place(&mut self, place: Place, carrier: impl FnOnce() -> &'static str) {
         let at = self.places.partition_point(|known| *known < place);
         if at == 0 {
-            self.carrier = carrier;
+            self.carrier = carrier();
         }
         if at < PLACES {
             self.places.truncate(PLACES - 1);
@@ -386,7 +387,7 @@ impl Tally {
         if seen.places.len() < PLACES || seen.places.last().is_some_and(|last| here < (&last.path, last.offset)) {
             let place = self.place(found);
             let before = &found.window[found.hit.span.start.saturating_sub(BEFORE)..found.hit.span.start];
-            self.seen[index].keep_place(place, carrier(before));
+            self.seen[index].keep_place(place, || carrier(before));
         }
     }
 
