@@ -556,13 +556,16 @@ fn vo<'d>(groups: &Field<'d>) -> Field<'d> {
 /// The members among these that are there, as a list of their names. Empty, not absent, when there is none: that was
 /// looked for and not found.
 fn present<'d>(reader: Reader<'d>, names: &[&str]) -> Field<'d> {
-    let items: Vec<_> = reader
-        .cursor()
-        .entries()
-        .filter(|(name, value)| names.contains(name) && !value.is_null())
-        .map(|(name, value)| Field::text(name, reader.place(value)))
-        .collect();
-    Field::list(items, reader.place(reader.cursor()))
+    let mapping = reader.cursor();
+    let is_meant = |(name, value): &(&str, Cursor<'_>)| names.contains(name) && !value.is_null();
+    // Most have none, which a look for each name tells sooner than one at each member.
+    let items: Vec<_> = match names.iter().any(|name| mapping.has(name)) {
+        true => {
+            mapping.entries().filter(is_meant).map(|(name, value)| Field::text(name, reader.place(value))).collect()
+        }
+        false => vec![],
+    };
+    Field::list(items, reader.place(mapping))
 }
 
 /// Claims that are there without a value.

@@ -122,7 +122,8 @@ impl Template {
     /// Fills the template. Quoted values are shortened and freed of everything that looks like a secret; `hide`
     /// lists texts known to be secret.
     pub(crate) fn render(&self, scope: &Scope<'_, '_>, violation: &Violation, profile: &str) -> String {
-        let mut out = String::new();
+        const USUAL: usize = 120;
+        let mut out = String::with_capacity(USUAL);
         for part in &self.parts {
             match part {
                 Part::Text(text) => out.push_str(text),

@@ -205,6 +205,11 @@ const OBJECT: &str = "eyJ";
 /// Others of its beginnings: a blank or a line break behind the brace, or a name that begins with no letter.
 const OBJECTS: [&str; 5] = ["eyI", "eyA", "ewo", "ewk", "ew0"];
 
+/// May a token begin with these bytes? Every anchor begins with such a pair.
+pub(crate) fn may_begin(pair: [u8; 2]) -> bool {
+    matches!(&pair, b"MD" | b"zt" | b"--" | b"ey" | b"ew")
+}
+
 /// Finds tokens.
 #[derive(Debug)]
 pub struct Finder {
@@ -1188,6 +1193,13 @@ mod tests {
             all(text.as_bytes());
             let work = WORK.get() / text.len();
             assert!(work <= most, "{remark}: each byte was looked at {work} times");
+        }
+    }
+
+    #[test]
+    fn anchors_begin_with_known_pairs() {
+        for anchor in OTHERS.into_iter().chain([OBJECT]).chain(OBJECTS) {
+            assert!(may_begin([anchor.as_bytes()[0], anchor.as_bytes()[1]]), "{anchor}");
         }
     }
 

@@ -5,7 +5,7 @@
 //! the line breaks, so that columns under a snippet stay true.
 
 use super::{Source, Span};
-use crate::scan::find::{Finder, Found, State};
+use crate::scan::find::{Finder, Found, State, may_begin};
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -128,11 +128,22 @@ pub fn is_private_jwk_member(name: &str) -> bool {
 /// a URL, what is assigned with `=` to a secret's name. Takes time linear in the text.
 fn secret_shapes(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
+    if !may_hide(text.as_bytes()) {
+        return found;
+    }
     tokens(text, &mut found);
     private_keys(text, &mut found);
     url_passwords(text, &mut found);
     assignments(text, b'=', &mut found);
     found
+}
+
+/// Is there anything that one of these shapes needs? In most texts that are quoted there is not, and to see that costs less
+/// than to look for each of them.
+fn may_hide(text: &[u8]) -> bool {
+    // A password ends at `@`, what is assigned stands behind `=`, and a key between hyphens, with which tokens begin as well.
+    text.iter().any(|byte| matches!(byte, b'@' | b'=' | b'%'))
+        || text.windows(2).any(|pair| may_begin([pair[0], pair[1]]))
 }
 
 fn is_token_byte(byte: u8) -> bool {
