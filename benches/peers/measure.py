@@ -17,7 +17,7 @@ import forms
 
 NOW = "2026-01-01T00:00:00Z"
 PLAIN = r"eyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"
-ROUNDS = 3
+ROUNDS = 5
 
 
 class Used:
@@ -179,7 +179,7 @@ def tokens(page, ours, data, folder):
     decode = "import sys,jwt\nfor l in open(sys.argv[1]):\n jwt.decode(l.strip(),options={'verify_signature':False})"
     if subprocess.run([python, "-c", "import jwt"], stderr=subprocess.DEVNULL, check=False).returncode == 0:
         commands["PyJWT, decoding only"] = [python, "-c", decode, parts[1]]
-    used, few = in_turn(commands, 2), in_turn({"tokenvet": scan + [parts[0]]})
+    used, few = in_turn(commands), in_turn({"tokenvet": scan + [parts[0]]})
     page.text(f"## {len(lines):,} distinct tokens")
     page.table(["program", "CPU", "tokens a CPU second", "memory"],
                [(name, seconds(u.cpu), f"{len(lines) / u.cpu:,.0f}", f"{u.memory:.0f} MiB") for name, u in used.items()])
@@ -215,7 +215,7 @@ def log(page, ours, data, folder):
         name = f"ripgrep {version([rg, '--version'])}"
         commands[f"{name}, plain pattern"] = [rg, "-o", "-N", PLAIN, path]
         commands[f"{name}, plain pattern, one thread, no mmap"] = [rg, "-o", "-N", "-j1", "--no-mmap", PLAIN, path]
-    used = in_turn(commands, 3)
+    used = in_turn(commands)
     base = used["tokenvet (found, decoded, judged, reported)"]
     page.text(f"## A log of {size / 2**30:.2f} GiB")
     page.table(["program", "CPU", "GB a CPU second", "memory", "our CPU to its"],
