@@ -630,8 +630,8 @@ fn unreadable(text: &[u8], header: Range<usize>, next: usize, lenient: bool, las
 /// How far a signature was looked for, where it ends, and its characters. What is joined over lines is only believed when
 /// that gives it the length of its algorithm; of several lengths the longest.
 fn signature<'t>(text: &'t [u8], start: usize, algorithm: &str) -> (usize, usize, Cow<'t, [u8]>) {
-    /// Of a key of 4096 bits.
-    const LONGEST: usize = 683;
+    /// Of a key of 16384 bits.
+    const LONGEST: usize = 2731;
     let first = run(text, start);
     let one = Cow::Borrowed(&text[start..first]);
     if has_length_of(algorithm, one.len()) || is_placeholder(&one) {
@@ -673,8 +673,8 @@ fn has_length_of(algorithm: &str, length: usize) -> bool {
         "HS512" | "ES256" | "EdDSA" => length == 86,
         "ES384" => length == 128,
         "ES512" => length == 176,
-        // Keys of 1024, 2048, 3072 and 4096 bits.
-        _ => matches!(length, 171 | 342 | 512 | 683),
+        // Keys of 1024 to 4096 bits in steps of 512, and of 5120, 6144, 7168, 8192 and 16384.
+        _ => matches!(length, 171 | 256 | 342 | 427 | 512 | 598 | 683 | 854 | 1024 | 1195 | 1366 | 2731),
     }
 }
 
@@ -899,7 +899,7 @@ mod tests {
     /// A token with a made-up signature: no key ever signed it.
     fn token(header: &str, payload: &str, signature: usize) -> String {
         let parts = [header, payload].map(|part| URL_SAFE_NO_PAD.encode(part));
-        format!("{}.{}.{}", parts[0], parts[1], &"TestSignature-".repeat(60)[..signature])
+        format!("{}.{}.{}", parts[0], parts[1], &"TestSignature-".repeat(100)[..signature])
     }
 
     fn es256() -> String {
@@ -963,6 +963,7 @@ mod tests {
     fn tokens_are_found_however_they_stand() {
         let jwt = es256();
         let rs4096 = token(r#"{"alg":"RS256","kid":"k"}"#, r#"{"sub":"s"}"#, 683);
+        let odd = |length: usize| wrapped(&token(r#"{"alg":"PS512"}"#, r#"{"sub":"s"}"#, length), 64, "\n");
         let rs256 =
             token(r#"{"alg":"RS256"}"#, r#"{"sub":"s","iss":"i","jti":"0b1c8a4e-9d57-4a2b-9a39-6f1c3f7e2d10"}"#, 342);
         let dots = |dot: &str| jwt.replace('.', dot);
@@ -981,6 +982,8 @@ mod tests {
             ("a\n    ", wrapped(&rs256, 79, "\n    "), "\n\nmore", "wrapped and indented"),
             ("> ", wrapped(&rs256, 70, "\n> "), "\n> Regards", "wrapped in a quoted mail"),
             ("", wrapped(&rs4096, 57, "\n"), "\nnext", "a line of it ends where a shorter signature does"),
+            ("", odd(427), "\nnext", "by a key of 2560 bits"),
+            ("", odd(1366), "\nnext", "by a key of 8192 bits"),
             ("", wrapped(&rs256, 70, "=\r\n"), "\r\n", "quoted-printable"),
             ("", jwt.clone(), "", "nothing else"),
             ("", jwt.clone(), ".\n", "the end of a sentence"),

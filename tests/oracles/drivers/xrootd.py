@@ -76,13 +76,18 @@ class Server:
         for _ in range(20):
             if not wait_for(HTTPS_PORT, self.process):
                 return False
-            if self.ask("GET", "/data/f.txt", None)[0] is not None:
+            if request(HTTPS_PORT, "GET", "/data/f.txt", None, self.context)[0] is not None:
                 return True
             time.sleep(0.2)
         return False
 
     def ask(self, method, path, token):
-        return request(HTTPS_PORT, method, path, token, self.context)
+        """As `request`; where an answer is lost, as on a busy machine, a server that goes on is asked again."""
+        for _ in range(3):
+            status, reason = request(HTTPS_PORT, method, path, token, self.context)
+            if status is not None or ended(self):
+                break
+        return status, reason
 
     def write(self, name, data):
         with open(os.path.join(self.place, name), "wb") as file:
