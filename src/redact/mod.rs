@@ -237,7 +237,7 @@ impl<'r> Copy<'r> {
             self.secrets
                 .iter_mut()
                 .for_each(|secret| secret.span = secret.span.start - behind..secret.span.end - behind);
-            self.fields.forget(self.summary.read - self.end as u64);
+            self.fields.forget(self.base());
         }
         if self.end == self.bytes.len() {
             self.bytes.resize((self.bytes.len() * 2).min(self.bytes.len() + MAX_TOKEN), 0);
@@ -353,10 +353,14 @@ impl<'r> Copy<'r> {
         edits
     }
 
+    /// Where the bytes at hand begin in the text.
+    fn base(&self) -> u64 {
+        self.summary.read - self.end as u64
+    }
+
     /// Has some of this stretch to keep its length?
     fn is_fixed(&self, span: &Range<usize>) -> bool {
-        let before = self.summary.read - self.end as u64;
-        self.fields.fix(before + span.start as u64..before + span.end as u64)
+        self.fields.fix(self.base() + span.start as u64..self.base() + span.end as u64)
     }
 
     /// Writes the text up to here as it is, without what goes on from something that was cut.

@@ -512,11 +512,6 @@ impl Op {
         let value = match (self, &field.state) {
             (Op::Present(wanted), State::Absent) => return Some(!wanted),
             (Op::Present(wanted), State::Malformed(_) | State::Unlimited | State::Value(_)) => return Some(*wanted),
-            (Op::Unlimited(wanted), State::Unlimited) => return Some(*wanted),
-            (Op::Unlimited(wanted), State::Value(_)) => return Some(!wanted),
-            (Op::Malformed(wanted), State::Value(Value::Text(_) | Value::Int(_) | Value::Bool(_))) => {
-                return Some(!wanted);
-            }
             (_, State::Value(value)) => value,
             (_, State::Absent | State::Unknown(_) | State::Malformed(_) | State::Unlimited) => return None,
         };
@@ -527,7 +522,7 @@ impl Op {
             (Op::ContainsAny(texts), Value::List(items)) => {
                 texts.iter().any(|text| holds_text(items, text)).then_some(true)
             }
-            (Op::AnyPattern(_) | Op::Malformed(_) | Op::Unique, Value::List(_)) => None,
+            (Op::AnyPattern(_), Value::List(_)) => None,
             (Op::Pattern(pattern, wanted), Value::List(items)) => {
                 let matcher = pattern.matcher()?;
                 let holds = |value: &Value<'_>| matches!(value, Value::Text(text) if matcher.is_match(text) == *wanted);

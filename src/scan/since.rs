@@ -3,7 +3,7 @@
 //! Lines left out become blanks, so that offsets and line numbers of all others stay as they are. A line that does not say
 //! when it was written belongs to the one before it; entries of a journal are left out as a whole.
 
-use super::member::Form;
+use super::member::{Form, JOURNAL_EXPORT};
 use super::when::{LOOK, latest};
 use std::io::{self, Read};
 
@@ -99,7 +99,7 @@ impl<R: Read> Since<R> {
             }
             Form::JournalExport => {
                 // An entry without its time is kept.
-                self.old &= !line.starts_with(b"__CURSOR=");
+                self.old &= !line.starts_with(JOURNAL_EXPORT);
                 let time = line.strip_prefix(b"__REALTIME_TIMESTAMP=").and_then(|micros| str::from_utf8(micros).ok());
                 if let Some(micros) = time.and_then(|micros| micros.parse::<i64>().ok()) {
                     self.old = micros / 1_000_000 < self.since;

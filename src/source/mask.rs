@@ -141,9 +141,9 @@ fn secret_shapes(text: &str) -> Vec<Range<usize>> {
 /// Is there anything that one of these shapes needs? In most texts that are quoted there is not, and to see that costs less
 /// than to look for each of them.
 fn may_hide(text: &[u8]) -> bool {
-    // A password ends at `@`, what is assigned stands behind `=`, and a key between hyphens, with which tokens begin as well.
+    // A password ends at `@`, what is assigned stands behind `=`, and a key between hyphens.
     text.iter().any(|byte| matches!(byte, b'@' | b'=' | b'%'))
-        || text.windows(2).any(|pair| may_begin([pair[0], pair[1]]))
+        || text.windows(2).any(|pair| pair == b"--" || may_begin([pair[0], pair[1]]))
 }
 
 fn is_token_byte(byte: u8) -> bool {

@@ -65,7 +65,7 @@ pub enum Form {
     JournalExport,
 }
 
-/// What an export of a systemd journal begins with.
+/// What an export of a systemd journal begins with, and every entry in it.
 pub(crate) const JOURNAL_EXPORT: &[u8] = b"__CURSOR=";
 
 /// One text of an input.
