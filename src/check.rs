@@ -184,13 +184,53 @@ pub fn check_targets(plan: &Plan, document: &Document, targets: &[Target<'_>], n
     run.finish()
 }
 
-/// Judges a token that was found somewhere as if it stood at this place of a document. There are neither facts nor secrets in
-/// the outcome, nor anything about the document itself.
-pub(crate) fn check_token(plan: &Plan, at: Cursor<'_>, token: &Opened<'_>, now: i64) -> Outcome {
-    let mut run = Run::new(plan, &at.document.source, now);
-    run.alone = true;
-    opened(at, token, &mut run);
-    run.finish()
+/// Judges a target that stands in no text anybody is shown. Neither facts nor secrets are kept.
+pub(crate) fn check_alone(plan: &Plan, document: &Document, target: &Target<'_>, now: i64) -> Vec<Finding> {
+    let mut alone = Alone::new(plan, &document.source, now);
+    alone.run.judge(&[document], target);
+    alone.run.finish().findings
+}
+
+/// The same of a token that was found somewhere, as if it stood at this place of a document: what it is for, and what is wrong
+/// with it.
+pub(crate) fn check_token(
+    plan: &Plan,
+    at: Cursor<'_>,
+    token: &Opened<'_>,
+    now: i64,
+) -> Option<(TargetKind, Vec<Finding>)> {
+    let mut alone = Alone::new(plan, &at.document.source, now);
+    opened(at, token, &mut alone);
+    Some((alone.kind?, alone.run.finish().findings))
+}
+
+/// A target on its own. Of the document around it nothing is asked.
+struct Alone<'r> {
+    run: Run<'r>,
+    /// What it is.
+    kind: Option<TargetKind>,
+}
+
+impl<'r> Alone<'r> {
+    fn new(plan: &'r Plan, source: &'r Arc<Source>, now: i64) -> Self {
+        Alone { run: Run { alone: true, ..Run::new(plan, source, now) }, kind: None }
+    }
+}
+
+impl Sink for Alone<'_> {
+    fn target(&mut self, documents: &[&Document], target: Target<'_>) {
+        self.kind = Some(target.kind);
+        let (target, _) = self.run.assign(target);
+        self.run.judge(documents, &target);
+    }
+
+    fn secret(&mut self, _: &Document, _: NodeId) {}
+
+    fn error(&mut self, _: &Document, _: NodeId, _: String) {}
+
+    fn paging(&mut self, _: NodeId, _: i64, _: (NodeId, i64)) {}
+
+    fn secrets_expected(&mut self) {}
 }
 
 /// Ends the message on a lifetime that who runs this cannot change.
@@ -223,7 +263,7 @@ struct Run<'r> {
     flow: Option<Flowing<'r>>,
     /// Name of the workflow that the current target belongs to.
     workflow: Option<SmolStr>,
-    /// Nobody asks for facts, nor for the secrets of a text that is not shown.
+    /// Nobody asks for facts or profiles, nor for the secrets of a text that is not shown.
     alone: bool,
     /// The current target as reports show it, once something is to be said of it.
     shown: Option<Shown>,
@@ -391,6 +431,15 @@ impl<'r> Run<'r> {
         self.mask_found(&[document], before);
     }
 
+    /// Finds the workflow that a target belongs to; its index is told beside the target, which then knows it.
+    fn assign<'d>(&mut self, target: Target<'d>) -> (Target<'d>, Option<usize>) {
+        let workflows = &self.plan.workflows;
+        let (target, index) = workflows.assign(self.source.anchor(), target);
+        let workflow = index.and_then(|index| workflows.all().get(index));
+        self.workflow = workflow.map(|workflow| message::quote(&workflow.raw.name).into());
+        (target, index)
+    }
+
     /// Forgets what is known of the target before.
     fn turn_to_another(&mut self) {
         self.ordinals.0.clear();
@@ -409,6 +458,9 @@ impl<'r> Run<'r> {
             self.take(documents, target, rule, planned, judgement);
         });
         self.outcome.passed += passed;
+        if self.alone {
+            return self.outcome.not_judged.len() == before;
+        }
         self.keep_fact(documents, target, &profiles);
         for (profile, why) in &profiles.shown {
             let id = plan.book.profiles[*profile].id.clone();
@@ -421,7 +473,7 @@ impl<'r> Run<'r> {
     /// Keeps what joining rules read of this target.
     fn keep_fact(&mut self, documents: &[&Document], target: &Target<'_>, profiles: &ProfileSet) {
         let kept = self.plan.fact_fields(target.kind);
-        if kept.is_empty() || self.alone {
+        if kept.is_empty() {
             return;
         }
         if target.kind == TargetKind::Document && self.plan.only_names_documents {
@@ -667,7 +719,7 @@ impl<'r> Run<'r> {
 
     /// Notes the spans of a document's secrets, once per document.
     fn mask(&mut self, document: &Document) {
-        if !self.alone && self.masked.insert(place_of_root(document)) {
+        if self.masked.insert(place_of_root(document)) {
             self.outcome.secrets.extend(secret_spans(document).into_iter().map(|span| outer_span(document, span)));
         }
     }
@@ -852,11 +904,9 @@ impl Sink for Run<'_> {
                 self.judge(documents, &whole);
             }
         }
-        let workflows = &self.plan.workflows;
-        let (target, workflow) = workflows.assign(self.source.anchor(), target);
+        let (target, workflow) = self.assign(target);
         if let Some(index) = workflow {
             *self.outcome.workflows.entry(index).or_default() += 1;
-            self.workflow = workflows.all().get(index).map(|workflow| message::quote(&workflow.raw.name).into());
         }
         let audited = self.plan.audited.clone().map(|accepted| (accepted, self.anchor(documents, &target)));
         let target = match &audited {

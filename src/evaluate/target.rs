@@ -162,13 +162,25 @@ impl On<'_, '_> {
         let (plan, target) = (self.plan, self.target);
         let rule = &plan.book.rules[entry.rule];
         let form = rule.form(entry.form);
+        let early = match form.when.as_ref().map_or(Verdict::Holds, |when| when.applies(&self.scope)) {
+            Verdict::Holds => None,
+            Verdict::Broken(_) | Verdict::Absent => return 0,
+            Verdict::Unknown { field, why } => Some(Judgement::NotJudged { field, why }),
+            Verdict::Defective(defect) => Some(Judgement::Error(defect)),
+        };
         // Nearly every rule finds nothing wrong, which is told without a verdict for each profile.
-        if rule.versions.is_none() && form.plainly_holds(&self.scope) {
-            return entry.planned.iter().filter(|planned| self.profiles.contains(planned.profile)).count() as u64;
+        let is_plain = early.is_none() && form.each.is_none() && rule.versions.is_none();
+        match is_plain.then(|| form.check.plainly(&self.scope)).flatten() {
+            Some(true) => {
+                return entry.planned.iter().filter(|planned| self.profiles.contains(planned.profile)).count() as u64;
+            }
+            Some(false) => return 0,
+            None => {}
         }
         let Some(unsure) = of_version(plan, rule, target.kind.fields(), target.record.as_ref()) else { return 0 };
         let mut judge = Judge { plan, form, unsure, index, passed: 0, said: &mut self.said };
-        judge.entry(entry, self.profiles, &mut self.scope);
+        judge.entry(entry, self.profiles, early, &mut self.scope);
+        self.scope.limit = None;
         judge.passed
     }
 
@@ -243,24 +255,27 @@ impl Judge<'_> {
         }
     }
 
-    fn entry<'a, 'd>(&mut self, entry: &Entry, profiles: &ProfileSet, scope: &mut Scope<'a, 'd>) {
-        scope.limit = None;
-        let early = match self.form.when.as_ref().map_or(Verdict::Holds, |when| when.applies(scope)) {
-            Verdict::Holds => None,
-            Verdict::Broken(_) | Verdict::Absent => Some(Judgement::NotApplicable),
-            Verdict::Unknown { field, why } => Some(Judgement::NotJudged { field, why }),
-            Verdict::Defective(defect) => Some(Judgement::Error(defect)),
-        };
+    /// Judges under each profile; `early` is what is to be said of all of them.
+    fn entry<'a, 'd>(
+        &mut self,
+        entry: &Entry,
+        profiles: &ProfileSet,
+        early: Option<Judgement>,
+        scope: &mut Scope<'a, 'd>,
+    ) {
         let record = scope.record;
         let items: Option<&'a [Field<'d>]> = self.form.each.map(|index| record.field(index).items());
         let planned = entry.planned.iter().enumerate();
         for planned in planned.filter(|(_, planned)| profiles.contains(planned.profile)) {
             scope.limit = planned.1.limit;
             match (&early, items) {
-                (None, None) if self.form.when.is_some() && self.form.check.plainly_hold(scope) => self.passed += 1,
                 (Some(judgement), _) => self.say(planned.0, judgement.clone()),
                 (None, None) => {
-                    let verdict = self.form.check.judge(scope);
+                    let verdict = match scope.limit.and_then(|_| self.form.check.plainly(scope)) {
+                        Some(true) => Verdict::Holds,
+                        Some(false) => Verdict::Absent,
+                        None => self.form.check.judge(scope),
+                    };
                     self.deliver(planned, scope, verdict);
                 }
                 (None, Some(items)) => self.each(planned, scope, items),

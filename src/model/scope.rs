@@ -49,8 +49,8 @@ impl<'s> Capability<'s> {
     /// `host.auth`). Misspelt operations (`storage.write`, `Storage.Read`) are capabilities whose operation is unknown.
     pub fn parse(scope: &'s str) -> Option<Self> {
         // Only the first colon separates: a path may hold further ones.
-        let (operation, path) = match scope.split_once(':') {
-            Some((operation, path)) => (operation, Some(path)),
+        let (operation, path) = match scope.bytes().position(|byte| byte == b':') {
+            Some(colon) => (&scope[..colon], Some(&scope[colon + 1..])),
             None => (scope, None),
         };
         let prefixed =

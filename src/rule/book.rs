@@ -97,13 +97,6 @@ pub(crate) struct Compiled {
     pub(crate) message: Template,
 }
 
-impl Compiled {
-    /// Does the rule apply and find nothing wrong, beyond doubt? `false` says nothing.
-    pub(crate) fn plainly_holds(&self, scope: &condition::Scope<'_, '_>) -> bool {
-        self.each.is_none() && self.when.is_none() && self.check.plainly_hold(scope)
-    }
-}
-
 /// Where a rule finds the targets it compares with.
 #[derive(Debug, Clone)]
 pub(crate) struct Joined {

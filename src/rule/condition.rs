@@ -26,8 +26,6 @@ pub(crate) enum Subject {
 pub(crate) struct Conditions {
     operators: Vec<(Subject, Vec<Op>)>,
     expression: Option<Arc<Expression>>,
-    /// See [`Conditions::plainly_hold`].
-    plain: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -224,7 +222,7 @@ impl Conditions {
 
     /// For a `check`: the fields of which one has to be there, or else it has nothing to say; 0 when nobody knows.
     pub(crate) fn silent_without(&self) -> u128 {
-        let speaks = |op: &Op| matches!(op, Op::Present(_) | Op::Malformed(true));
+        let speaks = Op::judges_absent;
         let bits = self.operators.iter().map(|(subject, ops)| match subject {
             Subject::Field(index) if !ops.iter().any(speaks) => bit(*index),
             Subject::Field(_) | Subject::Item => 0,
@@ -252,9 +250,7 @@ impl Conditions {
         }
         let expression =
             check.cel.as_deref().map(|text| Expression::compile(text, specs, other, in_each)).transpose()?;
-        let ops = || operators.iter().flat_map(|(_, ops)| ops);
-        let plain = expression.is_none() && ops().count() > 0;
-        Ok(Conditions { operators, expression: expression.map(Arc::new), plain })
+        Ok(Conditions { operators, expression: expression.map(Arc::new) })
     }
 
     /// True when the conditions mention `limit`.
@@ -308,13 +304,24 @@ impl Conditions {
         self.expression.is_some()
     }
 
-    /// Do all hold beyond doubt? Nearly always they do, and then there is nothing to say. Of expressions this is not told.
-    pub(crate) fn plainly_hold(&self, scope: &Scope<'_, '_>) -> bool {
-        let holds = |(subject, ops): &(Subject, Vec<Op>)| {
+    /// What a `check` comes to beyond doubt and without words: `true` when all hold, `false` when there is nothing to judge.
+    /// Nearly always it is one of these, and then there is nothing to say.
+    pub(crate) fn plainly(&self, scope: &Scope<'_, '_>) -> Option<bool> {
+        let mut held = false;
+        for (subject, ops) in &self.operators {
             let field = subject.resolve(scope).1;
-            ops.iter().all(|op| op.plainly(field) == Some(true))
-        };
-        self.plain && self.operators.iter().all(holds)
+            for op in ops {
+                match op.plainly(field) {
+                    Some(true) => held = true,
+                    None if field.is_absent() && !op.judges_absent() => {}
+                    Some(false) | None => return None,
+                }
+            }
+        }
+        match &self.expression {
+            Some(expression) => (expression.plainly(scope)?).then_some(true),
+            None => Some(held),
+        }
     }
 
     /// Judges a `check`: absent fields make it not applicable unless some other condition is broken.
@@ -360,6 +367,7 @@ impl Conditions {
                 let verdict = match op.plainly(field) {
                     Some(true) => continue,
                     Some(false) => return Verdict::Absent,
+                    None if field.is_absent() => return Verdict::Absent,
                     None => op.judge(name, field, scope, *subject),
                 };
                 match verdict {
@@ -370,10 +378,15 @@ impl Conditions {
                 }
             }
         }
-        match self.expression.as_ref().map(|expression| expression.judge(scope)) {
-            None | Some(Verdict::Holds) => unknown.unwrap_or(Verdict::Holds),
-            Some(Verdict::Broken(_) | Verdict::Absent) => Verdict::Absent,
-            Some(other) => other,
+        let Some(expression) = &self.expression else { return unknown.unwrap_or(Verdict::Holds) };
+        match expression.plainly(scope) {
+            Some(true) => unknown.unwrap_or(Verdict::Holds),
+            Some(false) => Verdict::Absent,
+            None => match expression.judge(scope) {
+                Verdict::Holds => unknown.unwrap_or(Verdict::Holds),
+                Verdict::Broken(_) | Verdict::Absent => Verdict::Absent,
+                other => other,
+            },
         }
     }
 }
@@ -504,6 +517,11 @@ impl Op {
                 Err(reason) => broken(reason),
             },
         }
+    }
+
+    /// Does it say something of a field that is not there?
+    fn judges_absent(&self) -> bool {
+        matches!(self, Op::Present(_) | Op::Malformed(true))
     }
 
     /// What it says beyond doubt and without words: most operators hold, and of conditions nobody asks why they do not.

@@ -148,31 +148,23 @@ impl Expression {
         (named_after(&source, "self.", self.specs), named_after(&source, "other.", self.other))
     }
 
+    /// What it comes to, where that is told without copies and without words; `None` says nothing.
+    pub(crate) fn plainly(&self, scope: &Scope<'_, '_>) -> Option<bool> {
+        let plain = self.plain()?;
+        self.is_judged(scope).ok()?;
+        plain.quick.judge(scope, UNLIMITED)
+    }
+
     /// Evaluates to holds / broken / absent / unknown.
     pub(crate) fn judge(&self, scope: &Scope<'_, '_>) -> Verdict {
-        let plain = self.plain();
-        let (fields, others, nesting) = match plain {
-            Some(plain) => (&plain.fields, &vec![], plain.nesting),
-            None => match self.get() {
-                Ok(compiled) => (&compiled.fields, &compiled.other, compiled.nesting),
-                Err(defect) => return Verdict::Defective(defect),
+        let holds = match self.plainly(scope) {
+            Some(holds) => Ok(holds),
+            None => match self.is_judged(scope) {
+                Ok(()) => self.evaluate(scope),
+                Err(verdict) => return verdict,
             },
         };
-        let bound = if nesting > 1 { MAX_NESTED_ELEMENTS } else { MAX_ELEMENTS };
-        let known = are_known(scope.record, self.specs, fields, bound).and_then(|()| match scope.other {
-            Some(other) => are_known(other, self.other, others, bound),
-            None => Ok(()),
-        });
-        if let Err(verdict) = known {
-            return verdict;
-        }
-        match scope.item.map(is_known) {
-            None | Some(Ok(true)) => {}
-            Some(Ok(false)) => return Verdict::Absent,
-            Some(Err(why)) => return Verdict::Unknown { field: "item".into(), why },
-        }
-        let quick = plain.and_then(|plain| plain.quick.judge(scope, UNLIMITED));
-        match quick.map_or_else(|| self.evaluate(scope), Ok) {
+        match holds {
             Ok(true) => Verdict::Holds,
             Ok(false) => Verdict::Broken(vec![Violation {
                 at: scope.item.and_then(|item| item.at),
@@ -181,6 +173,27 @@ impl Expression {
                 reason: String::new(),
             }]),
             Err(defect) => Verdict::Defective(defect),
+        }
+    }
+
+    /// Is everything known that it reads? An error is the verdict of an expression that cannot be judged.
+    fn is_judged(&self, scope: &Scope<'_, '_>) -> Result<(), Verdict> {
+        let (fields, others, nesting) = match self.plain() {
+            Some(plain) => (&plain.fields, &vec![], plain.nesting),
+            None => {
+                let compiled = self.get().map_err(Verdict::Defective)?;
+                (&compiled.fields, &compiled.other, compiled.nesting)
+            }
+        };
+        let bound = if nesting > 1 { MAX_NESTED_ELEMENTS } else { MAX_ELEMENTS };
+        are_known(scope.record, self.specs, fields, bound)?;
+        if let Some(other) = scope.other {
+            are_known(other, self.other, others, bound)?;
+        }
+        match scope.item.map(is_known) {
+            None | Some(Ok(true)) => Ok(()),
+            Some(Ok(false)) => Err(Verdict::Absent),
+            Some(Err(why)) => Err(Verdict::Unknown { field: "item".into(), why }),
         }
     }
 

@@ -174,7 +174,8 @@ pub(crate) fn quote(text: &str) -> String {
 
 fn shortened(text: &str, most: usize) -> String {
     let masked = mask::redact(text);
-    if masked.chars().count() <= most {
+    // No text has more characters than bytes.
+    if masked.len() <= most || masked.chars().count() <= most {
         return masked.into_owned();
     }
     masked.chars().take(most).chain(['…']).collect()

@@ -9,6 +9,7 @@
 //! Nothing here allocates for text without tokens, nor for a token that was met before: what was made out once is kept in a
 //! [`Memo`] under a hash of its bytes.
 
+use super::glance::Glance;
 use crate::keyed::Keyed;
 use aho_corasick::{AhoCorasick, Input, MatchKind};
 use base64::Engine as _;
@@ -16,7 +17,6 @@ use base64::alphabet::STANDARD;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use schemars::JsonSchema;
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -119,13 +119,30 @@ impl Hit {
 }
 
 /// What a search learned, so that a token that stands in a text a thousand times is made out once. It holds no byte of a
-/// token but of headers.
+/// token but of headers and of one payload.
 #[derive(Debug, Default)]
 pub struct Memo {
+    payload: Payload,
     /// Tokens by the hash of their bytes, counted from their own beginning.
     hits: HashMap<u128, Hit>,
     keyed: Option<Keyed>,
     headers: HashMap<Vec<u8>, Option<Arc<Header>>>,
+}
+
+/// The payload that was read last.
+#[derive(Debug, Default)]
+struct Payload {
+    decoded: Vec<u8>,
+    glance: Option<Glance>,
+}
+
+impl Payload {
+    /// Reads a part; false when it is no payload.
+    fn read(&mut self, chars: &[u8]) -> bool {
+        self.glance = None;
+        self.glance = decode_object(chars, &mut self.decoded).and_then(Glance::of);
+        self.glance.is_some()
+    }
 }
 
 /// What decides of a header.
@@ -156,6 +173,11 @@ impl Memo {
         let header = Header::read(chars).map(Arc::new);
         self.headers.insert(chars.to_vec(), header.clone());
         header
+    }
+
+    /// The decoded payload of the token that was found last, and what it says; `None` when it was not read for that.
+    pub(super) fn opened(&self) -> Option<(&[u8], Glance)> {
+        self.payload.glance.map(|glance| (self.payload.decoded.as_slice(), glance))
     }
 
     /// What is known of these bytes is kept under this.
@@ -205,9 +227,10 @@ const OBJECT: &str = "eyJ";
 /// Others of its beginnings: a blank or a line break behind the brace, or a name that begins with no letter.
 const OBJECTS: [&str; 5] = ["eyI", "eyA", "ewo", "ewk", "ew0"];
 
-/// May a token begin with these bytes? Every anchor begins with such a pair.
-pub(crate) fn may_begin(pair: [u8; 2]) -> bool {
-    matches!(&pair, b"MD" | b"zt" | b"--" | b"ey" | b"ew")
+/// May a token begin with these bytes? Every anchor begins with such a pair. Without a jump, like [`is_base64url`].
+pub(crate) fn may_begin(first: u8, second: u8) -> bool {
+    let is = |pair: &[u8; 2]| (first == pair[0]) & (second == pair[1]);
+    is(b"MD") | is(b"zt") | is(b"--") | is(b"ey") | is(b"ew")
 }
 
 /// Finds tokens.
@@ -310,6 +333,7 @@ impl Finder {
     }
 
     fn look(&self, memo: &mut Memo, text: &[u8], start: usize, pattern: usize, last: bool) -> Look {
+        memo.payload.glance = None;
         match pattern {
             0 => macaroon(text, start, last),
             1 => eos(text, start, last),
@@ -447,8 +471,8 @@ fn part(text: &[u8], at: usize, goes_on: impl Fn(&[u8]) -> bool) -> (usize, Cow<
     (end, chars)
 }
 
-/// What a part encodes, when it ends like a JSON object.
-fn decoded(chars: &[u8]) -> Option<Vec<u8>> {
+/// Puts into `room` what a part encodes, when it ends like a JSON object.
+fn decode_object<'r>(chars: &[u8], room: &'r mut Vec<u8>) -> Option<&'r [u8]> {
     // Most parts of a token are no object by their last characters already.
     let tail =
         URL_SAFE_NO_PAD.decode(&chars[chars.len() - chars.len() % 4 - 4.min(chars.len() - chars.len() % 4)..]).ok()?;
@@ -457,19 +481,19 @@ fn decoded(chars: &[u8]) -> Option<Vec<u8>> {
     }
     #[cfg(test)]
     WORK.set(WORK.get() + chars.len());
-    URL_SAFE_NO_PAD.decode(chars).ok()
+    room.clear();
+    URL_SAFE_NO_PAD.decode_vec(chars, room).ok()?;
+    Some(room)
 }
 
 /// The JSON object that a part encodes.
 fn object(chars: &[u8]) -> Option<Value> {
-    serde_json::from_slice::<Value>(&decoded(chars)?).ok().filter(Value::is_object)
+    serde_json::from_slice::<Value>(decode_object(chars, &mut Vec::new())?).ok().filter(Value::is_object)
 }
 
 /// Does a part encode a JSON object?
 fn is_object(chars: &[u8]) -> bool {
-    let Some(bytes) = decoded(chars) else { return false };
-    let Ok(text) = std::str::from_utf8(&bytes) else { return false };
-    text.trim_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok()
+    Payload::default().read(chars)
 }
 
 /// Does a part encode the beginning of a JSON object?
@@ -546,7 +570,7 @@ fn jwt(memo: &mut Memo, text: &[u8], start: usize, lenient: bool, last: bool) ->
     if is_open(text, start, end, last) {
         return Look::Open;
     }
-    if !is_object(&chars) {
+    if !memo.payload.read(&chars) {
         return unreadable(text, header_span, next, lenient, last);
     }
     let payload = next..end;
@@ -1202,7 +1226,7 @@ mod tests {
     #[test]
     fn anchors_begin_with_known_pairs() {
         for anchor in OTHERS.into_iter().chain([OBJECT]).chain(OBJECTS) {
-            assert!(may_begin([anchor.as_bytes()[0], anchor.as_bytes()[1]]), "{anchor}");
+            assert!(may_begin(anchor.as_bytes()[0], anchor.as_bytes()[1]), "{anchor}");
         }
     }
 

@@ -4,7 +4,7 @@ use super::find::State;
 use super::fingerprint;
 use super::tally::{Place, Seen};
 use crate::adapt::jwt_token::Opened;
-use crate::check::{Outcome, check_targets, check_token};
+use crate::check::{check_alone, check_token};
 use crate::evaluate::Plan;
 use crate::model::{Field, Leak, Target, TargetKind, scope::Capability};
 use crate::parse::jwt::{Segment, decoded_segment};
@@ -15,7 +15,8 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
-use std::cell::RefCell;
+use std::borrow::Cow;
+use std::cell::{RefCell, RefMut};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -24,23 +25,40 @@ pub type Verifier<'v> = dyn Fn(&str, &str) -> Option<bool> + 'v;
 
 /// What findings need of a token: with this nobody needs the token any more. It holds nothing that makes one usable.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Evidence {
+pub struct Evidence<'e> {
     /// What is wrong with its claims, by the plan for the file it stands in first. Their places mean nothing.
     pub claims: Vec<Finding>,
     /// What it is for, as [`Leak`] says it.
-    pub purpose: String,
+    pub purpose: Cow<'e, str>,
     /// Its `iss`.
-    pub issuer: Option<String>,
+    pub issuer: Option<Cow<'e, str>>,
     /// Its `jti`, unless that is what makes it usable.
-    pub jti: Option<String>,
+    pub jti: Option<Cow<'e, str>>,
     /// Its `client_id`.
-    pub client_id: Option<String>,
+    pub client_id: Option<Cow<'e, str>>,
     /// Its scopes.
-    pub scopes: Vec<String>,
+    pub scopes: Vec<Cow<'e, str>>,
     /// When it expires.
     pub expiry: Expiry,
     /// Whether its signature is valid; `None` when no key at hand could tell.
     pub signature: Option<bool>,
+}
+
+impl Evidence<'_> {
+    /// The same, to be kept without the token.
+    pub fn into_owned(self) -> Evidence<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        Evidence {
+            claims: self.claims,
+            purpose: owned(self.purpose),
+            issuer: self.issuer.map(owned),
+            jti: self.jti.map(owned),
+            client_id: self.client_id.map(owned),
+            scopes: self.scopes.into_iter().map(owned).collect(),
+            expiry: self.expiry,
+            signature: self.signature,
+        }
+    }
 }
 
 /// When a token expires.
@@ -81,18 +99,17 @@ impl Room {
         Room { document: nowhere(name), headers: HashMap::new() }
     }
 
-    /// Judges the token of this header in this text; `payload` is read of the same text.
-    fn check(&mut self, plan: &Plan, seen: &Seen, payload: &Document, now: i64) -> Outcome {
+    /// Judges the token of this header in this text; `payload` is read of the same text. Says what it is for, and what is wrong
+    /// with it; `None` when its header cannot be read.
+    fn check(&mut self, plan: &Plan, seen: &Seen, payload: &Document, now: i64) -> Option<(TargetKind, Vec<Finding>)> {
         let Room { document, headers } = self;
-        let Some(at) = document.root().items().next() else { return Outcome::default() };
+        let at = document.root().items().next()?;
         if headers.len() >= MAX_HEADERS && !headers.contains_key(&seen.header) {
             headers.clear();
         }
         let read = || decoded_segment(document, at.id, Segment::Header, &seen.header).ok();
-        match headers.entry(Arc::clone(&seen.header)).or_insert_with(read) {
-            Some(header) => check_token(plan, at, &Opened { header, payload, signature: seen.signature as usize }, now),
-            None => Outcome::default(),
-        }
+        let header = headers.entry(Arc::clone(&seen.header)).or_insert_with(read).as_ref()?;
+        check_token(plan, at, &Opened { header, payload, signature: seen.signature as usize }, now)
     }
 
     /// The claims of a token that stands in this text; `None` when they cannot be read.
@@ -122,40 +139,53 @@ impl<'j> Judge<'j> {
     pub fn findings(&self, plan: &Plan, seen: &Seen) -> Vec<Finding> {
         match &seen.evidence {
             Some(evidence) => self.conclude(plan, seen, Evidence::clone(evidence)),
-            None => self.conclude(plan, seen, self.evidence(plan, seen)),
+            None => {
+                let mut room = self.room_of(seen);
+                let payload = room.payload(seen);
+                let evidence = self.made_out(plan, seen, &mut room, payload.as_ref());
+                self.conclude(plan, seen, evidence)
+            }
         }
     }
 
     /// What findings need of one found token; `plan` is the one for the file it was found in first.
-    pub fn evidence(&self, plan: &Plan, seen: &Seen) -> Evidence {
+    pub fn evidence(&self, plan: &Plan, seen: &Seen) -> Evidence<'static> {
+        let mut room = self.room_of(seen);
+        let payload = room.payload(seen);
+        self.made_out(plan, seen, &mut room, payload.as_ref()).into_owned()
+    }
+
+    /// The text that a token stands in first.
+    fn room_of(&self, seen: &Seen) -> RefMut<'_, Room> {
         let path = seen.places.first().map_or("", |first| &*first.path);
         let mut room = self.room.borrow_mut();
         if room.document.source.name() != path {
             *room = Room::of(path);
         }
-        let payload = room.payload(seen);
-        let outcome = payload.as_ref().map(|payload| room.check(plan, seen, payload, self.now)).unwrap_or_default();
-        let purpose = outcome.targets.keys().find(|kind| kind.as_str() != TargetKind::Document.name());
-        let purpose = purpose.map_or_else(|| "token".to_string(), String::clone);
-        // What is wrong with the text as a file of tokens is not the question, and of a token without its signature that
-        // is missing on purpose.
-        let of_token =
-            |finding: &Finding| seen.state != State::Redacted && finding.target.kind != TargetKind::Document.name();
-        let claims = outcome.findings.into_iter().filter(of_token);
-        let claims = claims.map(|finding| Finding { related: vec![], ..finding }).collect();
-        let said = payload.as_ref().map(Said::of).unwrap_or_default();
-        let text = |claim: Option<Cursor<'_>>| claim.and_then(Cursor::as_str).map(str::to_string);
+        room
+    }
+
+    fn made_out<'p>(&self, plan: &Plan, seen: &Seen, room: &mut Room, payload: Option<&'p Document>) -> Evidence<'p> {
+        let checked = payload.and_then(|payload| room.check(plan, seen, payload, self.now));
+        let (purpose, mut claims) = checked.map_or(("token", vec![]), |(kind, found)| (kind.name(), found));
+        // Of a token without its signature that is missing on purpose.
+        if seen.state == State::Redacted {
+            claims.clear();
+        }
+        claims.iter_mut().for_each(|finding| finding.related.clear());
+        let said = payload.map(Said::of).unwrap_or_default();
+        let text = |claim: Option<Cursor<'p>>| claim.and_then(Cursor::as_str).map(Cow::Borrowed);
         let scopes = said.scope.and_then(Cursor::as_str).unwrap_or_default();
         // Who knows the identifier of such a token can write the token.
         let usable = seen.state == State::Unsigned || purpose == TargetKind::RefreshToken.name();
         Evidence {
             claims,
-            purpose,
+            purpose: purpose.into(),
             issuer: text(said.iss),
             jti: text(said.jti).filter(|_| !usable),
             client_id: text(said.client_id),
-            scopes: scopes.split(' ').filter(|scope| !scope.is_empty()).map(str::to_string).collect(),
-            expiry: match (&payload, said.exp) {
+            scopes: scopes.split(' ').filter(|scope| !scope.is_empty()).map(Cow::Borrowed).collect(),
+            expiry: match (payload, said.exp) {
                 (None, _) => Expiry::Unseen,
                 (Some(_), None) => Expiry::Never,
                 (Some(_), Some(exp)) => whole(exp).map_or(Expiry::Odd, Expiry::At),
@@ -165,21 +195,26 @@ impl<'j> Judge<'j> {
     }
 
     /// Findings of one token, from what was made out of it.
-    fn conclude(&self, plan: &Plan, seen: &Seen, evidence: Evidence) -> Vec<Finding> {
+    fn conclude(&self, plan: &Plan, seen: &Seen, mut evidence: Evidence<'_>) -> Vec<Finding> {
         let Some(first) = seen.places.first() else { return vec![] };
         let fingerprint = fingerprint::shown(seen.digest());
         let record = leak(seen, &evidence, &fingerprint, self.now);
         let mut target = Target::new(TargetKind::Leak, fingerprint.as_str(), record);
         target.identity = fingerprint.clone();
-        let leaked = check_targets(plan, &self.nowhere, &[target], self.now).findings;
-        let leaked = leaked.into_iter().map(|finding| {
-            let related = seen.places.iter().skip(1).map(also).collect();
-            Finding { related, message: finding.message + of_signature(evidence.signature), ..finding }
-        });
-        let path = SmolStr::from(&*first.path);
-        let here =
-            |finding| Finding { region: region(first), pointer: SmolStr::default(), path: path.clone(), ..finding };
-        leaked.chain(evidence.claims).map(here).collect()
+        let mut findings = check_alone(plan, &self.nowhere, &target, self.now);
+        drop(target);
+        for finding in &mut findings {
+            finding.related = seen.places.iter().skip(1).map(also).collect();
+            finding.message.push_str(of_signature(evidence.signature));
+        }
+        findings.append(&mut evidence.claims);
+        let (path, region) = (SmolStr::from(&*first.path), region(first));
+        for finding in &mut findings {
+            finding.path.clone_from(&path);
+            finding.region = region;
+            finding.pointer = SmolStr::default();
+        }
+        findings
     }
 
     fn verify(&self, seen: &Seen, issuer: &str) -> Option<bool> {
@@ -225,7 +260,7 @@ fn region(place: &Place) -> Region {
 }
 
 /// What a rule may know of a found token.
-fn leak<'e>(seen: &Seen, evidence: &'e Evidence, fingerprint: &'e str, now: i64) -> Leak<'e> {
+fn leak<'e>(seen: &Seen, evidence: &'e Evidence<'_>, fingerprint: &'e str, now: i64) -> Leak<'e> {
     let state = match seen.state {
         State::Whole => "whole",
         State::Unsigned => "unsigned",
@@ -233,13 +268,14 @@ fn leak<'e>(seen: &Seen, evidence: &'e Evidence, fingerprint: &'e str, now: i64)
         State::Redacted => "redacted",
     };
     let number = |number: u64| Field::int(i64::try_from(number).unwrap_or(i64::MAX), None);
-    let text = |text: &'e Option<String>| text.as_deref().map_or_else(Field::default, |text| Field::text(text, None));
+    let text =
+        |text: &'e Option<Cow<'_, str>>| text.as_deref().map_or_else(Field::default, |text| Field::text(text, None));
     let scopes = &evidence.scopes;
     let writes = scopes.iter().filter_map(|scope| Capability::parse(scope)).any(Capability::permits_modifying);
     Leak {
         form: Field::text(seen.form.name(), None),
         state: Field::text(state, None),
-        purpose: Field::text(evidence.purpose.as_str(), None),
+        purpose: Field::text(&*evidence.purpose, None),
         carrier: if seen.carrier.is_empty() { Field::default() } else { Field::text(seen.carrier, None) },
         issuer: text(&evidence.issuer),
         jti: text(&evidence.jti),
@@ -247,7 +283,7 @@ fn leak<'e>(seen: &Seen, evidence: &'e Evidence, fingerprint: &'e str, now: i64)
         writes: if scopes.is_empty() { Field::default() } else { Field::bool(writes, None) },
         scopes: match scopes.is_empty() {
             true => Field::default(),
-            false => Field::list(scopes.iter().map(|scope| Field::text(scope.as_str(), None)).collect(), None),
+            false => Field::list(scopes.iter().map(|scope| Field::text(&**scope, None)).collect(), None),
         },
         remaining: match evidence.expiry {
             Expiry::Unseen => Field::default(),

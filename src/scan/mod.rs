@@ -5,6 +5,7 @@
 
 pub mod find;
 pub mod fingerprint;
+pub mod glance;
 pub mod judge;
 pub mod member;
 pub mod since;

@@ -1,6 +1,7 @@
 //! Reading a text of any length in constant memory, with the tokens in it and where they stand.
 
 use super::find::{Finder, Found, Hit, MAX_TOKEN, Memo};
+use super::glance::Glance;
 use std::io::{self, Read};
 
 /// Bytes read at once: what is searched and counted is still in the processor's nearest caches. Twice as many cost half as
@@ -18,6 +19,8 @@ pub struct Place<'b> {
     pub hit: &'b Hit,
     /// The bytes at hand: the token, and up to 1 KiB before it.
     pub window: &'b [u8],
+    /// Its decoded payload, and what it says, where it had to be read to find the token.
+    pub(super) opened: Option<(&'b [u8], Glance)>,
     /// Offset of the token in the text, in bytes.
     pub offset: u64,
     /// Its line, from 1.
@@ -190,7 +193,8 @@ impl Buffer {
                     let line = self.lines_until(start) + 1;
                     let offset = self.base + start as u64;
                     self.at = hit.span.end.max(start + 1);
-                    sink(Place { hit: &hit, window: &self.bytes[..self.end], offset, line, column: self.column });
+                    let (window, opened) = (&self.bytes[..self.end], memo.opened());
+                    sink(Place { hit: &hit, window, opened, offset, line, column: self.column });
                 }
                 Found::Open(from) => {
                     self.at = from;

@@ -6,13 +6,12 @@
 
 use super::find::{Form, Hit, State, count_base64url, is_base64url};
 use super::fingerprint::Fingerprints;
+use super::glance::Glance;
 use super::judge::Evidence;
 use super::sketch::Sketch;
 use super::stream;
-use crate::model::scope::Capability;
 use crate::parse::jwt::decode_bytes;
 use schemars::JsonSchema;
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
@@ -106,7 +105,7 @@ pub struct Seen {
     /// Bytes that it takes, about; they depend on nothing but the token.
     pub(crate) weight: usize,
     /// What findings need of it, where that was made out by whoever read the texts: nothing else of the token is known then.
-    pub(crate) evidence: Option<Box<Evidence>>,
+    pub(crate) evidence: Option<Box<Evidence<'static>>>,
 }
 
 /// A signature or a whole token, out of sight; its bytes are overwritten when it goes.
@@ -163,6 +162,18 @@ pub enum Standing {
     Truncated,
     /// Its signature was taken away.
     Redacted,
+}
+
+impl Standing {
+    /// Of a token of which all is there, by what it says; `None` when that is nothing one could read.
+    fn of(glance: Option<Glance>, now: i64) -> Standing {
+        match glance {
+            Some(glance) if glance.exp.is_some_and(|exp| exp <= now as f64) => Standing::Expired,
+            Some(glance) if glance.renews => Standing::Renewing,
+            Some(glance) if glance.is_powerful => Standing::Powerful,
+            Some(_) | None => Standing::Usable,
+        }
+    }
 }
 
 /// Which of two tokens is rather kept. It depends on nothing but the token, so that every tally keeps the same ones; among
@@ -416,7 +427,7 @@ impl Tally {
         let index = match self.by_digest.get(&digest) {
             Some(&index) => index,
             None => {
-                let seen = self.seen_first(hit, &parts, digest);
+                let seen = self.seen_first(found, &parts, digest);
                 self.keep(seen)?
             }
         };
@@ -427,13 +438,22 @@ impl Tally {
         Some(index)
     }
 
-    fn seen_first(&self, hit: &Hit, parts: &[Cow<'_, [u8]>; 3], digest: Digest) -> Seen {
+    fn seen_first(&self, found: &stream::Place<'_>, parts: &[Cow<'_, [u8]>; 3], digest: Digest) -> Seen {
+        let hit = found.hit;
         let readable = hit.form == Form::Jwt
             && matches!(hit.state, State::Whole | State::Unsigned | State::Redacted)
             && parts[0].len() + parts[1].len() <= READABLE;
-        let decoded = |part: &[u8]| if readable { decode_bytes(part).unwrap_or_default() } else { vec![] };
-        let payload = decoded(&parts[1]);
-        let header = decoded(&parts[0]);
+        let decoded = |part: &[u8]| decode_bytes(part).unwrap_or_default();
+        let (payload, glance): (Box<[u8]>, _) = match found.opened {
+            _ if !readable => Default::default(),
+            Some((payload, glance)) => (payload.into(), Some(glance)),
+            None => {
+                let payload = decoded(&parts[1]);
+                let glance = Glance::of(&payload);
+                (payload.into(), glance)
+            }
+        };
+        let header = if readable { decoded(&parts[0]) } else { vec![] };
         let keeps = self.limits.signatures && readable && hit.state == State::Whole && parts[2].len() <= READABLE;
         Seen {
             form: hit.form,
@@ -448,8 +468,13 @@ impl Tally {
             weight: OVERHEAD + header.len() + payload.len() + if keeps { parts[2].len() } else { 0 },
             evidence: None,
             header: header.into(),
-            standing: standing(hit, &payload, self.limits.now),
-            payload: payload.into(),
+            standing: match (hit.state, payload.is_empty()) {
+                (State::Truncated, _) => Standing::Truncated,
+                (State::Redacted, _) => Standing::Redacted,
+                (State::Whole | State::Unsigned, true) => Standing::Opaque,
+                (State::Whole | State::Unsigned, false) => Standing::of(glance, self.limits.now),
+            },
+            payload,
             signature: u32::try_from(parts[2].len().min(READABLE)).unwrap_or(u32::MAX),
             sealed: keeps.then(|| Sealed::of(parts[2].to_vec())),
         }
@@ -593,47 +618,6 @@ impl Account {
     }
 }
 
-/// What of its claims says how much a token matters. Those that are not written as they should be say nothing.
-#[derive(Default, Deserialize)]
-struct Claims<'c> {
-    exp: Option<f64>,
-    #[serde(borrow)]
-    scope: Option<Cow<'c, str>>,
-    #[serde(borrow)]
-    typ: Option<Cow<'c, str>>,
-    sub: Option<IgnoredAny>,
-    client_id: Option<IgnoredAny>,
-}
-
-impl Claims<'_> {
-    /// Does it get other tokens, or change a client? Keycloak says so; INDIGO IAM's name nobody and nothing.
-    fn renews(&self) -> bool {
-        let nobody = self.sub.is_none() && self.client_id.is_none() && self.scope.is_none();
-        nobody || matches!(self.typ.as_deref(), Some("Refresh" | "Offline" | "RegistrationAccessToken"))
-    }
-
-    fn is_powerful(&self) -> bool {
-        let scopes = self.scope.as_deref().unwrap_or_default().split(' ').filter_map(Capability::parse);
-        scopes.into_iter().any(|scope| scope.permits_modifying() || scope.is_root())
-    }
-}
-
-fn standing(hit: &Hit, payload: &[u8], now: i64) -> Standing {
-    match hit.state {
-        State::Truncated => return Standing::Truncated,
-        State::Redacted => return Standing::Redacted,
-        State::Whole | State::Unsigned if payload.is_empty() => return Standing::Opaque,
-        State::Whole | State::Unsigned => {}
-    }
-    let Ok(claims) = serde_json::from_slice::<Claims<'_>>(payload) else { return Standing::Usable };
-    match () {
-        () if claims.exp.is_some_and(|exp| exp <= now as f64) => Standing::Expired,
-        () if claims.renews() => Standing::Renewing,
-        () if claims.is_powerful() => Standing::Powerful,
-        () => Standing::Usable,
-    }
-}
-
 /// The characters of one part, without what wraps it.
 fn plain(part: &[u8]) -> Cow<'_, [u8]> {
     match count_base64url(part) == part.len() {
@@ -662,21 +646,25 @@ pub(crate) const CARRIERS: [&str; 14] = [
 
 /// The name that a token is given by, right before it.
 fn carrier(before: &[u8]) -> &'static str {
-    let text = String::from_utf8_lossy(before).to_ascii_lowercase();
-    // What may stand between the name and the token: signs, and their percent-encoded or escaped forms.
-    let mut rest = text.as_str();
+    /// What may stand between the name and the token: signs, and their percent-encoded or escaped forms.
+    const SIGNS: [u8; 12] = *b" =:\"'\\\t([>,+";
+    const ENCODED: [&[u8]; 7] = [b"%20", b"%22", b"%3d", b"%3a", b"%2520", b"%253d", b"\\u0022"];
+    let mut lower = [0; BEFORE];
+    let lower = &mut lower[..before.len().min(BEFORE)];
+    lower.copy_from_slice(&before[before.len() - lower.len()..]);
+    lower.make_ascii_lowercase();
+    let mut rest = &*lower;
     loop {
-        let shorter = rest.trim_end_matches([' ', '=', ':', '"', '\'', '\\', '\t', '(', '[', '>', ',']);
-        let shorter = ["%20", "%22", "%3d", "%3a", "%2520", "%253d", "\\u0022", "+"]
-            .iter()
-            .find_map(|sign| shorter.strip_suffix(sign))
-            .unwrap_or(shorter);
-        if shorter.len() == rest.len() {
-            break;
+        let shorter = match rest {
+            [shorter @ .., sign] if SIGNS.contains(sign) => Some(shorter),
+            _ => ENCODED.iter().find_map(|sign| rest.strip_suffix(*sign)),
+        };
+        match shorter {
+            Some(shorter) => rest = shorter,
+            None => break,
         }
-        rest = shorter;
     }
-    CARRIERS.into_iter().find(|name| rest.ends_with(name)).unwrap_or("")
+    CARRIERS.into_iter().find(|name| rest.ends_with(name.as_bytes())).unwrap_or("")
 }
 
 #[cfg(test)]

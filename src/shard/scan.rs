@@ -183,16 +183,32 @@ pub struct Said {
 }
 
 impl Said {
-    fn of(evidence: Evidence) -> Self {
+    fn of(evidence: Evidence<'_>) -> Self {
         let Evidence { claims, purpose, issuer, jti, client_id, scopes, expiry, signature } = evidence;
-        let claims = claims.into_iter().map(Carried::anywhere).collect();
-        Said { purpose, issuer, jti, client_id, scopes, expiry, signature, claims }
+        Said {
+            purpose: purpose.into(),
+            issuer: issuer.map(Into::into),
+            jti: jti.map(Into::into),
+            client_id: client_id.map(Into::into),
+            scopes: scopes.into_iter().map(Into::into).collect(),
+            expiry,
+            signature,
+            claims: claims.into_iter().map(Carried::anywhere).collect(),
+        }
     }
 
-    fn evidence(self, book: &RuleBook) -> Option<Evidence> {
+    fn evidence(self, book: &RuleBook) -> Option<Evidence<'static>> {
         let Said { purpose, issuer, jti, client_id, scopes, expiry, signature, claims } = self;
-        let claims = claims.into_iter().map(|carried| carried.finding(book)).collect::<Option<_>>()?;
-        Some(Evidence { claims, purpose, issuer, jti, client_id, scopes, expiry, signature })
+        Some(Evidence {
+            claims: claims.into_iter().map(|carried| carried.finding(book)).collect::<Option<_>>()?,
+            purpose: purpose.into(),
+            issuer: issuer.map(Into::into),
+            jti: jti.map(Into::into),
+            client_id: client_id.map(Into::into),
+            scopes: scopes.into_iter().map(Into::into).collect(),
+            expiry,
+            signature,
+        })
     }
 }
 
@@ -251,7 +267,7 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
 }
 
 impl Token {
-    fn new(seen: Seen, evidence: Evidence, numbers: &BTreeMap<Arc<str>, u64>) -> Self {
+    fn new(seen: Seen, evidence: Evidence<'_>, numbers: &BTreeMap<Arc<str>, u64>) -> Self {
         let number = |text: &Arc<str>| numbers.get(text).copied().unwrap_or(0);
         let place = |place: &tally::Place| {
             let tally::Place { path, offset, length, line, column, end } = place;

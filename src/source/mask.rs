@@ -141,9 +141,11 @@ fn secret_shapes(text: &str) -> Vec<Range<usize>> {
 /// Is there anything that one of these shapes needs? In most texts that are quoted there is not, and to see that costs less
 /// than to look for each of them.
 fn may_hide(text: &[u8]) -> bool {
-    // A password ends at `@`, what is assigned stands behind `=`, and a key between hyphens.
-    text.iter().any(|byte| matches!(byte, b'@' | b'=' | b'%'))
-        || text.windows(2).any(|pair| pair == b"--" || may_begin([pair[0], pair[1]]))
+    // A password ends at `@`, what is assigned stands behind `=`, and a key between hyphens, as some tokens do.
+    let ends = |byte: u8| (byte == b'@') | (byte == b'=') | (byte == b'%');
+    let pairs = text.iter().zip(text.get(1..).unwrap_or_default());
+    text.iter().fold(false, |any, byte| any | ends(*byte))
+        || pairs.fold(false, |any, (first, second)| any | may_begin(*first, *second))
 }
 
 fn is_token_byte(byte: u8) -> bool {
