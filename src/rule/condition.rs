@@ -311,7 +311,7 @@ impl Conditions {
         for (subject, ops) in &self.operators {
             let field = subject.resolve(scope).1;
             for op in ops {
-                match op.plainly(field) {
+                match op.plainly(field, scope, *subject) {
                     Some(true) => held = true,
                     None if field.is_absent() && !op.judges_absent() => {}
                     Some(false) | None => return None,
@@ -364,7 +364,7 @@ impl Conditions {
         for (subject, ops) in &self.operators {
             let (name, field) = subject.resolve(scope);
             for op in ops {
-                let verdict = match op.plainly(field) {
+                let verdict = match op.plainly(field, scope, *subject) {
                     Some(true) => continue,
                     Some(false) => return Verdict::Absent,
                     None if field.is_absent() => return Verdict::Absent,
@@ -526,7 +526,7 @@ impl Op {
 
     /// What it says beyond doubt and without words: most operators hold, and of conditions nobody asks why they do not.
     /// `None` says nothing.
-    fn plainly(&self, field: &Field<'_>) -> Option<bool> {
+    fn plainly(&self, field: &Field<'_>, scope: &Scope<'_, '_>, subject: Subject) -> Option<bool> {
         let value = match (self, &field.state) {
             (Op::Present(wanted), State::Absent) => return Some(!wanted),
             (Op::Present(wanted), State::Malformed(_) | State::Unlimited | State::Value(_)) => return Some(*wanted),
@@ -545,6 +545,12 @@ impl Op {
                 let matcher = pattern.matcher()?;
                 let holds = |value: &Value<'_>| matches!(value, Value::Text(text) if matcher.is_match(text) == *wanted);
                 each_value(items, holds).then_some(true)
+            }
+            (Op::Url(_) | Op::Group(_) | Op::Registry(_) | Op::Urn(_), Value::List(items)) => {
+                each_value(items, |value| self.accepts(value, scope, Subject::Item).is_ok()).then_some(true)
+            }
+            (Op::Url(_) | Op::Group(_) | Op::Registry(_) | Op::Urn(_), value) => {
+                self.accepts(value, scope, subject).is_ok().then_some(true)
             }
             (_, Value::List(items)) => each_value(items, |value| self.allows(value) == Some(true)).then_some(true),
             (_, value) => self.allows(value),
