@@ -186,9 +186,9 @@ pub fn check_targets(plan: &Plan, document: &Document, targets: &[Target<'_>], n
 
 /// Judges a target that stands in no text anybody is shown. Neither facts nor secrets are kept.
 pub(crate) fn check_alone(plan: &Plan, document: &Document, target: &Target<'_>, now: i64) -> Vec<Finding> {
-    let mut alone = Alone::new(plan, &document.source, now);
-    alone.run.judge(&[document], target);
-    alone.run.finish().findings
+    let mut run = Run { alone: true, ..Run::new(plan, &document.source, now) };
+    run.judge(&[document], target);
+    run.finish().findings
 }
 
 /// The same of a token that was found somewhere, as if it stood at this place of a document: what it is for, and what is wrong
@@ -199,22 +199,16 @@ pub(crate) fn check_token(
     token: &Opened<'_>,
     now: i64,
 ) -> Option<(TargetKind, Vec<Finding>)> {
-    let mut alone = Alone::new(plan, &at.document.source, now);
+    let mut alone = Alone { run: Run { alone: true, ..Run::new(plan, &at.document.source, now) }, kind: None };
     opened(at, token, &mut alone);
     Some((alone.kind?, alone.run.finish().findings))
 }
 
-/// A target on its own. Of the document around it nothing is asked.
+/// A token on its own. Of the document around it nothing is asked.
 struct Alone<'r> {
     run: Run<'r>,
-    /// What it is.
+    /// What it is for.
     kind: Option<TargetKind>,
-}
-
-impl<'r> Alone<'r> {
-    fn new(plan: &'r Plan, source: &'r Arc<Source>, now: i64) -> Self {
-        Alone { run: Run { alone: true, ..Run::new(plan, source, now) }, kind: None }
-    }
 }
 
 impl Sink for Alone<'_> {

@@ -341,6 +341,16 @@ impl<'d> Parts<'d> {
         self.payload.cursor().entries().all(|(name, _)| claims.contains(&name))
     }
 
+    /// Those of the claims that are there, as a sentence names them.
+    fn listed(&self, claims: &[&str]) -> String {
+        let mut listed = String::new();
+        for claim in claims.iter().filter(|claim| self.has(claim)) {
+            listed.push_str(if listed.is_empty() { "" } else { " and " });
+            listed.push_str(claim);
+        }
+        listed
+    }
+
     fn header_text(&self, name: &str) -> &'d str {
         self.header.and_then(|header| header.cursor().get(name)).and_then(Cursor::as_str).unwrap_or("")
     }
@@ -381,17 +391,14 @@ impl<'d> Parts<'d> {
     }
 
     fn by_claims(&self) -> (TargetKind, String) {
-        let access: Vec<&str> =
-            ["scope", "scp", "client_id", "cid"].into_iter().filter(|name| self.has(name)).collect();
-        let hashes: Vec<&str> = ["at_hash", "c_hash", "nonce"].into_iter().filter(|name| self.has(name)).collect();
+        let (access, hashes) =
+            (self.listed(&["scope", "scp", "client_id", "cid"]), self.listed(&["at_hash", "c_hash", "nonce"]));
         let unclear = |why: &str| (TargetKind::Token, format!("not classified: {why}"));
-        match (access.as_slice(), hashes.as_slice()) {
-            ([], []) => {}
-            (access, []) => return (TargetKind::AccessToken, format!("access token: has {}", access.join(" and "))),
-            ([], hashes) => return (TargetKind::IdToken, format!("ID token: has {}", hashes.join(" and "))),
-            (access, hashes) => {
-                return unclear(&format!("has {} and also {}", access.join(" and "), hashes.join(" and ")));
-            }
+        match (access.is_empty(), hashes.is_empty()) {
+            (true, true) => {}
+            (false, true) => return (TargetKind::AccessToken, ["access token: has ", &access].concat()),
+            (true, false) => return (TargetKind::IdToken, ["ID token: has ", &hashes].concat()),
+            (false, false) => return unclear(&format!("has {access} and also {hashes}")),
         }
         if !self.claim("azp").is_empty() && self.claim("azp") == self.claim("aud") {
             return (TargetKind::IdToken, "ID token: azp equals aud, and there is neither scope nor client_id".into());
@@ -681,15 +688,15 @@ fn roots<'d>(groups: &Field<'d>) -> Field<'d> {
 }
 
 /// Paths of the storage scopes that permit more than reading and polling.
-fn storage_paths<'d>(scopes: &Field<'d>) -> Field<'d> {
+fn storage_paths<'f, 'd>(scopes: &'f Field<'d>) -> Field<'d> {
     if let State::Unknown(_) | State::Malformed(_) = &scopes.state {
         return scopes.clone();
     }
     let mut seen = HashSet::new();
-    let acting = |item: &Field<'d>| {
+    let acting = |item: &'f Field<'d>| {
         let capability = scope::Capability::parse(item.as_text()?).filter(|scope| scope.acts_on_storage())?;
-        let path = capability.path.unwrap_or("/").to_string();
-        seen.insert(path.clone()).then(|| Field::text(path, item.at))
+        let path = capability.path.unwrap_or("/");
+        seen.insert(path).then(|| Field::text(path.to_string(), item.at))
     };
     let found: Vec<Field<'d>> = scopes.items().iter().filter_map(acting).collect();
     if found.is_empty() { Field::default() } else { Field::list(found, scopes.at) }

@@ -291,7 +291,7 @@ fn origins(at: At, reads: Reads, record: &dyn Record<'_>) -> Option<Box<[Origin]
 }
 
 /// The indexes of fields that are given as bits.
-fn fields(bits: u128) -> impl Iterator<Item = usize> {
+pub(super) fn fields(bits: u128) -> impl Iterator<Item = usize> {
     let next = |bits: &u128| Some(bits & (bits - 1)).filter(|left| *left != 0);
     std::iter::successors(Some(bits).filter(|bits| *bits != 0), next).map(|bits| bits.trailing_zeros() as usize)
 }

@@ -150,6 +150,19 @@ impl Group {
     }
 }
 
+/// What shows that a target is of some family.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shows {
+    /// Index of the profile that holds the evidence.
+    pub(crate) profile: usize,
+    /// Index of the evidence in it.
+    pub(crate) evidence: usize,
+    /// Index of the profile that it shows.
+    pub(crate) shown: usize,
+    /// The fields without which it shows nothing, as bits by their index.
+    pub(crate) needs: u128,
+}
+
 /// How much a fact keeps of where a field stands. Places take time and memory, so only those are kept that a finding
 /// may show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -198,9 +211,8 @@ pub struct Plan {
     pub(crate) joins_clients_by_issuer: bool,
     /// The profiles that apply to every target before any evidence, as bits.
     pub(crate) fixed: u64,
-    /// By target kind: what shows a family, as index of the profile that holds the evidence, index of the evidence in
-    /// it, and the profile it shows.
-    evidence: Vec<Vec<(usize, usize, usize)>>,
+    /// By target kind: what shows a family.
+    evidence: Vec<Vec<Shows>>,
 }
 
 impl Planned {
@@ -434,7 +446,7 @@ impl Plan {
     }
 
     /// See the field.
-    pub(crate) fn evidence(&self, kind: TargetKind) -> &[(usize, usize, usize)] {
+    pub(crate) fn evidence(&self, kind: TargetKind) -> &[Shows] {
         self.evidence.get(kind as usize).map_or(&[], Vec::as_slice)
     }
 }
@@ -475,13 +487,14 @@ fn fixed(book: &RuleBook, selection: &Selection) -> u64 {
     profiles.fold(0, |bits, (index, profile)| bits | u64::from(applies(index, profile.raw.class)) << index)
 }
 
-fn evidence(book: &RuleBook) -> Vec<Vec<(usize, usize, usize)>> {
+fn evidence(book: &RuleBook) -> Vec<Vec<Shows>> {
     let mut by_kind = vec![Vec::new(); TargetKind::ALL.len()];
     for (index, profile) in book.profiles.iter().enumerate() {
         let newest = book.newest(&profile.raw.family);
         for (at, evidence) in profile.evidence.iter().enumerate() {
-            let shown = if evidence.exact { Some(index) } else { newest };
-            by_kind[evidence.kind as usize].extend(shown.map(|shown| (index, at, shown)));
+            let Some(shown) = (if evidence.exact { Some(index) } else { newest }) else { continue };
+            let needs = evidence.when.false_without();
+            by_kind[evidence.kind as usize].push(Shows { profile: index, evidence: at, shown, needs });
         }
     }
     by_kind

@@ -1,7 +1,7 @@
 //! Judging one target, or one native document.
 
 use super::memory::{self, Answer, Contents, Speaking};
-use super::plan::{Entry, Group, Plan, Planned, Reads};
+use super::plan::{Entry, Group, Plan, Planned, Reads, Shows};
 use crate::model::{At, Field, FieldSpec, Record, State, Target};
 use crate::parse::{Cursor, Data, Document, NodeId};
 use crate::rule::condition::{Scope, Verdict, Violation, bit, lenient_version};
@@ -24,9 +24,12 @@ impl ProfileSet {
     /// The profiles that apply to this target.
     pub fn of(plan: &Plan, target: &Target<'_>) -> Self {
         let mut set = Self::fixed(plan);
-        for &(profile, at, shown) in plan.evidence(target.kind) {
-            let evidence = &plan.book.profiles[profile].evidence[at];
-            if !set.contains(shown) && evidence.when.applies(&scope(plan, target, 0)) == Verdict::Holds {
+        for &Shows { profile, evidence, shown, needs } in plan.evidence(target.kind) {
+            if set.contains(shown) || memory::fields(needs).any(|index| target.record.field(index).is_absent()) {
+                continue;
+            }
+            let evidence = &plan.book.profiles[profile].evidence[evidence];
+            if evidence.when.applies(&scope(plan, target, 0)) == Verdict::Holds {
                 set.bits |= 1 << shown;
                 set.shown.push((shown, evidence.why.clone()));
             }

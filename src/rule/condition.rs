@@ -222,9 +222,8 @@ impl Conditions {
 
     /// For a `check`: the fields of which one has to be there, or else it has nothing to say; 0 when nobody knows.
     pub(crate) fn silent_without(&self) -> u128 {
-        let speaks = Op::judges_absent;
         let bits = self.operators.iter().map(|(subject, ops)| match subject {
-            Subject::Field(index) if !ops.iter().any(speaks) => bit(*index),
+            Subject::Field(index) if !ops.iter().any(Op::judges_absent) => bit(*index),
             Subject::Field(_) | Subject::Item => 0,
         });
         let bits = bits.collect::<Vec<u128>>();
