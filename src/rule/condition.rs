@@ -378,14 +378,10 @@ impl Conditions {
             }
         }
         let Some(expression) = &self.expression else { return unknown.unwrap_or(Verdict::Holds) };
-        match expression.plainly(scope) {
-            Some(true) => unknown.unwrap_or(Verdict::Holds),
-            Some(false) => Verdict::Absent,
-            None => match expression.judge(scope) {
-                Verdict::Holds => unknown.unwrap_or(Verdict::Holds),
-                Verdict::Broken(_) | Verdict::Absent => Verdict::Absent,
-                other => other,
-            },
+        match expression.holds(scope) {
+            Ok(true) => unknown.unwrap_or(Verdict::Holds),
+            Ok(false) => Verdict::Absent,
+            Err(verdict) => verdict,
         }
     }
 }

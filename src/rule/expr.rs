@@ -148,23 +148,15 @@ impl Expression {
         (named_after(&source, "self.", self.specs), named_after(&source, "other.", self.other))
     }
 
-    /// What it comes to, where that is told without copies and without words; `None` says nothing.
+    /// What it comes to, where that is told without the full evaluator; `None` says nothing.
     pub(crate) fn plainly(&self, scope: &Scope<'_, '_>) -> Option<bool> {
-        let plain = self.plain()?;
-        self.is_judged(scope).ok()?;
-        plain.quick.judge(scope, UNLIMITED)
+        self.plain()?;
+        self.holds(scope).ok()
     }
 
     /// Evaluates to holds / broken / absent / unknown.
     pub(crate) fn judge(&self, scope: &Scope<'_, '_>) -> Verdict {
-        let holds = match self.plainly(scope) {
-            Some(holds) => Ok(holds),
-            None => match self.is_judged(scope) {
-                Ok(()) => self.evaluate(scope),
-                Err(verdict) => return verdict,
-            },
-        };
-        match holds {
+        match self.holds(scope) {
             Ok(true) => Verdict::Holds,
             Ok(false) => Verdict::Broken(vec![Violation {
                 at: scope.item.and_then(|item| item.at),
@@ -172,8 +164,15 @@ impl Expression {
                 item: None,
                 reason: String::new(),
             }]),
-            Err(defect) => Verdict::Defective(defect),
+            Err(verdict) => verdict,
         }
+    }
+
+    /// The same without words for what is broken. An error is the verdict of an expression that cannot be judged.
+    pub(crate) fn holds(&self, scope: &Scope<'_, '_>) -> Result<bool, Verdict> {
+        self.is_judged(scope)?;
+        let quick = self.plain().and_then(|plain| plain.quick.judge(scope, UNLIMITED));
+        quick.map_or_else(|| self.evaluate(scope), Ok).map_err(Verdict::Defective)
     }
 
     /// Is everything known that it reads? An error is the verdict of an expression that cannot be judged.

@@ -15,6 +15,7 @@ use crate::scan::stream::{Extent, Place as Found, Scanner};
 use crate::scan::tally::{self, CARRIERS, Kinds, Limits, PLACES, Seen, Shared, Standing, Tally};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -159,19 +160,19 @@ pub struct Token {
 #[serde(deny_unknown_fields)]
 pub struct Said {
     /// What it is for.
-    pub purpose: String,
+    pub purpose: Cow<'static, str>,
     /// `iss`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub issuer: Option<String>,
+    pub issuer: Option<Cow<'static, str>>,
     /// `jti`, unless that is what makes it usable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub jti: Option<String>,
+    pub jti: Option<Cow<'static, str>>,
     /// `client_id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_id: Option<String>,
+    pub client_id: Option<Cow<'static, str>>,
     /// Scopes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub scopes: Vec<String>,
+    pub scopes: Vec<Cow<'static, str>>,
     /// When it expires.
     pub expiry: Expiry,
     /// Whether its signature is valid; absent when no key at hand could tell.
@@ -183,32 +184,16 @@ pub struct Said {
 }
 
 impl Said {
-    fn of(evidence: Evidence<'_>) -> Self {
+    fn of(evidence: Evidence<'static>) -> Self {
         let Evidence { claims, purpose, issuer, jti, client_id, scopes, expiry, signature } = evidence;
-        Said {
-            purpose: purpose.into(),
-            issuer: issuer.map(Into::into),
-            jti: jti.map(Into::into),
-            client_id: client_id.map(Into::into),
-            scopes: scopes.into_iter().map(Into::into).collect(),
-            expiry,
-            signature,
-            claims: claims.into_iter().map(Carried::anywhere).collect(),
-        }
+        let claims = claims.into_iter().map(Carried::anywhere).collect();
+        Said { purpose, issuer, jti, client_id, scopes, expiry, signature, claims }
     }
 
     fn evidence(self, book: &RuleBook) -> Option<Evidence<'static>> {
         let Said { purpose, issuer, jti, client_id, scopes, expiry, signature, claims } = self;
-        Some(Evidence {
-            claims: claims.into_iter().map(|carried| carried.finding(book)).collect::<Option<_>>()?,
-            purpose: purpose.into(),
-            issuer: issuer.map(Into::into),
-            jti: jti.map(Into::into),
-            client_id: client_id.map(Into::into),
-            scopes: scopes.into_iter().map(Into::into).collect(),
-            expiry,
-            signature,
-        })
+        let claims = claims.into_iter().map(|carried| carried.finding(book)).collect::<Option<_>>()?;
+        Some(Evidence { claims, purpose, issuer, jti, client_id, scopes, expiry, signature })
     }
 }
 
@@ -267,7 +252,7 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
 }
 
 impl Token {
-    fn new(seen: Seen, evidence: Evidence<'_>, numbers: &BTreeMap<Arc<str>, u64>) -> Self {
+    fn new(seen: Seen, evidence: Evidence<'static>, numbers: &BTreeMap<Arc<str>, u64>) -> Self {
         let number = |text: &Arc<str>| numbers.get(text).copied().unwrap_or(0);
         let place = |place: &tally::Place| {
             let tally::Place { path, offset, length, line, column, end } = place;
