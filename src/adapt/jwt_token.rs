@@ -10,6 +10,7 @@ use super::{Adapter, Kind, Sink};
 use crate::model::{At, Field, State, Target, TargetKind, Token, scope};
 use crate::parse::jwt::{Compact, Segment, decode_segment};
 use crate::parse::{Cursor, Data, Document, NodeId, Syntax};
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 /// The adapter for tokens in every form.
@@ -186,7 +187,7 @@ fn response(document: &Document, sink: &mut dyn Sink) {
 }
 
 /// Decodes and hands over the compact token at a node. `place` is what its place says it is.
-fn compact(document: &Document, at: Cursor<'_>, place: Option<(TargetKind, &str)>, sink: &mut dyn Sink) {
+fn compact(document: &Document, at: Cursor<'_>, place: Option<(TargetKind, &'static str)>, sink: &mut dyn Sink) {
     let decode = |segment| decode_segment(document, at.id, segment);
     let split = at.as_str().map(Compact::split);
     let (header, payload, split) = match (decode(Segment::Header), decode(Segment::Payload), split) {
@@ -208,19 +209,17 @@ fn token(
     documents: [&Document; 3],
     node: NodeId,
     (signed, size): (bool, usize),
-    place: Option<(TargetKind, &str)>,
+    place: Option<(TargetKind, &'static str)>,
     sink: &mut dyn Sink,
 ) {
     let whole = At::node(node);
     let [document, header, payload] = documents;
+    let header = Some(Reader::of_document(header.root(), 1));
     let parts = Parts {
-        header: Some(Reader::of_document(header.root(), 1)),
-        payload: Reader::of_document(payload.root(), 2),
-        absent: None,
-        signed: Field::bool(signed, whole),
         size: Field::int(size as i64, whole),
+        ..Parts::new(header, Reader::of_document(payload.root(), 2), Field::bool(signed, whole))
     };
-    let (kind, evidence) = place.map_or_else(|| parts.classify(), |(kind, why)| (kind, why.to_string()));
+    let (kind, evidence) = place.map_or_else(|| parts.classify(), |(kind, why)| (kind, why.into()));
     if kind == TargetKind::RefreshToken {
         sink.secret(document, node);
     }
@@ -255,27 +254,15 @@ fn decoded(document: &Document, at: Cursor<'_>, sink: &mut dyn Sink) {
         sink.secret(document, member.id);
     }
     let signature = at.get("signature").and_then(|member| Some((member, member.as_str()?)));
-    let parts = Parts {
-        header: reader.map("header"),
-        payload,
-        absent: None,
-        signed: match signature {
-            Some((member, text)) => Field::bool(!text.is_empty(), At::node(member.id)),
-            None => Field::unknown(NO_SIGNATURE, None),
-        },
-        size: Field::default(),
+    let signed = match signature {
+        Some((member, text)) => Field::bool(!text.is_empty(), At::node(member.id)),
+        None => Field::unknown(NO_SIGNATURE, None),
     };
-    one_document(document, parts, None, at.id, sink);
+    one_document(document, Parts::new(reader.map("header"), payload, signed), None, at.id, sink);
 }
 
 fn claims(document: &Document, at: Cursor<'_>, sink: &mut dyn Sink) {
-    let parts = Parts {
-        header: None,
-        payload: Reader::new(at),
-        absent: None,
-        signed: Field::unknown(NO_SIGNATURE, None),
-        size: Field::default(),
-    };
+    let parts = Parts::new(None, Reader::new(at), Field::unknown(NO_SIGNATURE, None));
     one_document(document, parts, None, at.id, sink);
 }
 
@@ -286,28 +273,19 @@ fn introspection(document: &Document, sink: &mut dyn Sink) {
         return;
     }
     let parts = Parts {
-        header: None,
-        payload: Reader::new(root),
         absent: Some("an introspection answer need not show every claim"),
-        signed: Field::unknown(NO_SIGNATURE, None),
-        size: Field::default(),
+        ..Parts::new(None, Reader::new(root), Field::unknown(NO_SIGNATURE, None))
     };
-    let kind =
-        parts.by_declaration().unwrap_or_else(|| match parts.claim("token_type").to_ascii_lowercase().as_str() {
-            "bearer" | "dpop" => (TargetKind::AccessToken, "access token: token_type says how to present it".into()),
-            _ => (TargetKind::Token, "not classified: such an answer describes access and refresh tokens alike".into()),
-        });
+    let token_type = text(root.get("token_type")).to_ascii_lowercase();
+    let kind = parts.by_declaration().unwrap_or_else(|| match token_type.as_str() {
+        "bearer" | "dpop" => (TargetKind::AccessToken, "access token: token_type says how to present it".into()),
+        _ => (TargetKind::Token, "not classified: such an answer describes access and refresh tokens alike".into()),
+    });
     one_document(document, parts, Some(kind), NodeId::ROOT, sink);
 }
 
 /// Hands over a token whose header and payload are nodes of the one document.
-fn one_document(
-    document: &Document,
-    parts: Parts<'_>,
-    kind: Option<(TargetKind, String)>,
-    node: NodeId,
-    sink: &mut dyn Sink,
-) {
+fn one_document(document: &Document, parts: Parts<'_>, kind: Option<Purpose>, node: NodeId, sink: &mut dyn Sink) {
     let (kind, evidence) = kind.unwrap_or_else(|| parts.classify());
     if kind == TargetKind::RefreshToken
         && let Some(jti) = parts.payload.cursor().get("jti")
@@ -317,11 +295,91 @@ fn one_document(
     sink.target(&[document], parts.target(kind, evidence, At::node(node)));
 }
 
+/// What a token is for, and why it is taken for that.
+type Purpose = (TargetKind, Cow<'static, str>);
+
+/// Declares the members of a mapping that are read one by one.
+macro_rules! members {
+    ($(#[$meta:meta])* struct $of:ident { $($ident:ident $name:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Default)]
+        struct $of<'d> { $($ident: Option<Cursor<'d>>,)* }
+
+        impl<'d> $of<'d> {
+            fn of(mapping: Cursor<'d>) -> Self {
+                let mut members = Self::default();
+                for (name, member) in mapping.entries() {
+                    let place = match name {
+                        $($name => &mut members.$ident,)*
+                        _ => continue,
+                    };
+                    place.get_or_insert(member);
+                }
+                members
+            }
+        }
+    };
+}
+
+members! {
+    /// Where members of the JOSE header stand; the first of several with one name.
+    struct Header { alg "alg", crit "crit", kid "kid", typ "typ", }
+}
+
+members! {
+    /// Where claims stand; the first of several with one name.
+    struct Claims {
+        acr "acr",
+        at_hash "at_hash",
+        aud "aud",
+        auth_time "auth_time",
+        azp "azp",
+        c_hash "c_hash",
+        cid "cid",
+        client_id "client_id",
+        cnf "cnf",
+        eduperson_assurance "eduperson_assurance",
+        eduperson_entitlement "eduperson_entitlement",
+        eduperson_scoped_affiliation "eduperson_scoped_affiliation",
+        eduperson_unique_id "eduperson_unique_id",
+        entitlements "entitlements",
+        exp "exp",
+        groups "groups",
+        iat "iat",
+        iss "iss",
+        jti "jti",
+        kid "kid",
+        nbf "nbf",
+        nonce "nonce",
+        roles "roles",
+        scope "scope",
+        scp "scp",
+        sub "sub",
+        typ "typ",
+        ver "ver",
+        voperson_external_affiliation "voperson_external_affiliation",
+        voperson_id "voperson_id",
+        wlcg_groups "wlcg.groups",
+        wlcg_ver "wlcg.ver",
+    }
+}
+
+/// Is there a member that is not null?
+fn is_there(member: Option<Cursor<'_>>) -> bool {
+    member.is_some_and(|value| !value.is_null())
+}
+
+/// The text of a member; empty when there is none.
+fn text<'d>(member: Option<Cursor<'d>>) -> &'d str {
+    member.and_then(Cursor::as_str).unwrap_or("")
+}
+
 /// One token, ready to be read.
 struct Parts<'d> {
     /// The JOSE header, where it is shown.
-    header: Option<Reader<'d>>,
+    header: Option<(Reader<'d>, Header<'d>)>,
     payload: Reader<'d>,
+    claims: Claims<'d>,
     /// Why a claim that is missing here may still be in the token.
     absent: Option<&'static str>,
     signed: Field<'d>,
@@ -329,144 +387,160 @@ struct Parts<'d> {
 }
 
 impl<'d> Parts<'d> {
-    fn has(&self, claim: &str) -> bool {
-        self.payload.cursor().get(claim).is_some_and(|value| !value.is_null())
-    }
-
-    fn claim(&self, name: &str) -> &'d str {
-        self.payload.cursor().get(name).and_then(Cursor::as_str).unwrap_or("")
+    /// A token in a form that shows all of its claims, and does not show how long it is.
+    fn new(header: Option<Reader<'d>>, payload: Reader<'d>, signed: Field<'d>) -> Self {
+        let header = header.map(|header| (header, Header::of(header.cursor())));
+        Parts { header, payload, claims: Claims::of(payload.cursor()), absent: None, signed, size: Field::default() }
     }
 
     fn only(&self, claims: &[&str]) -> bool {
         self.payload.cursor().entries().all(|(name, _)| claims.contains(&name))
     }
 
-    /// Those of the claims that are there, as a sentence names them.
-    fn listed(&self, claims: &[&str]) -> String {
-        let mut listed = String::new();
-        for claim in claims.iter().filter(|claim| self.has(claim)) {
-            listed.push_str(if listed.is_empty() { "" } else { " and " });
-            listed.push_str(claim);
-        }
-        listed
-    }
-
-    fn header_text(&self, name: &str) -> &'d str {
-        self.header.and_then(|header| header.cursor().get(name)).and_then(Cursor::as_str).unwrap_or("")
+    fn header_text(&self, member: impl FnOnce(&Header<'d>) -> Option<Cursor<'d>>) -> &'d str {
+        text(self.header.as_ref().and_then(|(_, header)| member(header)))
     }
 
     /// What the token is for, and why it is taken for that.
-    fn classify(&self) -> (TargetKind, String) {
+    fn classify(&self) -> Purpose {
         self.by_declaration().or_else(|| self.by_bare_shape()).unwrap_or_else(|| self.by_claims())
     }
 
     /// Header types (RFC 9068) and Keycloak's `typ` claim say it outright.
-    fn by_declaration(&self) -> Option<(TargetKind, String)> {
-        let typ = self.header_text("typ").to_ascii_lowercase();
-        if typ.strip_prefix("application/").unwrap_or(&typ) == "at+jwt" {
+    fn by_declaration(&self) -> Option<Purpose> {
+        let typ = self.header_text(|header| header.typ);
+        if ["at+jwt", "application/at+jwt"].iter().any(|access| typ.eq_ignore_ascii_case(access)) {
             return Some((TargetKind::AccessToken, "access token: typ is at+jwt".into()));
         }
-        let (kind, what) = match self.claim("typ") {
+        let typ = text(self.claims.typ);
+        let (kind, what) = match typ {
             "Bearer" | "DPoP" => (TargetKind::AccessToken, "access token"),
             "ID" => (TargetKind::IdToken, "ID token"),
             "Refresh" | "Offline" => (TargetKind::RefreshToken, "refresh token"),
             "RegistrationAccessToken" => (TargetKind::RegistrationToken, "registration token"),
             _ => return None,
         };
-        Some((kind, format!("{what}: its typ claim says {}", self.claim("typ"))))
+        Some((kind, [what, ": its typ claim says ", typ].concat().into()))
     }
 
     /// INDIGO IAM's refresh and registration tokens have next to no claims.
-    fn by_bare_shape(&self) -> Option<(TargetKind, String)> {
-        if self.has("jti") && self.only(&["jti", "exp"]) && self.header_text("alg") == "none" {
+    fn by_bare_shape(&self) -> Option<Purpose> {
+        let claims = &self.claims;
+        if is_there(claims.jti) && self.only(&["jti", "exp"]) && self.header_text(|header| header.alg) == "none" {
             let why = "refresh token: unsigned with jti alone, as INDIGO IAM makes them";
             return Some((TargetKind::RefreshToken, why.into()));
         }
-        let registration = ["iss", "aud", "iat", "jti"];
-        if registration.iter().all(|claim| self.has(claim)) && self.only(&registration) {
+        let registration = [claims.iss, claims.aud, claims.iat, claims.jti];
+        if registration.into_iter().all(is_there) && self.only(&["iss", "aud", "iat", "jti"]) {
             let why = "registration token: only iss, aud, iat and jti, as INDIGO IAM makes them";
             return Some((TargetKind::RegistrationToken, why.into()));
         }
         None
     }
 
-    fn by_claims(&self) -> (TargetKind, String) {
-        let (access, hashes) =
-            (self.listed(&["scope", "scp", "client_id", "cid"]), self.listed(&["at_hash", "c_hash", "nonce"]));
-        let unclear = |why: &str| (TargetKind::Token, format!("not classified: {why}"));
-        match (access.is_empty(), hashes.is_empty()) {
-            (true, true) => {}
-            (false, true) => return (TargetKind::AccessToken, ["access token: has ", &access].concat()),
-            (true, false) => return (TargetKind::IdToken, ["ID token: has ", &hashes].concat()),
-            (false, false) => return unclear(&format!("has {access} and also {hashes}")),
+    fn by_claims(&self) -> Purpose {
+        let claims = &self.claims;
+        let access =
+            [("scope", claims.scope), ("scp", claims.scp), ("client_id", claims.client_id), ("cid", claims.cid)];
+        let hashes = [("at_hash", claims.at_hash), ("c_hash", claims.c_hash), ("nonce", claims.nonce)];
+        let unclear = |why: &'static str| (TargetKind::Token, why.into());
+        let any = |claims: &[(&str, Option<Cursor<'_>>)]| claims.iter().any(|(_, claim)| is_there(*claim));
+        match (any(&access), any(&hashes)) {
+            (false, false) => {}
+            (true, false) => return (TargetKind::AccessToken, with_list("access token: has ", &access).into()),
+            (false, true) => return (TargetKind::IdToken, with_list("ID token: has ", &hashes).into()),
+            (true, true) => {
+                let why = with_list("not classified: has ", &access) + &with_list(" and also ", &hashes);
+                return (TargetKind::Token, why.into());
+            }
         }
-        if !self.claim("azp").is_empty() && self.claim("azp") == self.claim("aud") {
+        let azp = text(claims.azp);
+        if !azp.is_empty() && azp == text(claims.aud) {
             return (TargetKind::IdToken, "ID token: azp equals aud, and there is neither scope nor client_id".into());
         }
-        if self.has("kid") {
+        if is_there(claims.kid) {
             let why = "ID token: has a kid claim, as INDIGO IAM writes it, and neither scope nor client_id";
             return (TargetKind::IdToken, why.into());
         }
-        if self.claim("ver").starts_with("scitoken") {
+        if text(claims.ver).starts_with("scitoken") {
             return (TargetKind::AccessToken, "access token: ver names SciTokens".into());
         }
-        let audience = self.payload.text_or_texts("aud");
+        let audience = self.payload.field(claims.aud, Reader::text_or_texts_of);
         if audience.contains(WLCG_ANY) || audience.contains(SCITOKENS_ANY) {
             return (TargetKind::AccessToken, "access token: aud is a wildcard for services".into());
         }
-        if !self.claim("iss").is_empty() && self.claim("iss") == self.claim("sub") {
-            return unclear("iss equals sub, as in a client assertion");
+        let issuer = text(claims.iss);
+        if !issuer.is_empty() && issuer == text(claims.sub) {
+            return unclear("not classified: iss equals sub, as in a client assertion");
         }
-        match self.has("wlcg.ver") {
-            true => unclear("wlcg.ver stands in access and ID tokens alike, and nothing else tells"),
-            false => unclear("neither scope or client_id nor at_hash or nonce"),
+        match is_there(claims.wlcg_ver) {
+            true => unclear("not classified: wlcg.ver stands in access and ID tokens alike, and nothing else tells"),
+            false => unclear("not classified: neither scope or client_id nor at_hash or nonce"),
         }
     }
 
-    fn target(self, kind: TargetKind, evidence: String, at: At) -> Target<'d> {
-        let text = |name: &str| Some(self.claim(name)).filter(|text| !text.is_empty());
-        let mut name = text("sub").or(text("client_id"));
-        let mut identity = text("jti").map(str::to_string);
-        if kind == TargetKind::RefreshToken {
-            // The identifier of an unsigned refresh token is all there is to it: whoever knows it has the token.
-            identity = None;
-        } else {
-            name = name.or(text("jti"));
-        }
-        let subject = || Some(format!("{} {}", text("iss")?, text("sub")?));
-        let mut target = Target::new(kind, name.unwrap_or(kind.name()), self.record(kind));
-        target.identity = identity.or_else(subject).unwrap_or_default();
-        target.evidence = evidence;
+    fn target(self, kind: TargetKind, evidence: Cow<'static, str>, at: At) -> Target<'d> {
+        let said = |claim: Option<Cursor<'d>>| Some(text(claim)).filter(|text| !text.is_empty());
+        let Claims { client_id, iss, jti, sub, .. } = &self.claims;
+        let (issuer, subject, jti) = (said(*iss), said(*sub), said(*jti));
+        // The identifier of an unsigned refresh token is all there is to it: whoever knows it has the token.
+        let jti = jti.filter(|_| kind != TargetKind::RefreshToken);
+        let name = subject.or_else(|| said(*client_id)).or(jti).unwrap_or(kind.name());
+        let identity = match (jti, issuer, subject) {
+            (Some(jti), ..) => jti.to_string(),
+            (None, Some(issuer), Some(subject)) => [issuer, subject].join(" "),
+            (None, ..) => String::new(),
+        };
+        let mut target = Target::new(kind, name, self.record(kind));
+        target.identity = identity;
+        target.evidence = evidence.into_owned();
         target.at = at;
         target
     }
 
-    fn header_field(&self, read: impl FnOnce(Reader<'d>) -> Field<'d>) -> Field<'d> {
-        self.header.map_or_else(|| Field::unknown(NO_HEADER, None), read)
+    fn header_field(&self, read: impl FnOnce(Reader<'d>, &Header<'d>) -> Field<'d>) -> Field<'d> {
+        match &self.header {
+            Some((reader, header)) => read(*reader, header),
+            None => Field::unknown(NO_HEADER, None),
+        }
     }
 
-    fn record(&self, kind: TargetKind) -> Token<'d> {
-        let payload = self.payload;
+    fn record(self, kind: TargetKind) -> Token<'d> {
+        let Parts { payload, ref claims, .. } = self;
+        let text = |claim| payload.field(claim, Reader::text_of);
+        let texts = |claim| payload.field(claim, Reader::texts_of);
+        let text_or_texts = |claim| payload.field(claim, Reader::text_or_texts_of);
         let shown = |field: Field<'d>| match self.absent {
             Some(why) => field.or(Field::unknown(why, None)),
             None => field,
         };
-        let (exp, nbf, iat) = (time(payload, "exp"), time(payload, "nbf"), time(payload, "iat"));
+        let (exp, nbf, iat) = (time(payload, claims.exp), time(payload, claims.nbf), time(payload, claims.iat));
         let (exp, nbf, iat) = (shown(exp), shown(nbf), shown(iat));
-        let (scopes, scope_form) = scopes(payload);
-        let groups = payload.texts("wlcg.groups");
-        let secret_jti = kind == TargetKind::RefreshToken && self.has("jti");
-        let jti = if secret_jti { Field::unknown(SECRET_JTI, payload.at("jti")) } else { payload.text("jti") };
+        let (scopes, scope_form) = scopes(payload, claims);
+        let (storage_depth, storage_paths) = storage(&scopes);
+        let groups = texts(claims.wlcg_groups);
+        let jti = match claims.jti {
+            Some(jti) if kind == TargetKind::RefreshToken && !jti.is_null() => {
+                Field::unknown(SECRET_JTI, payload.place(jti))
+            }
+            jti => text(jti),
+        };
+        let [entitlement_claims, personal_claims, empty_claims, mistyped_claims] =
+            named(payload, [is_entitlement, is_personal, is_empty, is_mistyped]);
+        let of_cnf = |name| text(claims.cnf.and_then(|cnf| cnf.get(name)));
         Token {
-            alg: self.header_field(|header| header.text("alg")),
-            kid: self.header_field(|header| header.text("kid")),
-            typ: self.header_field(|header| header.text("typ")),
-            crit: self.header_field(|header| header.texts("crit")),
-            key_references: self.header_field(|header| present(header, &["jku", "x5u", "jwk", "x5c"])),
-            kid_claim: payload.text("kid"),
-            iss: shown(payload.text("iss")),
-            sub: shown(payload.text("sub")),
-            aud: shown(payload.text_or_texts("aud")),
+            alg: self.header_field(|reader, header| reader.field(header.alg, Reader::text_of)),
+            kid: self.header_field(|reader, header| reader.field(header.kid, Reader::text_of)),
+            typ: self.header_field(|reader, header| reader.field(header.typ, Reader::text_of)),
+            crit: self.header_field(|reader, header| reader.field(header.crit, Reader::texts_of)),
+            key_references: self.header_field(|reader, _| {
+                let [key_references] = named(reader, [is_key_reference]);
+                key_references
+            }),
+            kid_claim: text(claims.kid),
+            iss: shown(text(claims.iss)),
+            sub: shown(text(claims.sub)),
+            aud: shown(text_or_texts(claims.aud)),
             lifetime: lifetime(&exp, &nbf, &iat),
             backdating: backdating(&nbf, &iat),
             exp,
@@ -474,48 +548,63 @@ impl<'d> Parts<'d> {
             iat,
             jti: shown(jti),
             scope_form: shown(scope_form),
-            client_id: shown(payload.text("client_id").or(payload.text("azp")).or(payload.text("cid"))),
-            azp: shown(payload.text("azp")),
-            wlcg_ver: shown(payload.text("wlcg.ver")),
+            client_id: shown(text(claims.client_id).or_else(|| text(claims.azp)).or_else(|| text(claims.cid))),
+            azp: shown(text(claims.azp)),
+            wlcg_ver: shown(text(claims.wlcg_ver)),
             vo: vo(&groups),
             wlcg_roots: shown(roots(&groups)),
             wlcg_groups: shown(groups),
-            ver: shown(payload.text("ver")),
-            auth_time: shown(time(payload, "auth_time")),
-            acr: shown(payload.text("acr")),
-            nonce: shown(payload.text("nonce")),
-            at_hash: shown(payload.text("at_hash")),
-            assurance: shown(payload.text_or_texts("eduperson_assurance")),
+            ver: shown(text(claims.ver)),
+            auth_time: shown(time(payload, claims.auth_time)),
+            acr: shown(text(claims.acr)),
+            nonce: shown(text(claims.nonce)),
+            at_hash: shown(text(claims.at_hash)),
+            assurance: shown(text_or_texts(claims.eduperson_assurance)),
             entitlements: shown(joined(
-                payload.text_or_texts("entitlements"),
-                payload.text_or_texts("eduperson_entitlement"),
+                text_or_texts(claims.entitlements),
+                text_or_texts(claims.eduperson_entitlement),
             )),
-            entitlement_claims: present(payload, &["entitlements", "eduperson_entitlement"]),
-            voperson_id: shown(payload.text_or_texts("voperson_id")),
-            unique_id: shown(payload.text("eduperson_unique_id")),
+            entitlement_claims,
+            voperson_id: shown(text_or_texts(claims.voperson_id)),
+            unique_id: shown(text(claims.eduperson_unique_id)),
             affiliations: shown(joined(
-                payload.text_or_texts("eduperson_scoped_affiliation"),
-                payload.text_or_texts("voperson_external_affiliation"),
+                text_or_texts(claims.eduperson_scoped_affiliation),
+                text_or_texts(claims.voperson_external_affiliation),
             )),
             // Introspection answers show the binding whenever there is one (RFC 8705 section 3.2, RFC 9449 section 6.2).
-            bound_key: payload.map("cnf").map_or_else(Field::default, |cnf| cnf.text("jkt")),
-            bound_certificate: payload.map("cnf").map_or_else(Field::default, |cnf| cnf.text("x5t#S256")),
-            empty_claims: empty(payload),
-            groups: shown(payload.text_or_texts("groups")),
-            roles: shown(payload.text_or_texts("roles")),
-            personal_claims: present(payload, PERSONAL),
-            mistyped_claims: mistyped(payload),
+            bound_key: of_cnf("jkt"),
+            bound_certificate: of_cnf("x5t#S256"),
+            empty_claims,
+            groups: shown(text_or_texts(claims.groups)),
+            roles: shown(text_or_texts(claims.roles)),
+            personal_claims,
+            mistyped_claims,
             signature_valid: Field::default(),
             verifying_key: Field::default(),
-            signed: self.signed.clone(),
-            storage_depth: shown(storage_depth(&scopes)),
-            storage_paths: shown(storage_paths(&scopes)),
+            signed: self.signed,
+            storage_depth: shown(storage_depth),
+            storage_paths: shown(storage_paths),
             scopes: shown(scopes),
-            size: self.size.clone(),
+            size: self.size,
             // The workflow is the policy's to say.
-            ..Token::default()
+            workflow: Field::default(),
+            workflow_class: Field::default(),
+            workflow_user_class: Field::default(),
+            workflow_max_transfer_time: Field::default(),
+            workflow_fitting: Field::default(),
         }
     }
+}
+
+/// The claims among these that are there, as a sentence names them, behind `lead`.
+fn with_list(lead: &str, claims: &[(&str, Option<Cursor<'_>>)]) -> String {
+    let mut text = String::with_capacity(64);
+    text.push_str(lead);
+    for (name, _) in claims.iter().filter(|(_, claim)| is_there(*claim)) {
+        text.push_str(if text.len() == lead.len() { "" } else { " and " });
+        text.push_str(name);
+    }
+    text
 }
 
 /// The audience that every WLCG service accepts.
@@ -526,74 +615,52 @@ const SCITOKENS_ANY: &str = "ANY";
 
 const SECRET_JTI: &str = "the identifier of a refresh token can be the token itself and is not read";
 
-/// Standard claims of OpenID Connect Core section 5.1 that name or describe a person, and what products add.
-const PERSONAL: &[&str] = &[
-    "name",
-    "given_name",
-    "family_name",
-    "middle_name",
-    "nickname",
-    "preferred_username",
-    "profile",
-    "picture",
-    "website",
-    "email",
-    "gender",
-    "birthdate",
-    "phone_number",
-    "address",
-    "upn",
-    "unique_name",
-    "eduperson_principal_name",
-];
-
-/// The first segment that all groups share (`/cms/uscms` is of `cms`).
-fn vo<'d>(groups: &Field<'d>) -> Field<'d> {
-    let first = |group: &Field<'d>| -> Option<String> {
-        let name = group.as_text()?.strip_prefix('/')?.split('/').next()?;
-        Some(name.to_string()).filter(|name| !name.is_empty())
-    };
-    let mut names = groups.items().iter().map(first);
-    match names.next().flatten() {
-        Some(name) if names.all(|other| other.as_ref() == Some(&name)) => Field::text(name, groups.at),
-        Some(_) | None => Field::default(),
-    }
+/// Is it a claim of OpenID Connect Core section 5.1 that names or describes a person, or what products add?
+fn is_personal(name: &str, value: Cursor<'_>) -> bool {
+    let personal = matches!(
+        name,
+        "name"
+            | "given_name"
+            | "family_name"
+            | "middle_name"
+            | "nickname"
+            | "preferred_username"
+            | "profile"
+            | "picture"
+            | "website"
+            | "email"
+            | "gender"
+            | "birthdate"
+            | "phone_number"
+            | "address"
+            | "upn"
+            | "unique_name"
+            | "eduperson_principal_name"
+    );
+    personal && !value.is_null()
 }
 
-/// The members among these that are there, as a list of their names. Empty, not absent, when there is none: that was
-/// looked for and not found.
-fn present<'d>(reader: Reader<'d>, names: &[&str]) -> Field<'d> {
-    let mapping = reader.cursor();
-    let is_meant = |(name, value): &(&str, Cursor<'_>)| names.contains(name) && !value.is_null();
-    // Most have none, which a look for each name tells sooner than one at each member.
-    let items: Vec<_> = match names.iter().any(|name| mapping.has(name)) {
-        true => {
-            mapping.entries().filter(is_meant).map(|(name, value)| Field::text(name, reader.place(value))).collect()
-        }
-        false => vec![],
-    };
-    Field::list(items, reader.place(mapping))
+fn is_entitlement(name: &str, value: Cursor<'_>) -> bool {
+    matches!(name, "entitlements" | "eduperson_entitlement") && !value.is_null()
 }
 
-/// Claims that are there without a value.
-fn empty<'d>(reader: Reader<'d>) -> Field<'d> {
-    let bare = |value: Cursor<'_>| match value.data() {
+/// Is it a header member that names a key of the token's own choice?
+fn is_key_reference(name: &str, value: Cursor<'_>) -> bool {
+    matches!(name, "jku" | "x5u" | "jwk" | "x5c") && !value.is_null()
+}
+
+/// Is the claim there without a value?
+fn is_empty(_: &str, value: Cursor<'_>) -> bool {
+    match value.data() {
         Data::Null => true,
         Data::Seq | Data::Map => value.entries().next().is_none() && value.items().next().is_none(),
         _ => value.as_str() == Some(""),
-    };
-    let items: Vec<_> = reader
-        .cursor()
-        .entries()
-        .filter(|(_, value)| bare(*value))
-        .map(|(name, value)| Field::text(name, reader.place(value)))
-        .collect();
-    Field::list(items, reader.place(reader.cursor()))
+    }
 }
 
-/// Registered claims with a JSON type that RFC 7519 section 4.1 or RFC 8693 section 4 forbids. Null is forbidden too.
-fn mistyped<'d>(reader: Reader<'d>) -> Field<'d> {
-    let wrong = |name: &str, value: Cursor<'_>| match name {
+/// Is it a registered claim with a JSON type that RFC 7519 section 4.1 or RFC 8693 section 4 forbids? Null is forbidden too.
+fn is_mistyped(name: &str, value: Cursor<'_>) -> bool {
+    match name {
         "iss" | "sub" | "jti" | "client_id" => value.as_str().is_none(),
         "act" | "may_act" => !value.is_map(),
         "exp" | "nbf" | "iat" => *value.data() != Data::Number && !is_open(value),
@@ -602,14 +669,33 @@ fn mistyped<'d>(reader: Reader<'d>) -> Field<'d> {
             false => value.as_str().is_none(),
         },
         _ => false,
-    };
-    let items: Vec<_> = reader
-        .cursor()
-        .entries()
-        .filter(|(name, value)| wrong(name, *value))
-        .map(|(name, value)| Field::text(name, reader.place(value)))
-        .collect();
-    Field::list(items, reader.place(reader.cursor()))
+    }
+}
+
+/// For each of these questions the members it is true of, as a list of their names. Empty, not absent, when there is none:
+/// that was looked for and not found.
+fn named<'d, const N: usize>(reader: Reader<'d>, questions: [fn(&str, Cursor<'_>) -> bool; N]) -> [Field<'d>; N] {
+    let mut found = [const { Vec::new() }; N];
+    for (name, value) in reader.cursor().entries() {
+        for (names, is_meant) in found.iter_mut().zip(questions) {
+            if is_meant(name, value) {
+                names.push(Field::text(name, reader.place(value)));
+            }
+        }
+    }
+    found.map(|names| Field::list(names, reader.place(reader.cursor())))
+}
+
+/// The first segment that all groups share (`/cms/uscms` is of `cms`).
+fn vo<'d>(groups: &Field<'d>) -> Field<'d> {
+    fn first<'f>(group: &'f Field<'_>) -> Option<&'f str> {
+        group.as_text()?.strip_prefix('/')?.split('/').next().filter(|name| !name.is_empty())
+    }
+    let mut names = groups.items().iter().map(first);
+    match names.next().flatten() {
+        Some(name) if names.all(|other| other == Some(name)) => Field::text(name.to_string(), groups.at),
+        Some(_) | None => Field::default(),
+    }
 }
 
 fn is_open(value: Cursor<'_>) -> bool {
@@ -623,11 +709,11 @@ const LAST_SECOND: i64 = 100_000_000_000;
 const MILLISECONDS: std::ops::RangeInclusive<i64> = 946_684_800_000..=LAST_SECOND * 1000;
 
 /// A NumericDate (RFC 7519 section 2), rounded down to whole seconds.
-fn time<'d>(reader: Reader<'d>, name: &str) -> Field<'d> {
-    let Some(value) = reader.cursor().get(name) else { return Field::default() };
+fn time<'d>(reader: Reader<'d>, claim: Option<Cursor<'d>>) -> Field<'d> {
+    let Some(value) = claim else { return Field::default() };
     let at = reader.place(value);
     if is_open(value) {
-        return reader.text(name);
+        return reader.field(claim, Reader::text_of);
     }
     if *value.data() != Data::Number {
         return Field::malformed(format!("a number of seconds is expected, {} stands there", type_name(value)), at);
@@ -649,16 +735,17 @@ fn floor(value: Cursor<'_>) -> Option<i64> {
 }
 
 /// The scopes and the spelling they stand in.
-fn scopes<'d>(reader: Reader<'d>) -> (Field<'d>, Field<'d>) {
-    let standing = |name: &str| reader.cursor().get(name).filter(|value| !value.is_null());
-    match (standing("scope"), standing("scp")) {
-        (Some(scope), _) if scope.is_seq() => (reader.texts("scope"), Field::text("array", reader.place(scope))),
-        (Some(scope), _) if scope.as_str().is_some() => {
-            (reader.words("scope"), Field::text("string", reader.place(scope)))
-        }
-        (Some(_), _) => (reader.words("scope"), Field::default()),
-        (None, Some(scp)) => (reader.words_or_texts("scp"), Field::text("scp", reader.place(scp))),
-        (None, None) => (reader.words("scope"), Field::default()),
+fn scopes<'d>(payload: Reader<'d>, claims: &Claims<'d>) -> (Field<'d>, Field<'d>) {
+    let standing = |claim: Option<Cursor<'d>>| claim.filter(|value| !value.is_null());
+    let spelt = |how: &'static str, value| Field::text(how, payload.place(value));
+    let (words, texts) =
+        (|claim| payload.field(claim, Reader::words_of), |claim| payload.field(claim, Reader::texts_of));
+    match (standing(claims.scope), standing(claims.scp)) {
+        (Some(scope), _) if scope.is_seq() => (texts(claims.scope), spelt("array", scope)),
+        (Some(scope), _) if scope.as_str().is_some() => (words(claims.scope), spelt("string", scope)),
+        (None, Some(scp)) if scp.is_seq() => (texts(claims.scp), spelt("scp", scp)),
+        (None, Some(scp)) => (words(claims.scp), spelt("scp", scp)),
+        (Some(_) | None, _) => (words(claims.scope), Field::default()),
     }
 }
 
@@ -687,29 +774,30 @@ fn roots<'d>(groups: &Field<'d>) -> Field<'d> {
     Field::list(found, at)
 }
 
-/// Paths of the storage scopes that permit more than reading and polling.
-fn storage_paths<'f, 'd>(scopes: &'f Field<'d>) -> Field<'d> {
+/// Of the storage scopes that permit more than reading and polling, fewest path components and paths, each once.
+fn storage<'d>(scopes: &Field<'d>) -> (Field<'d>, Field<'d>) {
     if let State::Unknown(_) | State::Malformed(_) = &scopes.state {
-        return scopes.clone();
+        return (scopes.clone(), scopes.clone());
     }
-    let mut seen = HashSet::new();
-    let acting = |item: &'f Field<'d>| {
-        let capability = scope::Capability::parse(item.as_text()?).filter(|scope| scope.acts_on_storage())?;
+    let (mut seen, mut paths) = (HashSet::new(), Vec::new());
+    let mut shallowest: Option<(usize, Option<At>)> = None;
+    for item in scopes.items() {
+        let capability = item.as_text().and_then(scope::Capability::parse).filter(|scope| scope.acts_on_storage());
+        let Some(capability) = capability else { continue };
         let path = capability.path.unwrap_or("/");
-        seen.insert(path).then(|| Field::text(path.to_string(), item.at))
-    };
-    let found: Vec<Field<'d>> = scopes.items().iter().filter_map(acting).collect();
-    if found.is_empty() { Field::default() } else { Field::list(found, scopes.at) }
-}
-
-/// Fewest path components among the storage scopes that permit more than reading and polling.
-fn storage_depth<'d>(scopes: &Field<'d>) -> Field<'d> {
-    if let State::Unknown(_) | State::Malformed(_) = &scopes.state {
-        return scopes.clone();
+        if !seen.insert(path) {
+            continue;
+        }
+        paths.push(Field::text(path.to_string(), item.at));
+        let depth = capability.depth();
+        if shallowest.is_none_or(|(least, _)| depth < least) {
+            shallowest = Some((depth, item.at));
+        }
     }
-    let texts: Vec<&str> = scopes.items().iter().map(|item| item.as_text().unwrap_or_default()).collect();
-    let found = scope::shallowest(&texts);
-    found.map_or(Field::default(), |(index, depth)| Field::int(depth as i64, scopes.items()[index].at))
+    match shallowest {
+        Some((depth, at)) => (Field::int(depth as i64, at), Field::list(paths, scopes.at)),
+        None => Default::default(),
+    }
 }
 
 /// From the start of validity to `exp`.

@@ -68,10 +68,16 @@ impl<'d> Reader<'d> {
     }
 
     fn member(&self, name: &str, read: impl FnOnce(Cursor<'d>, At) -> Field<'d>) -> Field<'d> {
-        match self.at.get(name) {
-            None => Field::default(),
-            Some(member) => self.scalar(member, read),
-        }
+        self.field(self.at.get(name), read)
+    }
+
+    /// What a member says that was looked up already, as [`Reader::text_of`] and the like read it.
+    pub(super) fn field(
+        &self,
+        member: Option<Cursor<'d>>,
+        read: impl FnOnce(Cursor<'d>, At) -> Field<'d>,
+    ) -> Field<'d> {
+        member.map_or_else(Field::default, |member| self.scalar(member, read))
     }
 
     fn scalar(&self, member: Cursor<'d>, read: impl FnOnce(Cursor<'d>, At) -> Field<'d>) -> Field<'d> {
@@ -85,10 +91,11 @@ impl<'d> Reader<'d> {
 
     /// A string member. Null counts as absent; another type is malformed.
     pub fn text(&self, name: &str) -> Field<'d> {
-        self.member(name, Self::text_value)
+        self.member(name, Self::text_of)
     }
 
-    fn text_value(member: Cursor<'d>, at: At) -> Field<'d> {
+    /// See [`Reader::text`].
+    pub(super) fn text_of(member: Cursor<'d>, at: At) -> Field<'d> {
         match member.as_str() {
             Some(text) => Field::text(text, at),
             None => Field::malformed(format!("a string is expected, {} stands there", type_name(member)), at),
@@ -147,35 +154,52 @@ impl<'d> Reader<'d> {
 
     /// A list of strings. Null counts as absent; a wrong element type is malformed at the element.
     pub fn texts(&self, name: &str) -> Field<'d> {
-        self.member(name, |member, at| {
-            if !member.is_seq() {
-                return Field::malformed(format!("a list is expected, {} stands there", type_name(member)), at);
-            }
-            self.items(member)
-        })
+        self.member(name, Self::texts_of)
+    }
+
+    /// See [`Reader::texts`].
+    pub(super) fn texts_of(member: Cursor<'d>, at: At) -> Field<'d> {
+        match member.is_seq() {
+            true => Self::items_of(member, at),
+            false => Field::malformed(format!("a list is expected, {} stands there", type_name(member)), at),
+        }
     }
 
     /// The strings of a list node.
     pub fn items(&self, list: Cursor<'d>) -> Field<'d> {
-        let items = list.items().map(|item| self.scalar(item, Self::text_value)).collect();
-        Field::list(items, self.place(list))
+        Self::items_of(list, self.place(list))
+    }
+
+    fn items_of(list: Cursor<'d>, at: At) -> Field<'d> {
+        let reader = Reader { at: list, document: at.document };
+        Field::list(list.items().map(|item| reader.scalar(item, Self::text_of)).collect(), at)
     }
 
     /// A list of strings, or one string that counts as a list of one.
     pub fn text_or_texts(&self, name: &str) -> Field<'d> {
-        self.member(name, |member, at| match member.as_str() {
+        self.member(name, Self::text_or_texts_of)
+    }
+
+    /// See [`Reader::text_or_texts`].
+    pub(super) fn text_or_texts_of(member: Cursor<'d>, at: At) -> Field<'d> {
+        match member.as_str() {
             Some(text) => Field::list(vec![Field::text(text, at)], at),
-            None if member.is_seq() => self.items(member),
+            None if member.is_seq() => Self::items_of(member, at),
             None => Field::malformed(
                 format!("a string or a list of strings is expected, {} stands there", type_name(member)),
                 at,
             ),
-        })
+        }
     }
 
     /// A space-separated string as a list; every word points at its own characters.
     pub fn words(&self, name: &str) -> Field<'d> {
-        self.member(name, |member, at| match member.as_str() {
+        self.member(name, Self::words_of)
+    }
+
+    /// See [`Reader::words`].
+    pub(super) fn words_of(member: Cursor<'d>, at: At) -> Field<'d> {
+        match member.as_str() {
             Some(text) => {
                 let words = text.split_ascii_whitespace().enumerate();
                 Field::list(words.map(|(index, word)| Field::text(word, at.word(index))).collect(), at)
@@ -184,7 +208,7 @@ impl<'d> Reader<'d> {
                 format!("a space-separated string is expected, {} stands there", type_name(member)),
                 at,
             ),
-        })
+        }
     }
 
     /// A space-separated string or a list.

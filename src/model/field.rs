@@ -244,4 +244,9 @@ impl<'d> Field<'d> {
     pub fn or(self, default: Field<'d>) -> Self {
         if self.is_absent() { default } else { self }
     }
+
+    /// The same for what is dear to make.
+    pub fn or_else(self, default: impl FnOnce() -> Field<'d>) -> Self {
+        if self.is_absent() { default() } else { self }
+    }
 }
