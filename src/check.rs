@@ -626,7 +626,7 @@ impl<'r> Run<'r> {
 
     /// What a fingerprint tells a target by: its identity, or where it stands.
     fn anchor(&self, documents: &[&Document], target: &Target<'_>) -> SmolStr {
-        match target.identity.as_str() {
+        match &*target.identity {
             "" => format_smolstr!("{}\0{}", self.source.anchor(), spot_at(documents, target.at).pointer),
             identity => identity.into(),
         }
@@ -637,7 +637,7 @@ impl<'r> Run<'r> {
             let (kind, name) = (SmolStr::new_static(target.kind.name()), message::quote(&target.name).into());
             let target_ref = TargetRef { kind, name, workflow: self.workflow.clone() };
             let anchor = self.anchor(documents, target);
-            Shown { target: target_ref, identity: target.identity.as_str().into(), anchor }
+            Shown { target: target_ref, identity: (&*target.identity).into(), anchor }
         });
         self.shown.insert(shown)
     }

@@ -47,7 +47,7 @@ impl Sink for Outcome {
                 assert!(span.end as usize <= documents[0].source.text().len());
             }
         }
-        self.targets.push((target.kind, target.name));
+        self.targets.push((target.kind, target.name.to_string()));
     }
 
     fn secret(&mut self, document: &Document, node: NodeId) {

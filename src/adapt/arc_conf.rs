@@ -378,7 +378,7 @@ impl<'d> Config<'d> {
         };
         let shown = format!("{} ({})", issuer.as_text().unwrap_or("any issuer"), group.name);
         let at = issuer.at.unwrap_or(At::ROOT);
-        let target = Target { identity: shown.clone(), at, ..Target::new(TargetKind::Trust, shown, record) };
+        let target = Target { identity: shown.clone().into(), at, ..Target::new(TargetKind::Trust, shown, record) };
         sink.target(&[self.document], target);
     }
 

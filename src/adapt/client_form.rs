@@ -126,17 +126,20 @@ pub(super) fn emit(sink: &mut dyn Sink, at: Cursor<'_>, client: Client<'_>, evid
 
 /// The same for a client some of whose fields stand in further documents (index 1 and up).
 pub(super) fn emit_with(sink: &mut dyn Sink, at: Cursor<'_>, more: &[&Document], client: Client<'_>, evidence: &str) {
-    let filled = |field: &Field<'_>| field.as_text().filter(|text| !text.trim().is_empty()).map(str::to_string);
+    fn filled<'f>(field: &'f Field<'_>) -> Option<&'f str> {
+        field.as_text().filter(|text| !text.trim().is_empty())
+    }
     let id = filled(&client.client_id);
-    let name = filled(&client.name).or_else(|| id.clone()).unwrap_or_else(|| "client without a name".into());
-    let identity = match (filled(&client.issuer), id) {
-        (Some(issuer), Some(id)) => format!("{issuer} {id}"),
-        (_, id) => id.unwrap_or_default(),
+    let name = filled(&client.name).or(id).unwrap_or("client without a name");
+    let target = Target {
+        identity: match (filled(&client.issuer), id) {
+            (Some(issuer), Some(id)) => format!("{issuer} {id}").into(),
+            (_, id) => id.unwrap_or_default().into(),
+        },
+        evidence: evidence.into(),
+        at: At::node(at.id),
+        ..Target::of(TargetKind::Client, name, &client)
     };
-    let mut target = Target::new(TargetKind::Client, name, client);
-    target.identity = identity;
-    target.evidence = evidence.into();
-    target.at = At::node(at.id);
     let mut documents = vec![at.document];
     documents.extend(more);
     sink.target(&documents, target);

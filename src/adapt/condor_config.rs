@@ -362,7 +362,8 @@ impl<'d> File<'d> {
                 ..Trust::default()
             };
             let at = item.at.unwrap_or(At::ROOT);
-            let target = Target { identity: name.to_string(), at, ..Target::new(TargetKind::Trust, name, record) };
+            let target =
+                Target { identity: name.to_string().into(), at, ..Target::new(TargetKind::Trust, name, record) };
             sink.target(&[self.document], target);
         }
     }

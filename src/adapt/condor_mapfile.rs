@@ -413,7 +413,7 @@ fn trusts(file: &File, document: &Document, lines: &[Line<'_>], sink: &mut dyn S
             Part::Any | Part::Pattern => "any issuer".to_string(),
         };
         let target = Target {
-            identity: shown.clone(),
+            identity: shown.clone().into(),
             at: At::node(line.at.id),
             ..Target::new(TargetKind::Trust, shown, record)
         };

@@ -418,7 +418,7 @@ fn tell<'d>(
 ) {
     let identity = trust.issuer.as_text().unwrap_or_default().to_string();
     let target = Target::new(TargetKind::Trust, alias, trust);
-    sink.target(&[document], Target { identity, at: At::node(entry.id), ..target });
+    sink.target(&[document], Target { identity: identity.into(), at: At::node(entry.id), ..target });
 }
 
 /// gPlazma with what its token plug-ins have in common.

@@ -244,7 +244,7 @@ fn settings(config: &Reader<'_>, server: &Server<'_>, sink: &mut dyn Sink) {
     let name = record.issuer.as_text().unwrap_or("dex").to_string();
     let identity = record.issuer.as_text().unwrap_or_default().to_string();
     let at = config.place(config.cursor());
-    let target = Target { identity, at, ..Target::new(TargetKind::Settings, name, record) };
+    let target = Target { identity: identity.into(), at, ..Target::new(TargetKind::Settings, name, record) };
     sink.target(&[config.cursor().document], target);
 }
 
@@ -301,7 +301,7 @@ fn client(entry: &Reader<'_>, server: &Server<'_>, sink: &mut dyn Sink) {
         ..Client::default()
     };
     let at = entry.place(entry.cursor());
-    let target = Target { identity, at, ..Target::new(TargetKind::Client, target_name, record) };
+    let target = Target { identity: identity.into(), at, ..Target::new(TargetKind::Client, target_name, record) };
     sink.target(&[entry.cursor().document], target);
 }
 

@@ -281,7 +281,7 @@ fn environment(document: &Document, sink: &mut dyn Sink) {
     };
     let identity = settings.issuer.as_text().unwrap_or_default().to_string();
     let name = if identity.is_empty() { "DiracX".to_string() } else { identity.clone() };
-    sink.target(&[document], Target { identity, ..Target::new(TargetKind::Settings, name, settings) });
+    sink.target(&[document], Target { identity: identity.into(), ..Target::new(TargetKind::Settings, name, settings) });
     let Some(at) = root.get(&key("TOKEN_ALLOWED_ALGORITHMS")) else { return };
     let listed = at.as_str().and_then(|text| serde_json::from_str::<Vec<String>>(text).ok());
     let fit = |algorithm: &String| ["RS256", "ES256"].contains(&algorithm.as_str());

@@ -42,9 +42,9 @@ impl Adapter for Discovery {
         };
         let name = record.issuer.as_text().unwrap_or("").to_string();
         let mut target =
-            Target::new(TargetKind::Issuer, if name.is_empty() { "issuer" } else { name.as_str() }, record);
-        target.identity = name;
-        target.evidence = product.map_or(String::new(), |(name, why, _)| format!("{name}: {why}"));
+            Target::new(TargetKind::Issuer, if name.is_empty() { "issuer".into() } else { name.clone() }, record);
+        target.identity = name.into();
+        target.evidence = product.map_or(String::new(), |(name, why, _)| format!("{name}: {why}")).into();
         sink.target(&[document], target);
     }
 }

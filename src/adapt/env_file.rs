@@ -59,7 +59,10 @@ impl Adapter for EnvFile {
         let settings = given.settings(if whole { Unset::Default } else { Unset::Unknown(FRAGMENT) });
         let identity = settings.issuer.as_text().unwrap_or_default().to_string();
         let name = if identity.is_empty() { "INDIGO IAM".to_string() } else { identity.clone() };
-        sink.target(&[document], Target { identity, ..Target::new(TargetKind::Settings, name, settings) });
+        sink.target(
+            &[document],
+            Target { identity: identity.into(), ..Target::new(TargetKind::Settings, name, settings) },
+        );
     }
 }
 

@@ -308,7 +308,11 @@ impl<'d> Provider<'d> {
             ..Trust::default()
         };
         let identity = self.name.to_string();
-        let target = Target { identity, at: At::node(self.at.id), ..Target::new(TargetKind::Trust, self.name, trust) };
+        let target = Target {
+            identity: identity.into(),
+            at: At::node(self.at.id),
+            ..Target::new(TargetKind::Trust, self.name, trust)
+        };
         sink.target(&[document], target);
         self.client(sink);
     }

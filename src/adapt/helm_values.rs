@@ -106,7 +106,7 @@ fn adapt(document: &Document, component: Cursor<'_>, sink: &mut dyn Sink) {
     let identity = settings.issuer.as_text().unwrap_or_default().to_string();
     let name = if path.is_empty() { "INDIGO IAM".to_string() } else { path };
     let target = Target::new(TargetKind::Settings, name, settings);
-    sink.target(&[document], Target { identity, at: At::node(component.id), ..target });
+    sink.target(&[document], Target { identity: identity.into(), at: At::node(component.id), ..target });
 }
 
 /// Gathers variables, in mappings and in `[{name, value}]` lists, and members that are secrets by their name.

@@ -94,7 +94,8 @@ fn issuer(entry: &Reader<'_>, sink: &mut dyn Sink) {
         let product = Field::text("htvault-config", None);
         let trust = Trust { product, issuer, alias, active: Field::bool(true, None), ..Trust::default() };
         let at = entry.place(entry.cursor());
-        let target = Target { identity: shown.clone(), at, ..Target::new(TargetKind::Trust, shown.clone(), trust) };
+        let target =
+            Target { identity: shown.clone().into(), at, ..Target::new(TargetKind::Trust, shown.clone(), trust) };
         sink.target(&[entry.cursor().document], target);
     }
     let scopes = scopes(entry);
@@ -120,7 +121,11 @@ fn issuer(entry: &Reader<'_>, sink: &mut dyn Sink) {
         has_secret: secret.present,
         ..Client::default()
     };
-    let target = Target { identity, at: entry.place(entry.cursor()), ..Target::new(TargetKind::Client, shown, record) };
+    let target = Target {
+        identity: identity.into(),
+        at: entry.place(entry.cursor()),
+        ..Target::new(TargetKind::Client, shown, record)
+    };
     sink.target(&[entry.cursor().document], target);
 }
 

@@ -62,7 +62,7 @@ impl Adapter for Hydra {
         let name = record.issuer.as_text().unwrap_or("hydra").to_string();
         let identity = record.issuer.as_text().unwrap_or_default().to_string();
         let target = Target::new(TargetKind::Settings, name, record);
-        sink.target(&[document], Target { identity, ..target });
+        sink.target(&[document], Target { identity: identity.into(), ..target });
     }
 }
 

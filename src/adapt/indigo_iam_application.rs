@@ -109,7 +109,10 @@ impl Adapter for IndigoIamApplication {
             (_, true) => "INDIGO IAM test client".to_string(),
         };
         let identity = if kind == CLIENT { String::new() } else { issuer };
-        sink.target(&[document], Target { identity, ..Target::new(TargetKind::Settings, name, settings) });
+        sink.target(
+            &[document],
+            Target { identity: identity.into(), ..Target::new(TargetKind::Settings, name, settings) },
+        );
     }
 }
 

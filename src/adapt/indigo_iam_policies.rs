@@ -144,7 +144,7 @@ fn policy(document: &Document, entry: Cursor<'_>, kind: &str, exempt: &Exempt, s
         policy.denied_to_all = exempt.denied(&policy);
         Target::new(TargetKind::ScopePolicy, name, policy)
     };
-    sink.target(&[document], Target { identity, at: At::node(entry.id), ..target });
+    sink.target(&[document], Target { identity: identity.into(), at: At::node(entry.id), ..target });
 }
 
 /// The field when it holds one of these words, else malformed.

@@ -91,8 +91,8 @@ fn one_key(document: &Document, at: Cursor<'_>, number: usize, sink: &mut dyn Si
     let text = |field: &Field<'_>| field.as_text().unwrap_or("").to_string();
     let kid = text(&record.kid);
     let mut target = Target::new(TargetKind::Key, "", record.clone());
-    target.identity = if kid.is_empty() { text(&record.thumbprint) } else { kid.clone() };
-    target.name = if kid.is_empty() { format!("key {number}") } else { kid };
+    target.identity = if kid.is_empty() { text(&record.thumbprint).into() } else { kid.clone().into() };
+    target.name = if kid.is_empty() { format!("key {number}").into() } else { kid.into() };
     target.at = Reader::new(at).place(at);
     sink.target(&[document], target);
 }

@@ -219,11 +219,11 @@ fn token(
         size: Field::int(size as i64, whole),
         ..Parts::new(header, Reader::of_document(payload.root(), 2), Field::bool(signed, whole))
     };
-    let (kind, evidence) = place.map_or_else(|| parts.classify(), |(kind, why)| (kind, why.into()));
-    if kind == TargetKind::RefreshToken {
+    let purpose = place.map_or_else(|| parts.classify(), |(kind, why)| (kind, why.into()));
+    if purpose.0 == TargetKind::RefreshToken {
         sink.secret(document, node);
     }
-    sink.target(&documents, parts.target(kind, evidence, whole));
+    parts.hand_over(&documents, purpose, whole, sink);
 }
 
 /// A token that was decoded already.
@@ -285,14 +285,14 @@ fn introspection(document: &Document, sink: &mut dyn Sink) {
 }
 
 /// Hands over a token whose header and payload are nodes of the one document.
-fn one_document(document: &Document, parts: Parts<'_>, kind: Option<Purpose>, node: NodeId, sink: &mut dyn Sink) {
-    let (kind, evidence) = kind.unwrap_or_else(|| parts.classify());
-    if kind == TargetKind::RefreshToken
+fn one_document(document: &Document, parts: Parts<'_>, purpose: Option<Purpose>, node: NodeId, sink: &mut dyn Sink) {
+    let purpose = purpose.unwrap_or_else(|| parts.classify());
+    if purpose.0 == TargetKind::RefreshToken
         && let Some(jti) = parts.payload.cursor().get("jti")
     {
         sink.secret(document, jti.id);
     }
-    sink.target(&[document], parts.target(kind, evidence, At::node(node)));
+    parts.hand_over(&[document], purpose, At::node(node), sink);
 }
 
 /// What a token is for, and why it is taken for that.
@@ -479,7 +479,8 @@ impl<'d> Parts<'d> {
         }
     }
 
-    fn target(self, kind: TargetKind, evidence: Cow<'static, str>, at: At) -> Target<'d> {
+    /// Hands the token over, which stands at this place of the first document.
+    fn hand_over(self, documents: &[&Document], (kind, evidence): Purpose, at: At, sink: &mut dyn Sink) {
         let said = |claim: Option<Cursor<'d>>| Some(text(claim)).filter(|text| !text.is_empty());
         let Claims { client_id, iss, jti, sub, .. } = &self.claims;
         let (issuer, subject, jti) = (said(*iss), said(*sub), said(*jti));
@@ -487,15 +488,12 @@ impl<'d> Parts<'d> {
         let jti = jti.filter(|_| kind != TargetKind::RefreshToken);
         let name = subject.or_else(|| said(*client_id)).or(jti).unwrap_or(kind.name());
         let identity = match (jti, issuer, subject) {
-            (Some(jti), ..) => jti.to_string(),
-            (None, Some(issuer), Some(subject)) => [issuer, subject].join(" "),
-            (None, ..) => String::new(),
+            (Some(jti), ..) => jti.into(),
+            (None, Some(issuer), Some(subject)) => [issuer, subject].join(" ").into(),
+            (None, ..) => Cow::default(),
         };
-        let mut target = Target::new(kind, name, self.record(kind));
-        target.identity = identity;
-        target.evidence = evidence.into_owned();
-        target.at = at;
-        target
+        let record = self.record(kind);
+        sink.target(documents, Target { identity, evidence, at, ..Target::of(kind, name, &record) });
     }
 
     fn header_field(&self, read: impl FnOnce(Reader<'d>, &Header<'d>) -> Field<'d>) -> Field<'d> {

@@ -255,7 +255,7 @@ fn adapt_realm(at: Cursor<'_>, sink: &mut dyn Sink) {
         let settings = realm_settings(reader, &realm);
         let name = at.get("realm").and_then(Cursor::as_str).unwrap_or("realm").to_string();
         let mut target = Target::new(TargetKind::Settings, format!("realm {name}"), settings);
-        target.identity = name;
+        target.identity = name.into();
         target.at = At::node(at.id);
         sink.target(&[at.document], target);
     }

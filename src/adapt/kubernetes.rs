@@ -106,7 +106,7 @@ impl Adapter for Kubernetes {
                 let settings = given.settings(Unset::Unknown(FRAGMENT));
                 let identity = settings.issuer.as_text().unwrap_or_default().to_string();
                 let target = Target::new(TargetKind::Settings, name_of(object), settings);
-                sink.target(&[document], Target { identity, at: At::node(object.id), ..target });
+                sink.target(&[document], Target { identity: identity.into(), at: At::node(object.id), ..target });
             }
             embedded(document, object).for_each(|file| file.adapt(document, sink));
         }

@@ -110,7 +110,7 @@ fn settings(config: &Reader<'_>, sink: &mut dyn Sink) {
     let name = record.issuer.as_text().unwrap_or("mytoken").to_string();
     let identity = record.issuer.as_text().unwrap_or_default().to_string();
     let target = Target::new(TargetKind::Settings, name, record);
-    sink.target(&[config.cursor().document], Target { identity, ..target });
+    sink.target(&[config.cursor().document], Target { identity: identity.into(), ..target });
 }
 
 fn provider(entry: &Reader<'_>, sink: &mut dyn Sink) {
@@ -127,7 +127,8 @@ fn provider(entry: &Reader<'_>, sink: &mut dyn Sink) {
         let trust =
             Trust { product, issuer: issuer.clone(), alias, active: Field::bool(true, None), ..Trust::default() };
         let at = entry.place(entry.cursor());
-        let target = Target { identity: shown.clone(), at, ..Target::new(TargetKind::Trust, shown.clone(), trust) };
+        let target =
+            Target { identity: shown.clone().into(), at, ..Target::new(TargetKind::Trust, shown.clone(), trust) };
         sink.target(&[entry.cursor().document], target);
     }
     let grants = ["authorization_code", "refresh_token"].map(|grant| Field::text(grant, None));
@@ -153,7 +154,7 @@ fn provider(entry: &Reader<'_>, sink: &mut dyn Sink) {
         ..Client::default()
     };
     let target = Target {
-        identity,
+        identity: identity.into(),
         evidence: "provider of a mytoken server; lifetimes.refresh_token is that of mytokens".into(),
         at: entry.place(entry.cursor()),
         ..Target::new(TargetKind::Client, shown, record)

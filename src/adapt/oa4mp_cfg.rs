@@ -53,8 +53,10 @@ impl Adapter for Oa4mpCfg {
         let kind = text("type");
         let target = Target {
             evidence: match kind.as_text() {
-                Some(kind @ ("wlcg" | "sci_token" | "default" | "rfc9068")) => format!("access tokens of type {kind}"),
-                _ => String::new(),
+                Some(kind @ ("wlcg" | "sci_token" | "default" | "rfc9068")) => {
+                    format!("access tokens of type {kind}").into()
+                }
+                _ => String::new().into(),
             },
             ..Target::new(TargetKind::Client, "OA4MP client configuration", record)
         };

@@ -214,7 +214,11 @@ fn has_text(entry: &Reader<'_>, name: &str) -> Option<At> {
 fn deliver<'d>(at: &Reader<'d>, client_id: Field<'d>, name: String, record: Client<'d>, sink: &mut dyn Sink) {
     let identity = client_id.as_text().unwrap_or("").to_string();
     let record = Client { client_id, ..record };
-    let target = Target { identity, at: at.place(at.cursor()), ..Target::new(TargetKind::Client, name, record) };
+    let target = Target {
+        identity: identity.into(),
+        at: at.place(at.cursor()),
+        ..Target::new(TargetKind::Client, name, record)
+    };
     sink.target(&[at.cursor().document], target);
 }
 

@@ -143,7 +143,7 @@ impl Adapter for ScitokensCfg {
             let named = section.at.key().is_some_and(|name| !name["issuer ".len()..].trim().is_empty());
             let usable = named && record.issuer.as_text().is_some() && !record.base_paths.items().is_empty();
             let target = Target {
-                identity: section.name.to_string(),
+                identity: section.name.to_string().into(),
                 at: At::node(section.at.id),
                 ..Target::new(
                     TargetKind::Trust,

@@ -76,7 +76,7 @@ impl Adapter for Snapshot {
         };
         let name = settings.issuer.as_text().unwrap_or("issuer").to_string();
         let mut target = Target::new(TargetKind::Settings, format!("key set of {name}"), settings);
-        target.identity = name;
+        target.identity = name.into();
         target.evidence = "HTTP headers of the key set".into();
         sink.target(&[document], target);
     }
@@ -103,7 +103,7 @@ fn certificates<'d>(document: &'d Document, reader: Reader<'d>, sink: &mut dyn S
         let name = record.subject.as_text().filter(|name| !name.is_empty()).unwrap_or("certificate").to_string();
         let identity = format!("{} {place}", server.as_text().unwrap_or_default());
         let mut target = Target::new(TargetKind::Certificate, name, record);
-        target.identity = identity;
+        target.identity = identity.into();
         target.at = of.place(at);
         sink.target(&[document], target);
     }

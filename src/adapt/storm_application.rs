@@ -104,7 +104,7 @@ impl Adapter for StormApplication {
             let identity = trust.issuer.as_text().unwrap_or_default().to_string();
             let name = trust.alias.as_text().unwrap_or(&identity).to_string();
             let target = Target::new(TargetKind::Trust, name, trust);
-            sink.target(&[document], Target { identity, at: At::node(issuer.id), ..target });
+            sink.target(&[document], Target { identity: identity.into(), at: At::node(issuer.id), ..target });
             issuer_traps(issuer, sink);
         }
         let policies = find(root, &["storm", "authz", "policies"]);

@@ -74,7 +74,7 @@ impl Adapter for StormSa {
         for org in orgs.items() {
             let identity = org.as_text().unwrap_or_default().to_string();
             let target = Target::new(TargetKind::Trust, format!("{identity} in {name}"), area.trust(org.clone()));
-            sink.target(&[document], Target { identity, at: org.at.unwrap_or(At::ROOT), ..target });
+            sink.target(&[document], Target { identity: identity.into(), at: org.at.unwrap_or(At::ROOT), ..target });
         }
         for (key, member) in root.entries().filter(|(key, _)| !KEYS.contains(key)) {
             Found::new(PRODUCT, UNKNOWN_KEY, member, key).section(name.as_str()).nearest(&KEYS).tell(sink);

@@ -65,9 +65,9 @@ impl Sink for Collected {
     fn target(&mut self, documents: &[&Document], target: Target<'_>) {
         let mut got = Got {
             kind: target.kind,
-            name: target.name.clone(),
-            identity: target.identity.clone(),
-            evidence: target.evidence.clone(),
+            name: target.name.to_string(),
+            identity: target.identity.to_string(),
+            evidence: target.evidence.to_string(),
             fields: BTreeMap::new(),
             pointers: BTreeMap::new(),
         };

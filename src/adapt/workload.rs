@@ -133,7 +133,7 @@ impl<'d> Workload<'d> {
         settings.version = version;
         let identity = settings.issuer.as_text().unwrap_or_default().to_string();
         let target = Target::new(TargetKind::Settings, self.name, settings);
-        sink.target(&[document], Target { identity, at: At::node(self.at), ..target });
+        sink.target(&[document], Target { identity: identity.into(), at: At::node(self.at), ..target });
     }
 
     fn indigo_iam(&self, image: Option<(&str, Option<&str>)>) -> Settings<'d> {

@@ -1,6 +1,6 @@
 //! The ratchet: lifetimes may shrink between audits, and grow only when somebody answers for it.
 
-use crate::model::{Field, FieldType, Record, State, Target, TargetKind};
+use crate::model::{Field, FieldType, Held, Record, State, Target, TargetKind};
 use crate::rule::message;
 use std::collections::{BTreeMap, HashMap};
 
@@ -18,7 +18,7 @@ pub struct Accepted {
 
 /// A target's record with what grew since the last audit.
 struct Audited<'d> {
-    record: Box<dyn Record<'d> + 'd>,
+    record: Held<'d>,
     index: usize,
     grown: Field<'d>,
 }
@@ -54,7 +54,7 @@ impl Accepted {
             }
         }
         let at = grown.first().and_then(|field| field.at);
-        let record = Box::new(Audited { record: target.record, index, grown: Field::list(grown, at) });
+        let record = Held::Own(Box::new(Audited { record: target.record, index, grown: Field::list(grown, at) }));
         Target { record, ..target }
     }
 }

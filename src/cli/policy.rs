@@ -247,7 +247,7 @@ impl Governance {
                 used: if used || whole { Field::bool(used, at("name")) } else { Field::default() },
             };
             let mut target = Target::new(TargetKind::Workflow, raw.name.clone(), record);
-            target.identity = format!("{}\0workflow\0{}", policy::FILE_NAME, raw.name);
+            target.identity = format!("{}\0workflow\0{}", policy::FILE_NAME, raw.name).into();
             target.at = At::node(place.id);
             target
         };

@@ -72,7 +72,7 @@ impl Sink for Clients {
         let Some(scopes) = row.get("scopes").texts else { return };
         let lifetime = row.first("lifetimes.access_token").and_then(|text| text.parse().ok());
         let issued = Issued {
-            client: row.first("client_id").unwrap_or(target.name.clone()),
+            client: row.first("client_id").unwrap_or(target.name.to_string()),
             issuer: row.first("issuer"),
             audiences: row.get("audience").texts.unwrap_or_default(),
             scopes,

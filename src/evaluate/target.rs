@@ -59,7 +59,7 @@ impl ProfileSet {
 }
 
 fn scope<'a, 'd>(plan: &'a Plan, target: &'a Target<'d>, now: i64) -> Scope<'a, 'd> {
-    let scope = Scope::new(target.record.as_ref(), target.kind.fields(), &plan.book.registry, now);
+    let scope = Scope::new(&*target.record, target.kind.fields(), &plan.book.registry, now);
     Scope { environment: plan.environment, ..scope }
 }
 
@@ -108,7 +108,7 @@ pub(super) struct Said {
 pub fn judge(plan: &Plan, target: &Target<'_>, profiles: &ProfileSet, now: i64, sink: &mut Judgements<'_>) -> u64 {
     memory::with(plan, now, |memory| {
         let (kind, fields) = (target.kind as usize, target.kind.fields().len());
-        let record = target.record.as_ref();
+        let record = &*target.record;
         let is_there = |index: &usize| !record.field(*index).is_absent();
         let present = (0..fields).filter(is_there).fold(0, |bits, index| bits | bit(index));
         let mut contents = Contents::new(memory, record, fields, kind, profiles.bits);
@@ -180,7 +180,7 @@ impl On<'_, '_> {
             Some(false) => return 0,
             None => {}
         }
-        let Some(unsure) = of_version(plan, rule, target.kind.fields(), target.record.as_ref()) else { return 0 };
+        let Some(unsure) = of_version(plan, rule, target.kind.fields(), &*target.record) else { return 0 };
         let mut judge = Judge { plan, form, unsure, index, passed: 0, said: &mut self.said };
         judge.entry(entry, self.profiles, early, &mut self.scope);
         self.scope.limit = None;
@@ -197,7 +197,7 @@ impl On<'_, '_> {
                 [] => quiet += passed,
                 said => {
                     let reads = Some(reads).filter(|_| entry.quotes_reads);
-                    speaking.push(Speaking::new(index, passed, said, reads, self.target.record.as_ref()));
+                    speaking.push(Speaking::new(index, passed, said, reads, &*self.target.record));
                 }
             }
         }
@@ -208,7 +208,7 @@ impl On<'_, '_> {
     fn recall(&mut self, group: &Group, answer: &Answer) -> u64 {
         let mut passed = answer.passed;
         for speaking in &answer.speaking {
-            let known = speaking.say(self.target.record.as_ref(), &mut self.said);
+            let known = speaking.say(&*self.target.record, &mut self.said);
             passed += known.unwrap_or_else(|| self.judge(speaking.entry, &group.entries[speaking.entry]));
         }
         passed

@@ -53,7 +53,7 @@ impl Sink for Viewer {
         let view = TokenView {
             kind: target.kind.name().into(),
             powers: super::power::views(&facts.scopes),
-            evidence: target.evidence.clone(),
+            evidence: target.evidence.to_string(),
             sha256_prefix: compact.map(sha256_prefix),
             size: compact.map(str::len),
             signature: compact.and_then(|text| text.rsplit('.').next()).map(signature),

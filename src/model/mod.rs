@@ -46,6 +46,8 @@ pub use trap::Trap;
 pub use trust::Trust;
 pub use workflow::WorkflowEntry;
 
+use std::borrow::Cow;
+
 /// The kinds of target a rule can name.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
@@ -188,33 +190,54 @@ impl std::fmt::Display for TargetKind {
     }
 }
 
+/// The record of a target.
+pub enum Held<'d> {
+    /// The target's own.
+    Own(Box<dyn Record<'d> + 'd>),
+    /// Lent by who made it: of large files there are many, and records are too large to be moved about for nothing.
+    Lent(&'d (dyn Record<'d> + 'd)),
+}
+
+impl<'d> std::ops::Deref for Held<'d> {
+    type Target = dyn Record<'d> + 'd;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Held::Own(record) => record.as_ref(),
+            Held::Lent(record) => *record,
+        }
+    }
+}
+
 /// A target as adapters hand it over: what it is called, its fields, and why it was taken for this kind.
 pub struct Target<'d> {
     /// What it is.
     pub kind: TargetKind,
     /// What users call it (client name or id, issuer, kid, sub); shown in reports. Never a secret.
-    pub name: String,
+    pub name: Cow<'d, str>,
     /// What identifies it across runs: client id, jti, kid or issuer. Empty when the pointer must do.
-    pub identity: String,
+    pub identity: Cow<'d, str>,
     /// Evidence for the classification or the view it came from, shown in reports; empty when it goes without saying.
-    pub evidence: String,
+    pub evidence: Cow<'d, str>,
     /// The fields.
-    pub record: Box<dyn Record<'d> + 'd>,
+    pub record: Held<'d>,
     /// Where the target as a whole stands.
     pub at: At,
 }
 
 impl<'d> Target<'d> {
     /// A target that stands at the root of its first document.
-    pub fn new(kind: TargetKind, name: impl Into<String>, record: impl Record<'d> + 'd) -> Self {
-        Target {
-            kind,
-            name: name.into(),
-            identity: String::new(),
-            evidence: String::new(),
-            record: Box::new(record),
-            at: At::ROOT,
-        }
+    pub fn new(kind: TargetKind, name: impl Into<Cow<'d, str>>, record: impl Record<'d> + 'd) -> Self {
+        Self::holding(kind, name.into(), Held::Own(Box::new(record)))
+    }
+
+    /// The same for a record that is lent.
+    pub fn of(kind: TargetKind, name: impl Into<Cow<'d, str>>, record: &'d (dyn Record<'d> + 'd)) -> Self {
+        Self::holding(kind, name.into(), Held::Lent(record))
+    }
+
+    fn holding(kind: TargetKind, name: Cow<'d, str>, record: Held<'d>) -> Self {
+        Target { kind, name, identity: Cow::default(), evidence: Cow::default(), record, at: At::ROOT }
     }
 }
 

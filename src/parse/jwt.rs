@@ -259,19 +259,21 @@ pub(crate) fn decoded_segment(
 
 fn derived(document: &Document, segment: Segment, bytes: &[u8], decoded: Decoded) -> Result<Document, ParseError> {
     let name = segment.name();
-    let fail = |message: String, inner: Span| ParseError { message, span: decoded.outer_span(inner) };
     let json = std::str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();
-        fail(format!("the token's {name} is no UTF-8 text"), Span::new(at, at + 1))
+        let span = decoded.outer_span(Span::new(at, at + 1));
+        ParseError { message: format!("the token's {name} is no UTF-8 text"), span }
     })?;
-    let inner = document.derive(json, decoded.clone()).map_err(|error| ParseError {
+    let inner = document.derive(json, decoded).map_err(|error| ParseError {
         message: format!("the token's {name} is no valid JSON: {}", error.message),
         ..error
     })?;
-    match inner.root().is_map() {
-        true => Ok(inner),
-        false => Err(fail(format!("the token's {name} is no JSON object"), inner.root().span())),
+    if inner.root().is_map() {
+        return Ok(inner);
     }
+    let root = inner.root().span();
+    let span = inner.decoded.as_ref().map_or(root, |decoded| decoded.outer_span(root));
+    Err(ParseError { message: format!("the token's {name} is no JSON object"), span })
 }
 
 /// The bytes that a part of a token encodes; `None` when it is no base64url.

@@ -2,7 +2,7 @@
 
 use super::raw::{Mitigation, RawWorkflow};
 use super::{glob, lifetime};
-use crate::model::{Field, Record, Target, TargetKind, url};
+use crate::model::{Field, Held, Record, Target, TargetKind, url};
 use globset::{GlobMatcher, GlobSet};
 use std::collections::BTreeSet;
 
@@ -149,7 +149,7 @@ fn field<'t, 'd>(target: &'t Target<'d>, name: &str) -> &'t Field<'d> {
 
 /// A target's record with its workflow in the fields `workflow.…`.
 pub(crate) struct Assigned<'d> {
-    record: Box<dyn Record<'d> + 'd>,
+    record: Held<'d>,
     first: usize,
     fields: [Field<'d>; 5],
 }
@@ -189,7 +189,7 @@ impl Workflows {
             of(&|workflow| workflow.max_transfer_time.map(|seconds| Field::int(seconds, None))),
             Field::list(names.collect(), None),
         ];
-        let record = Box::new(Assigned { record: target.record, first, fields });
+        let record = Held::Own(Box::new(Assigned { record: target.record, first, fields }));
         (Target { record, ..target }, one)
     }
 }

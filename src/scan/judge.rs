@@ -199,8 +199,8 @@ impl<'j> Judge<'j> {
         let Some(first) = seen.places.first() else { return vec![] };
         let fingerprint = fingerprint::shown(seen.digest());
         let record = leak(seen, &evidence, &fingerprint, self.now);
-        let mut target = Target::new(TargetKind::Leak, fingerprint.as_str(), record);
-        target.identity = fingerprint.clone();
+        let fingerprint = fingerprint.as_str();
+        let target = Target { identity: fingerprint.into(), ..Target::of(TargetKind::Leak, fingerprint, &record) };
         let mut findings = check_alone(plan, &self.nowhere, &target, self.now);
         drop(target);
         for finding in &mut findings {

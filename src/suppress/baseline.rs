@@ -99,7 +99,7 @@ impl Baseline {
                     ..Suppression::default()
                 };
                 let mut target = Target::new(TargetKind::Suppression, entry.path.clone(), record);
-                target.identity = format!("{}\0{}", self.document.source.anchor(), entry.fingerprint);
+                target.identity = format!("{}\0{}", self.document.source.anchor(), entry.fingerprint).into();
                 target.at = At::node(place.id);
                 target
             })

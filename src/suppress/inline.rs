@@ -146,7 +146,7 @@ pub fn apply(plan: &Plan, source: &Arc<Source>, allowed: &[Allow], outcome: &mut
         let nth = seen.entry(&allow.rule).or_default();
         *nth += 1;
         let mut target = Target::new(TargetKind::Suppression, allow.rule.clone(), record);
-        target.identity = format!("{}\0{}\0{nth}", source.anchor(), allow.rule);
+        target.identity = format!("{}\0{}\0{nth}", source.anchor(), allow.rule).into();
         target.at = at;
         targets.push(target);
     }

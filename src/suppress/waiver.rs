@@ -446,7 +446,8 @@ impl Waiver {
             &part(&covers.pointer),
             &part(&self.raw.workflow),
         ]
-        .join("\0");
+        .join("\0")
+        .into();
         target.at = self.place.1;
         target
     }

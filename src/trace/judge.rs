@@ -71,7 +71,7 @@ fn judged(plan: &Plan, record: Logging<'static>, path: &str, line: u32, now: i64
     let name = record.service.as_text().unwrap_or("site").to_string();
     let kind = record.kind.as_text().unwrap_or_default().to_string();
     let mut target = Target::new(TargetKind::Logging, name.clone(), record);
-    target.identity = format!("{name} {kind}").trim_end().to_string();
+    target.identity = format!("{name} {kind}").trim_end().to_string().into();
     let region =
         Region { start_line: line, start_column: 1, end_line: line, end_column: 1, byte_offset: 0, byte_length: 0 };
     let found = check_targets(plan, &document, &[target], now).findings.into_iter();
