@@ -298,17 +298,24 @@ fn one_document(document: &Document, parts: Parts<'_>, purpose: Option<Purpose>,
 /// What a token is for, and why it is taken for that.
 type Purpose = (TargetKind, Cow<'static, str>);
 
-/// Declares the members of a mapping that are read one by one.
+/// Declares the members of a mapping that are read one by one, by their names, and lists of the names of all members that
+/// something is true of. A mapping is walked once for all of them.
 macro_rules! members {
-    ($(#[$meta:meta])* struct $of:ident { $($ident:ident $name:literal,)* }) => {
+    ($(#[$meta:meta])* struct $of:ident { $($ident:ident $name:literal,)* } lists { $($list:ident $is:ident,)* }) => {
         $(#[$meta])*
         #[derive(Default)]
-        struct $of<'d> { $($ident: Option<Cursor<'d>>,)* }
+        struct $of<'d> {
+            $($ident: Option<Cursor<'d>>,)*
+            $($list: Vec<Field<'d>>,)*
+        }
 
         impl<'d> $of<'d> {
-            fn of(mapping: Cursor<'d>) -> Self {
+            fn of(reader: Reader<'d>) -> Self {
                 let mut members = Self::default();
-                for (name, member) in mapping.entries() {
+                for (name, member) in reader.cursor().entries() {
+                    $(if $is(name, member) {
+                        members.$list.push(Field::text(name, reader.place(member)));
+                    })*
                     let place = match name {
                         $($name => &mut members.$ident,)*
                         _ => continue,
@@ -324,6 +331,7 @@ macro_rules! members {
 members! {
     /// Where members of the JOSE header stand; the first of several with one name.
     struct Header { alg "alg", crit "crit", kid "kid", typ "typ", }
+    lists { key_references is_key_reference, }
 }
 
 members! {
@@ -362,6 +370,12 @@ members! {
         wlcg_groups "wlcg.groups",
         wlcg_ver "wlcg.ver",
     }
+    lists {
+        empty is_empty,
+        entitlement_claims is_entitlement,
+        mistyped is_mistyped,
+        personal is_personal,
+    }
 }
 
 /// Is there a member that is not null?
@@ -389,8 +403,8 @@ struct Parts<'d> {
 impl<'d> Parts<'d> {
     /// A token in a form that shows all of its claims, and does not show how long it is.
     fn new(header: Option<Reader<'d>>, payload: Reader<'d>, signed: Field<'d>) -> Self {
-        let header = header.map(|header| (header, Header::of(header.cursor())));
-        Parts { header, payload, claims: Claims::of(payload.cursor()), absent: None, signed, size: Field::default() }
+        let header = header.map(|header| (header, Header::of(header)));
+        Parts { header, payload, claims: Claims::of(payload), absent: None, signed, size: Field::default() }
     }
 
     fn only(&self, claims: &[&str]) -> bool {
@@ -523,18 +537,13 @@ impl<'d> Parts<'d> {
             }
             jti => text(jti),
         };
-        let [entitlement_claims, personal_claims, empty_claims, mistyped_claims] =
-            named(payload, [is_entitlement, is_personal, is_empty, is_mistyped]);
         let of_cnf = |name| text(claims.cnf.and_then(|cnf| cnf.get(name)));
         Token {
             alg: self.header_field(|reader, header| reader.field(header.alg, Reader::text_of)),
             kid: self.header_field(|reader, header| reader.field(header.kid, Reader::text_of)),
             typ: self.header_field(|reader, header| reader.field(header.typ, Reader::text_of)),
             crit: self.header_field(|reader, header| reader.field(header.crit, Reader::texts_of)),
-            key_references: self.header_field(|reader, _| {
-                let [key_references] = named(reader, [is_key_reference]);
-                key_references
-            }),
+            key_references: self.header_field(|reader, header| names(reader, &header.key_references)),
             kid_claim: text(claims.kid),
             iss: shown(text(claims.iss)),
             sub: shown(text(claims.sub)),
@@ -562,7 +571,7 @@ impl<'d> Parts<'d> {
                 text_or_texts(claims.entitlements),
                 text_or_texts(claims.eduperson_entitlement),
             )),
-            entitlement_claims,
+            entitlement_claims: names(payload, &claims.entitlement_claims),
             voperson_id: shown(text_or_texts(claims.voperson_id)),
             unique_id: shown(text(claims.eduperson_unique_id)),
             affiliations: shown(joined(
@@ -572,11 +581,11 @@ impl<'d> Parts<'d> {
             // Introspection answers show the binding whenever there is one (RFC 8705 section 3.2, RFC 9449 section 6.2).
             bound_key: of_cnf("jkt"),
             bound_certificate: of_cnf("x5t#S256"),
-            empty_claims,
+            empty_claims: names(payload, &claims.empty),
             groups: shown(text_or_texts(claims.groups)),
             roles: shown(text_or_texts(claims.roles)),
-            personal_claims,
-            mistyped_claims,
+            personal_claims: names(payload, &claims.personal),
+            mistyped_claims: names(payload, &claims.mistyped),
             signature_valid: Field::default(),
             verifying_key: Field::default(),
             signed: self.signed,
@@ -670,18 +679,9 @@ fn is_mistyped(name: &str, value: Cursor<'_>) -> bool {
     }
 }
 
-/// For each of these questions the members it is true of, as a list of their names. Empty, not absent, when there is none:
-/// that was looked for and not found.
-fn named<'d, const N: usize>(reader: Reader<'d>, questions: [fn(&str, Cursor<'_>) -> bool; N]) -> [Field<'d>; N] {
-    let mut found = [const { Vec::new() }; N];
-    for (name, value) in reader.cursor().entries() {
-        for (names, is_meant) in found.iter_mut().zip(questions) {
-            if is_meant(name, value) {
-                names.push(Field::text(name, reader.place(value)));
-            }
-        }
-    }
-    found.map(|names| Field::list(names, reader.place(reader.cursor())))
+/// Names of members of a mapping, as a field. Empty, not absent, when there is none: that was looked for and not found.
+fn names<'d>(reader: Reader<'d>, names: &[Field<'d>]) -> Field<'d> {
+    Field::list(names.to_vec(), reader.place(reader.cursor()))
 }
 
 /// The first segment that all groups share (`/cms/uscms` is of `cms`).
