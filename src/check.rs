@@ -186,9 +186,9 @@ pub fn check_targets(plan: &Plan, document: &Document, targets: &[Target<'_>], n
 
 /// Judges a target that stands in no text anybody is shown. Neither facts nor secrets are kept.
 pub(crate) fn check_alone(plan: &Plan, document: &Document, target: &Target<'_>, now: i64) -> Vec<Finding> {
-    let mut run = Run { alone: true, ..Run::new(plan, &document.source, now) };
+    let mut run = Run::alone(plan, &document.source, now);
     run.judge(&[document], target);
-    run.finish().findings
+    run.findings()
 }
 
 /// The same of a token that was found somewhere, as if it stood at this place of a document: what it is for, and what is wrong
@@ -199,9 +199,9 @@ pub(crate) fn check_token(
     token: &Opened<'_>,
     now: i64,
 ) -> Option<(TargetKind, Vec<Finding>)> {
-    let mut alone = Alone { run: Run { alone: true, ..Run::new(plan, &at.document.source, now) }, kind: None };
+    let mut alone = Alone { run: Run::alone(plan, &at.document.source, now), kind: None };
     opened(at, token, &mut alone);
-    Some((alone.kind?, alone.run.finish().findings))
+    Some((alone.kind?, alone.run.findings()))
 }
 
 /// A token on its own. Of the document around it nothing is asked.
@@ -252,7 +252,7 @@ struct Run<'r> {
     /// Secrets of every document are noted, with findings or without.
     masks_all: bool,
     /// The rule at work (one rule's judgements of a target follow each other) and its findings by profile and field.
-    ordinals: (String, Vec<(usize, &'static str, usize)>),
+    ordinals: (SmolStr, Vec<(usize, &'static str, usize)>),
     parts: Option<Parts<'r>>,
     flow: Option<Flowing<'r>>,
     /// Name of the workflow that the current target belongs to.
@@ -363,6 +363,13 @@ impl<'r> Run<'r> {
         }
     }
 
+    /// For what stands in no text anybody is shown.
+    fn alone(plan: &'r Plan, source: &'r Arc<Source>, now: i64) -> Self {
+        let mut run = Run::new(plan, source, now);
+        run.alone = true;
+        run
+    }
+
     fn document(&mut self, document: &Document, kind: &'static str, adapt: impl FnOnce(&mut dyn Sink)) {
         self.kind = kind;
         self.issuerless = self.parts.is_some() || self.flow.is_some();
@@ -436,7 +443,7 @@ impl<'r> Run<'r> {
 
     /// Forgets what is known of the target before.
     fn turn_to_another(&mut self) {
-        self.ordinals.0.clear();
+        self.ordinals.0 = SmolStr::default();
         self.shown = None;
         self.spots.clear();
     }
@@ -458,7 +465,7 @@ impl<'r> Run<'r> {
         self.keep_fact(documents, target, &profiles);
         for (profile, why) in &profiles.shown {
             let id = plan.book.profiles[*profile].id.clone();
-            self.outcome.profiles.insert(ProfileRef { id: id.to_string(), why: why.clone() });
+            self.outcome.profiles.insert(ProfileRef { id, why: why.clone() });
         }
         self.mask_found(documents, findings);
         self.outcome.not_judged.len() == before
@@ -599,7 +606,7 @@ impl<'r> Run<'r> {
         let fault = self.fault(documents, target, index, &primary);
         let path = self.source.name().clone();
         let Shown { target: shown, identity, anchor } = self.shown(documents, target);
-        let ordinal = ordinal.to_string();
+        let ordinal = format_smolstr!("{ordinal}");
         let fingerprint = fingerprint(&[&rule.id, &profile.raw.family, &shown.kind, anchor, field, &ordinal]);
         Finding {
             rule: rule.id.clone(),
@@ -685,11 +692,11 @@ impl<'r> Run<'r> {
     }
 
     /// Counts the findings of the rule at work under one profile on one field.
-    fn ordinal(&mut self, rule: &str, profile: usize, field: &'static str) -> usize {
+    fn ordinal(&mut self, rule: &SmolStr, profile: usize, field: &'static str) -> usize {
         let (at_work, counts) = &mut self.ordinals;
         if at_work != rule {
             counts.clear();
-            rule.clone_into(at_work);
+            at_work.clone_from(rule);
         }
         match counts.iter_mut().find(|(of, on, _)| (*of, *on) == (profile, field)) {
             Some((.., count)) => {
@@ -752,6 +759,12 @@ impl<'r> Run<'r> {
         self.masked.clear();
         self.noted.clear();
         (flow.sink)(&window, part);
+    }
+
+    /// The findings alone.
+    fn findings(mut self) -> Vec<Finding> {
+        sort(&mut self.outcome.findings);
+        self.outcome.findings
     }
 
     fn finish(mut self) -> Outcome {
@@ -914,7 +927,7 @@ impl Sink for Run<'_> {
         self.workflow = None;
         if let Some((_, anchor)) = audited {
             let name = message::quote(&target.name);
-            self.outcome.inventory.extend(Entry::of(&target, &anchor, self.source.name(), name));
+            self.outcome.inventory.extend(Entry::of(&target, &anchor, self.source.name(), name.into_owned()));
         }
         if self.parts.is_some() {
             let span = documents[0].cursor(target.at.node).span();
@@ -1104,13 +1117,12 @@ fn is_secret(key: &str, text: &str) -> bool {
 
 /// Stable identity of a finding: never message, offsets, checked value or a secret.
 fn fingerprint(parts: &[&str]) -> String {
-    let mut hashed = Vec::with_capacity(256);
-    hashed.push(b'1');
+    let mut hashed = Sha256::new_with_prefix(b"1");
     for part in parts {
-        hashed.extend((part.len() as u64).to_be_bytes());
-        hashed.extend(part.as_bytes());
+        hashed.update((part.len() as u64).to_be_bytes());
+        hashed.update(part);
     }
-    hex(&Sha256::digest(hashed)[..16])
+    hex(&hashed.finalize()[..16])
 }
 
 #[cfg(test)]

@@ -972,7 +972,7 @@ fn profiles(governance: &Governance, shown: BTreeSet<ProfileRef>) -> Vec<Profile
                 (Selection::Auto, ProfileClass::Generic) => "no profile is chosen: generic rules apply to every target",
                 (Selection::Chosen(_), _) | (Selection::Auto, ProfileClass::Family) => continue,
             };
-            list.insert(ProfileRef { id: profile.id.to_string(), why: why.to_string() });
+            list.insert(ProfileRef { id: profile.id.clone(), why: why.into() });
         }
     }
     list.into_iter().collect()

@@ -123,16 +123,21 @@ pub(super) fn with<T>(plan: &Plan, now: i64, work: impl FnOnce(&mut Memory) -> T
     thread_local! {
         static MEMORIES: RefCell<Vec<Memory>> = const { RefCell::new(Vec::new()) };
     }
-    // It is away while it is at work: whoever judges within has one of its own.
-    let of_plan = |memory: &Memory| memory.plan == plan.number && memory.now == now;
-    let known = MEMORIES.with_borrow_mut(|all| all.iter().position(of_plan).map(|index| all.remove(index)));
-    let mut memory = known.unwrap_or_else(|| Memory::new(plan.number, now));
-    let result = work(&mut memory);
-    MEMORIES.with_borrow_mut(|all| {
-        all.truncate(PLANS - 1);
-        all.insert(0, memory);
-    });
-    result
+    let new = || Memory::new(plan.number, now);
+    MEMORIES.with(|all| match all.try_borrow_mut() {
+        Ok(mut all) => {
+            match all.iter().position(|memory| memory.plan == plan.number && memory.now == now) {
+                Some(index) => all[..=index].rotate_right(1),
+                None => {
+                    all.truncate(PLANS - 1);
+                    all.insert(0, new());
+                }
+            }
+            work(&mut all[0])
+        }
+        // Whoever judges within another judgement has one of its own.
+        Err(_) => work(&mut new()),
+    })
 }
 
 impl Memory {

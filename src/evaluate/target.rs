@@ -6,13 +6,14 @@ use crate::model::{At, Field, FieldSpec, Record, State, Target};
 use crate::parse::{Cursor, Data, Document, NodeId};
 use crate::rule::condition::{Scope, Verdict, Violation, bit, lenient_version};
 use crate::rule::{Compiled, Rule};
+use smol_str::SmolStr;
 
 /// Which profiles apply to a target, and what showed the families among them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProfileSet {
     bits: u64,
     /// Family profiles that apply, with the evidence.
-    pub shown: Vec<(usize, String)>,
+    pub shown: Vec<(usize, SmolStr)>,
 }
 
 impl ProfileSet {

@@ -192,7 +192,7 @@ pub struct ProfileVerdict {
     pub not_judged: usize,
     /// Why the profile applies to this token without being asked for, or `--profile`; null for the others, which do
     /// not count for the exit code.
-    pub why: Option<String>,
+    pub why: Option<SmolStr>,
 }
 
 /// A verdict in one word.
@@ -543,9 +543,9 @@ impl Inspector {
         };
         let shown = view.families.iter().find(|family| family.id == profile.id).map(|family| family.why.clone());
         let why = match (&self.chosen, profile.raw.class) {
-            (_, ProfileClass::General) => Some("always applied".to_string()),
-            (Some(_), ProfileClass::Generic | ProfileClass::Family) => Some("--profile".to_string()),
-            (None, ProfileClass::Generic) => Some("applies to every such token".to_string()),
+            (_, ProfileClass::General) => Some("always applied".into()),
+            (Some(_), ProfileClass::Generic | ProfileClass::Family) => Some("--profile".into()),
+            (None, ProfileClass::Generic) => Some("applies to every such token".into()),
             (None, ProfileClass::Family) => shown,
         };
         let mut rules: Vec<&str> = open.iter().map(|gap| gap.rule.as_str()).collect();

@@ -2,6 +2,7 @@
 
 use super::{Data, NodeId, Syntax, Text, Tree, json};
 use crate::source::{Source, Span};
+use smol_str::format_smolstr;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -100,7 +101,8 @@ impl Document {
     /// number from the second on: `/exp#2`.
     pub fn pointer(&self, id: NodeId) -> String {
         const USUAL: usize = 64;
-        let mut pointer = String::with_capacity(self.prefix.len() + USUAL);
+        let room = if id == NodeId::ROOT { 0 } else { USUAL };
+        let mut pointer = String::with_capacity(self.prefix.len() + room);
         pointer.push_str(&self.prefix);
         self.push_steps(id, &mut pointer);
         pointer
@@ -112,7 +114,7 @@ impl Document {
         self.push_steps(parent, pointer);
         pointer.push('/');
         let Some(key) = self.cursor(id).key() else {
-            return pointer.push_str(&self.place_in_list(parent, id).to_string());
+            return pointer.push_str(&format_smolstr!("{}", self.place_in_list(parent, id)));
         };
         let mut rest = key;
         while let Some(at) = memchr::memchr2(b'~', b'/', rest.as_bytes()) {

@@ -322,9 +322,9 @@ pub struct Band {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct ProfileRef {
     /// `family@version`.
-    pub id: String,
+    pub id: SmolStr,
     /// Why it applies.
-    pub why: String,
+    pub why: SmolStr,
 }
 
 /// Counts of a run.

@@ -500,7 +500,8 @@ impl<W: io::Write> Human<'_, W> {
         let mut out = String::new();
         for ((kind, why), group) in &self.not_judged {
             let total = self.targets.get(kind).copied().unwrap_or(0).max(group.targets);
-            let noun = text::plural(total, &kind.replace('-', " "));
+            let kind = kind.replace('-', " ");
+            let noun = text::plural(total, &kind);
             let fields: Vec<_> = group.fields.iter().map(String::as_str).collect();
             let line = format!(
                 "{} of {} {noun} not judged: {why} ({})",

@@ -109,12 +109,12 @@ pub fn counted(number: u64, noun: &str) -> String {
 }
 
 /// The noun as it follows this number.
-pub fn plural(number: u64, noun: &str) -> String {
+pub fn plural(number: u64, noun: &str) -> Cow<'_, str> {
     match noun.strip_suffix('y') {
-        _ if number == 1 => noun.to_owned(),
-        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{stem}ies"),
-        _ if noun.ends_with(['s', 'x']) => noun.to_owned(),
-        _ => format!("{noun}s"),
+        _ if number == 1 => noun.into(),
+        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{stem}ies").into(),
+        _ if noun.ends_with(['s', 'x']) => noun.into(),
+        _ => format!("{noun}s").into(),
     }
 }
 

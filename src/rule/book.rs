@@ -40,7 +40,7 @@ pub(crate) struct Evidence {
     pub(crate) when: Conditions,
     /// See [`crate::profile::RawEvidence::exact`].
     pub(crate) exact: bool,
-    pub(crate) why: String,
+    pub(crate) why: SmolStr,
 }
 
 /// A rule under one profile.
@@ -187,7 +187,7 @@ impl RuleBook {
             for &kind in shown.target.as_slice() {
                 let conditions = Conditions::compile(&shown.when, kind.fields(), &[], false)
                     .map_err(|defect| format!("{id}: shown_by: {defect}"))?;
-                evidence.push(Evidence { kind, when: conditions, exact: shown.exact, why: shown.why.clone() });
+                evidence.push(Evidence { kind, when: conditions, exact: shown.exact, why: shown.why.as_str().into() });
             }
         }
         let (limits, table) = match &raw.limits {

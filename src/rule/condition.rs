@@ -531,11 +531,14 @@ impl Op {
         match (self, value) {
             (Op::Max(Bound::Number(most)), value) => Some(magnitude(value)? <= *most),
             (Op::Min(Bound::Number(least)), value) => Some(magnitude(value)? >= *least),
-            (Op::Contains(text), Value::List(items)) => holds_text(items, text).then_some(true),
+            (Op::Contains(text), Value::List(items)) => some_value(items, |item| item == text),
             (Op::ContainsAny(texts), Value::List(items)) => {
-                texts.iter().any(|text| holds_text(items, text)).then_some(true)
+                some_value(items, |item| texts.iter().any(|text| item == text))
             }
-            (Op::AnyPattern(_), Value::List(_)) => None,
+            (Op::AnyPattern(pattern), Value::List(items)) => {
+                let matcher = pattern.matcher()?;
+                some_value(items, |item| matcher.is_match(item))
+            }
             (Op::Pattern(pattern, wanted), Value::List(items)) => {
                 let matcher = pattern.matcher()?;
                 let holds = |value: &Value<'_>| matches!(value, Value::Text(text) if matcher.is_match(text) == *wanted);
@@ -707,6 +710,15 @@ fn holds_text(items: &[Field<'_>], text: &str) -> bool {
 /// Has a list elements, all of them values for which this holds?
 fn each_value(items: &[Field<'_>], holds: impl Fn(&Value<'_>) -> bool) -> bool {
     !items.is_empty() && items.iter().all(|item| matches!(&item.state, State::Value(value) if holds(value)))
+}
+
+/// Is there a text in a list for which this holds? `None` when there is none among those that are known, and others are not.
+fn some_value(items: &[Field<'_>], holds: impl Fn(&str) -> bool) -> Option<bool> {
+    let is_open = |item: &Field<'_>| matches!(item.state, State::Unknown(_) | State::Malformed(_));
+    match items.iter().any(|item| item.as_text().is_some_and(&holds)) {
+        false if items.iter().any(is_open) => None,
+        found => Some(found),
+    }
 }
 
 /// Judges one scope of a list; the others matter only for redundancy.

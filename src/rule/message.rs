@@ -4,6 +4,7 @@ use super::condition::{Defect, Limit, Scope, Violation, field_index};
 use crate::model::{Field, FieldSpec, FieldType, State, Value};
 use crate::report::text;
 use crate::source::mask;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// Longest value a message quotes, in characters.
@@ -168,47 +169,47 @@ fn show_limit(limit: Limit, scope: &Scope<'_, '_>) -> String {
 }
 
 /// Shortens, hides secret shapes; control characters are escaped by the writers.
-pub(crate) fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> Cow<'_, str> {
     shortened(text, MAX_QUOTED)
 }
 
-fn shortened(text: &str, most: usize) -> String {
+fn shortened(text: &str, most: usize) -> Cow<'_, str> {
     let masked = mask::redact(text);
     // No text has more characters than bytes.
     if masked.len() <= most || masked.chars().count() <= most {
-        return masked.into_owned();
+        return masked;
     }
     masked.chars().take(most).chain(['…']).collect()
 }
 
 /// A field as people read it.
-pub(crate) fn show(field: &Field<'_>, ty: FieldType) -> String {
+pub(crate) fn show<'f>(field: &'f Field<'_>, ty: FieldType) -> Cow<'f, str> {
     match &field.state {
         State::Absent => "nothing".into(),
         State::Unknown(_) => "unknown".into(),
         State::Malformed(_) => "malformed".into(),
         State::Unlimited => "without limit".into(),
         State::Value(Value::Int(number)) => match ty {
-            FieldType::Seconds => duration(*number),
-            FieldType::Time => time(*number),
+            FieldType::Seconds => duration(*number).into(),
+            FieldType::Time => time(*number).into(),
             FieldType::Text
             | FieldType::Url
             | FieldType::Int
             | FieldType::Bool
             | FieldType::Texts
-            | FieldType::Urls => number.to_string(),
+            | FieldType::Urls => number.to_string().into(),
         },
-        State::Value(Value::Bool(value)) => value.to_string(),
+        State::Value(Value::Bool(value)) => value.to_string().into(),
         State::Value(Value::Text(text)) => quote(text),
         State::Value(Value::List(items)) => {
-            let texts: Vec<String> = items.iter().map(|item| show(item, FieldType::Text)).collect();
-            if texts.is_empty() { "nothing".into() } else { quote(&listed(&texts)) }
+            let texts: Vec<Cow<'_, str>> = items.iter().map(|item| show(item, FieldType::Text)).collect();
+            if texts.is_empty() { "nothing".into() } else { quote(&listed(&texts)).into_owned().into() }
         }
     }
 }
 
 /// The first few texts, each once, with how often it stands there.
-fn listed(texts: &[String]) -> String {
+fn listed(texts: &[Cow<'_, str>]) -> String {
     const SHOWN: usize = 5;
     let mut distinct: Vec<(&str, usize)> = Vec::new();
     let mut counted = 0;
@@ -289,7 +290,7 @@ mod tests {
         ] {
             assert_eq!(duration(seconds), text);
         }
-        let texts = ["a", "b", "a", "a", "c", "d", "e", "f", "g"].map(String::from);
+        let texts = ["a", "b", "a", "a", "c", "d", "e", "f", "g"].map(Cow::from);
         assert_eq!(listed(&texts), "a ×3, b, c, d, e, … 2 more");
         assert_eq!(time(0), "1970-01-01T00:00:00Z");
         assert!(time(i64::MAX).contains("beyond year 9999"));

@@ -355,7 +355,7 @@ impl Tally {
         let mut tally = Tally::new(limits);
         (tally.bound, tally.found, tally.kinds) = (shared.bound, shared.found, shared.kinds);
         shared.tokens.into_iter().for_each(|seen| {
-            tally.keep(seen);
+            tally.adopt(seen);
         });
         tally
     }
@@ -438,7 +438,7 @@ impl Tally {
         Some(index)
     }
 
-    fn seen_first(&self, found: &stream::Place<'_>, parts: &[Cow<'_, [u8]>; 3], digest: Digest) -> Seen {
+    fn seen_first(&mut self, found: &stream::Place<'_>, parts: &[Cow<'_, [u8]>; 3], digest: Digest) -> Seen {
         let hit = found.hit;
         let readable = hit.form == Form::Jwt
             && matches!(hit.state, State::Whole | State::Unsigned | State::Redacted)
@@ -453,7 +453,7 @@ impl Tally {
                 (payload.into(), glance)
             }
         };
-        let header = if readable { decoded(&parts[0]) } else { vec![] };
+        let header = if readable { self.header(&decoded(&parts[0])) } else { Arc::default() };
         let keeps = self.limits.signatures && readable && hit.state == State::Whole && parts[2].len() <= READABLE;
         Seen {
             form: hit.form,
@@ -467,7 +467,7 @@ impl Tally {
             digest,
             weight: OVERHEAD + header.len() + payload.len() + if keeps { parts[2].len() } else { 0 },
             evidence: None,
-            header: header.into(),
+            header,
             standing: match (hit.state, payload.is_empty()) {
                 (State::Truncated, _) => Standing::Truncated,
                 (State::Redacted, _) => Standing::Redacted,
@@ -480,18 +480,29 @@ impl Tally {
         }
     }
 
-    /// Takes a token that is not known yet; `None` when there is no room for its like.
-    fn keep(&mut self, mut seen: Seen) -> Option<usize> {
+    /// A header that many tokens have, kept once.
+    fn header(&mut self, header: &[u8]) -> Arc<[u8]> {
+        if let Some(known) = self.headers.get(header) {
+            return Arc::clone(known);
+        }
+        let header: Arc<[u8]> = header.into();
+        if self.headers.len() < self.limits.tokens {
+            self.headers.insert(Arc::clone(&header));
+        }
+        header
+    }
+
+    /// Takes a token of another tally that is not known here.
+    fn adopt(&mut self, seen: Seen) {
+        let header = self.header(&seen.header);
+        self.keep(Seen { header, ..seen });
+    }
+
+    /// Takes a token that is not known yet, with a header of ours; `None` when there is no room for its like.
+    fn keep(&mut self, seen: Seen) -> Option<usize> {
         if self.bound.is_some_and(|bound| seen.rank() >= bound) {
             self.kinds.add(&seen);
             return None;
-        }
-        match self.headers.get(&seen.header) {
-            Some(header) => seen.header = Arc::clone(header),
-            None if self.headers.len() < self.limits.tokens => {
-                self.headers.insert(Arc::clone(&seen.header));
-            }
-            None => {}
         }
         let rank = seen.rank();
         self.weight += seen.weight;
@@ -553,7 +564,7 @@ impl Tally {
             match self.by_digest.get(&theirs.digest) {
                 Some(&index) => self.seen[index].merge(theirs),
                 None => {
-                    self.keep(theirs);
+                    self.adopt(theirs);
                 }
             }
         }

@@ -57,7 +57,7 @@ fn tiles(page: &Page<'_>, doc: &mut Doc) {
         ("tile error", errors, text::plural(errors, "error")),
         ("tile warning", warnings, text::plural(warnings, "warning")),
         ("tile note", notes, text::plural(notes, "note")),
-        ("tile", suppressed, "suppressed".to_string()),
+        ("tile", suppressed, "suppressed".into()),
     ];
     if page.gathered.run.is_some() {
         figures.push(("tile", summary.judged, "judged in full".into()));
@@ -210,7 +210,8 @@ fn not_judged(page: &Page<'_>, doc: &mut Doc) {
         for ((kind, why), gap) in &gaps[..gaps.len().min(LINES)] {
             let total = gathered.targets.get(kind).copied().unwrap_or(0).max(gap.targets);
             doc.node("li", &[], |doc| {
-                let noun = text::plural(total, &kind.replace('-', " "));
+                let kind = kind.replace('-', " ");
+                let noun = text::plural(total, &kind);
                 let (some, all) = (text::count(gap.targets), text::count(total));
                 doc.leaf("b", &[], &name(&format!("{some} of {all} {noun}")));
                 doc.text(" not judged by every rule: ");
