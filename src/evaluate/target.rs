@@ -4,7 +4,7 @@ use super::memory::{self, Answer, Contents, Speaking};
 use super::plan::{Entry, Group, Plan, Planned, Reads, Shows};
 use crate::model::{At, Field, FieldSpec, Record, State, Target};
 use crate::parse::{Cursor, Data, Document, NodeId};
-use crate::rule::condition::{Scope, Verdict, Violation, bit, lenient_version};
+use crate::rule::condition::{Scope, Verdict, Violation, lenient_version};
 use crate::rule::{Compiled, Rule};
 use smol_str::SmolStr;
 
@@ -25,8 +25,10 @@ impl ProfileSet {
     /// The profiles that apply to this target.
     pub fn of(plan: &Plan, target: &Target<'_>) -> Self {
         let mut set = Self::fixed(plan);
-        for &Shows { profile, evidence, shown, needs } in plan.evidence(target.kind) {
-            if set.contains(shown) || memory::fields(needs).any(|index| target.record.field(index).is_absent()) {
+        let evidence = plan.evidence(target.kind);
+        let present = if evidence.is_empty() { 0 } else { target.record.present(target.kind.fields().len()) };
+        for &Shows { profile, evidence, shown, needs } in evidence {
+            if set.contains(shown) || needs & !present != 0 {
                 continue;
             }
             let evidence = &plan.book.profiles[profile].evidence[evidence];
@@ -110,8 +112,7 @@ pub fn judge(plan: &Plan, target: &Target<'_>, profiles: &ProfileSet, now: i64, 
     memory::with(plan, now, |memory| {
         let (kind, fields) = (target.kind as usize, target.kind.fields().len());
         let record = &*target.record;
-        let is_there = |index: &usize| !record.field(*index).is_absent();
-        let present = (0..fields).filter(is_there).fold(0, |bits, index| bits | bit(index));
+        let present = record.present(fields);
         let mut contents = Contents::new(memory, record, fields, kind, profiles.bits);
         let mut on = On { plan, target, profiles, present, scope: scope(plan, target, now), said: vec![] };
         let mut passed = 0;

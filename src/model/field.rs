@@ -113,6 +113,12 @@ pub struct FieldSpec {
 pub trait Record<'d>: Sync {
     /// The field at this index; absent when out of range.
     fn field(&self, index: usize) -> &Field<'d>;
+
+    /// Which of the first fields, so many, are there: a bit for each by its index, and none for those beyond 128.
+    fn present(&self, fields: usize) -> u128 {
+        let is_there = |index: &u32| !self.field(*index as usize).is_absent();
+        (0..u128::BITS).take(fields).filter(is_there).fold(0, |bits, index| bits | 1 << index)
+    }
 }
 
 static ABSENT: Field<'static> = Field { state: State::Absent, at: None };

@@ -265,6 +265,16 @@ macro_rules! record {
                 $( if index == _next { return &self.$ident; } _next += 1; )*
                 crate::model::Field::absent()
             }
+
+            fn present(&self, _: usize) -> u128 {
+                let (mut bits, mut next) = (0, 0);
+                $(
+                    bits |= u128::from(!self.$ident.is_absent()).checked_shl(next).unwrap_or(0);
+                    next += 1;
+                )*
+                let _ = next;
+                bits
+            }
         }
     };
 }

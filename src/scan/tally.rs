@@ -424,15 +424,18 @@ impl Tally {
             Form::Jwe | Form::Macaroon | Form::Eos | Form::Envelope => digest(hit, window),
         };
         let digest = self.fingerprints.whole(&digest);
-        let index = match self.by_digest.get(&digest) {
-            Some(&index) => index,
+        let spelling = hit.spelling.filter(|spelling| *spelling != digest);
+        // In its plain form it is new, as its spelling is.
+        let known = if hit.spelling == Some(digest) { None } else { self.by_digest.get(&digest).copied() };
+        let index = match known {
+            Some(index) => index,
             None => {
                 let seen = self.seen_first(found, &parts, digest);
                 self.keep(seen)?
             }
         };
         // Whoever spells one token in ever new ways is made to wait rather than to fill the memory.
-        if let Some(spelling) = hit.spelling.filter(|_| self.by_digest.len() < 2 * self.limits.tokens) {
+        if let Some(spelling) = spelling.filter(|_| self.by_digest.len() < 2 * self.limits.tokens) {
             self.by_digest.entry(spelling).or_insert(index);
         }
         Some(index)
@@ -504,15 +507,16 @@ impl Tally {
             self.kinds.add(&seen);
             return None;
         }
-        let rank = seen.rank();
+        let (index, digest) = (self.seen.len(), seen.digest);
         self.weight += seen.weight;
-        self.by_digest.insert(seen.digest, self.seen.len());
+        self.by_digest.insert(digest, index);
         self.seen.push(seen);
         // Some more than the limit, so that tokens are sorted out a few times and not each time.
         if self.seen.len() > self.limits.tokens + self.limits.tokens / 4 || self.weight > self.limits.bytes / 4 * 5 {
             self.sort_out();
+            return self.by_digest.get(&digest).copied();
         }
-        self.by_digest.get(&rank.1).copied()
+        Some(index)
     }
 
     /// Drops what is over the limits.
