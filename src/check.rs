@@ -186,7 +186,8 @@ pub fn check_targets(plan: &Plan, document: &Document, targets: &[Target<'_>], n
 
 /// Judges a target that stands in no text anybody is shown. Neither facts nor secrets are kept.
 pub(crate) fn check_alone(plan: &Plan, document: &Document, target: &Target<'_>, now: i64) -> Vec<Finding> {
-    let mut run = Run::alone(plan, &document.source, now);
+    let mut run = Run::new(plan, &document.source, now);
+    run.alone = true;
     run.judge(&[document], target);
     run.findings()
 }
@@ -199,7 +200,8 @@ pub(crate) fn check_token(
     token: &Opened<'_>,
     now: i64,
 ) -> Option<(TargetKind, Vec<Finding>)> {
-    let mut alone = Alone { run: Run::alone(plan, &at.document.source, now), kind: None };
+    let mut alone = Alone { run: Run::new(plan, &at.document.source, now), kind: None };
+    alone.run.alone = true;
     opened(at, token, &mut alone);
     Some((alone.kind?, alone.run.findings()))
 }
@@ -361,13 +363,6 @@ impl<'r> Run<'r> {
             shown: None,
             spots: vec![],
         }
-    }
-
-    /// For what stands in no text anybody is shown.
-    fn alone(plan: &'r Plan, source: &'r Arc<Source>, now: i64) -> Self {
-        let mut run = Run::new(plan, source, now);
-        run.alone = true;
-        run
     }
 
     fn document(&mut self, document: &Document, kind: &'static str, adapt: impl FnOnce(&mut dyn Sink)) {
@@ -761,10 +756,10 @@ impl<'r> Run<'r> {
         (flow.sink)(&window, part);
     }
 
-    /// The findings alone.
-    fn findings(mut self) -> Vec<Finding> {
+    /// Hands out the findings alone.
+    fn findings(&mut self) -> Vec<Finding> {
         sort(&mut self.outcome.findings);
-        self.outcome.findings
+        std::mem::take(&mut self.outcome.findings)
     }
 
     fn finish(mut self) -> Outcome {

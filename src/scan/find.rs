@@ -345,14 +345,16 @@ impl Finder {
     }
 
     fn known_or_jwt(&self, memo: &mut Memo, text: &[u8], start: usize, last: bool) -> Look {
-        let Some(extent) = Extent::of(text, start, last) else { return jwt(memo, text, start, self.lenient, last) };
+        let Some(extent) = Extent::of(text, start, last) else {
+            return jwt(memo, text, start, Runs::default(), self.lenient, last);
+        };
         let chars = &text[start..extent.end];
         let key = memo.key(chars);
         let decides = |hit: &Hit| extent.is_alone || hit.is_plain;
         if let Some(known) = memo.hits.get(&key).filter(|known| decides(known)) {
             return Look::Hit(known.moved(start));
         }
-        match jwt(memo, text, start, self.lenient, last) {
+        match jwt(memo, text, start, extent.runs, self.lenient, last) {
             Look::Hit(hit) => {
                 let is_plain = hit.span == (start..extent.end) && is_complete(memo, text, &hit);
                 let hit = Hit { is_plain, ..hit };
@@ -455,10 +457,11 @@ fn unwrapped(text: &[u8], at: usize) -> Option<usize> {
     text.get(next).filter(|&&byte| is_base64url(byte) || byte == b'.').map(|_| next)
 }
 
-/// One part of a token, over as many lines as `goes_on` asks for, with the characters that count.
-fn part(text: &[u8], at: usize, goes_on: impl Fn(&[u8]) -> bool) -> (usize, Cow<'_, [u8]>) {
-    let mut end = run(text, at);
-    let mut chars = Cow::Borrowed(&text[at..end]);
+/// One part of a token, over as many lines as `goes_on` asks for, with the characters that count; `first` is the run of
+/// characters it begins with.
+fn part(text: &[u8], first: Range<usize>, goes_on: impl Fn(&[u8]) -> bool) -> (usize, Cow<'_, [u8]>) {
+    let mut end = first.end;
+    let mut chars = Cow::Borrowed(&text[first]);
     for _ in 0..MAX_LINES {
         if dot(text, end) > 0 || !goes_on(&chars) {
             break;
@@ -524,6 +527,20 @@ struct Extent {
     end: usize,
     /// They decide alone what they are: in the next line nothing stands that they might go on with.
     is_alone: bool,
+    /// The parts between its dots.
+    runs: Runs,
+}
+
+/// Where the first runs of base64url characters begin and end, as far as that is known.
+#[derive(Clone, Copy, Default)]
+struct Runs([(usize, usize); 3]);
+
+impl Runs {
+    /// The end of the one that begins here.
+    fn end(&self, text: &[u8], at: usize) -> usize {
+        let known = self.0.iter().find(|(start, end)| *start == at && start < end);
+        known.map_or_else(|| run(text, at), |(_, end)| *end)
+    }
 }
 
 impl Extent {
@@ -532,26 +549,31 @@ impl Extent {
         /// Dots of a token with an ellipsis behind it, and some more.
         const MOST: usize = 8;
         let mut end = run(text, start);
+        let mut runs = Runs([(start, end); 3]);
         let mut dots = 0;
         loop {
-            match dot(text, end) {
+            let begin = match dot(text, end) {
                 0 => break,
-                length => end = run(text, end + length),
-            }
+                length => end + length,
+            };
+            end = run(text, begin);
             dots += 1;
+            if let Some(known) = runs.0.get_mut(dots) {
+                *known = (begin, end);
+            }
             if dots > MOST {
                 return None;
             }
         }
         let is_certain = (last || text.len() - end >= AHEAD) && !is_ellipsis(text, end);
         let is_alone = unwrapped(text, end).is_none();
-        (dots > 0 && is_certain && end - start <= MAX_KNOWN).then_some(Extent { end, is_alone })
+        (dots > 0 && is_certain && end - start <= MAX_KNOWN).then_some(Extent { end, is_alone, runs })
     }
 }
 
-fn jwt(memo: &mut Memo, text: &[u8], start: usize, lenient: bool, last: bool) -> Look {
+fn jwt(memo: &mut Memo, text: &[u8], start: usize, runs: Runs, lenient: bool, last: bool) -> Look {
     let incomplete = |chars: &[u8]| !is_object(chars);
-    let (end, chars) = part(text, start, incomplete);
+    let (end, chars) = part(text, start..runs.end(text, start), incomplete);
     // Most of what begins like a token is none, which shows at its end.
     let Some((_, next)) = separator(text, end) else {
         return if is_open(text, start, end, last) { Look::Open } else { Look::No(end) };
@@ -566,7 +588,7 @@ fn jwt(memo: &mut Memo, text: &[u8], start: usize, lenient: bool, last: bool) ->
     if header.encrypted {
         return jwe(text, header_span, next, last);
     }
-    let (end, chars) = part(text, next, incomplete);
+    let (end, chars) = part(text, next..runs.end(text, next), incomplete);
     if is_open(text, start, end, last) {
         return Look::Open;
     }
@@ -588,7 +610,7 @@ fn jwt(memo: &mut Memo, text: &[u8], start: usize, lenient: bool, last: bool) ->
     };
     let Some((dot_at, next)) = separator(text, end) else { return hit(State::Redacted, end, end..end) };
     let algorithm = header.algorithm.as_deref().unwrap_or_default();
-    let (far, end, chars) = signature(text, next, algorithm);
+    let (far, end, chars) = signature(text, next, runs, algorithm);
     if is_open(text, start, far, last) {
         return Look::Open;
     }
@@ -653,10 +675,10 @@ fn unreadable(text: &[u8], header: Range<usize>, next: usize, lenient: bool, las
 
 /// How far a signature was looked for, where it ends, and its characters. What is joined over lines is only believed when
 /// that gives it the length of its algorithm; of several lengths the longest.
-fn signature<'t>(text: &'t [u8], start: usize, algorithm: &str) -> (usize, usize, Cow<'t, [u8]>) {
+fn signature<'t>(text: &'t [u8], start: usize, runs: Runs, algorithm: &str) -> (usize, usize, Cow<'t, [u8]>) {
     /// Of a key of 16384 bits.
     const LONGEST: usize = 2731;
-    let first = run(text, start);
+    let first = runs.end(text, start);
     let one = Cow::Borrowed(&text[start..first]);
     if has_length_of(algorithm, one.len()) || is_placeholder(&one) {
         return (first, first, one);
@@ -766,11 +788,11 @@ fn dotted(text: &[u8], start: usize) -> (usize, usize) {
 fn wrapped_jwe(text: &[u8], start: usize) -> Option<usize> {
     let mut at = start;
     for _ in 0..3 {
-        (_, at) = separator(text, part(text, at, |_| true).0)?;
+        (_, at) = separator(text, part(text, at..run(text, at), |_| true).0)?;
     }
     // Tags of 128, 192 and 256 bits.
     let is_tag = |chars: &[u8]| matches!(chars.len(), 22 | 32 | 43);
-    let (end, tag) = part(text, at, |chars| !is_tag(chars));
+    let (end, tag) = part(text, at..run(text, at), |chars| !is_tag(chars));
     is_tag(&tag).then_some(end)
 }
 
