@@ -81,7 +81,8 @@ pub fn walk(paths: &[PathBuf], ignored: &dyn Fn(&Path, bool) -> bool) -> Found {
             }
         }
     }
-    found.inputs.sort_by(|a, b| (&a.name, b.named).cmp(&(&b.name, a.named)));
+    found.inputs.sort_by(|a, b| (&a.name, b.named, &a.path).cmp(&(&b.name, a.named, &b.path)));
+    found.unreadable.sort_by(|a, b| (&a.name, &a.message).cmp(&(&b.name, &b.message)));
     // The same file named twice, also as `./x` and `x`, is one input.
     let plain = |path: &Path| path.strip_prefix(".").map_or_else(|_| path.to_path_buf(), Path::to_path_buf);
     found.inputs.dedup_by(|a, b| a.name == b.name && plain(&a.path) == plain(&b.path));
@@ -91,7 +92,7 @@ pub fn walk(paths: &[PathBuf], ignored: &dyn Fn(&Path, bool) -> bool) -> Found {
 fn walk_tree(root: &Path, ignored: &dyn Fn(&Path, bool) -> bool, found: &mut Found) {
     let mut builder = ignore::WalkBuilder::new(root);
     // What one user has git ignore everywhere must not change a result.
-    builder.hidden(false).follow_links(false).require_git(false).git_global(false).sort_by_file_name(Ord::cmp);
+    builder.hidden(false).follow_links(false).require_git(false).git_global(false);
     builder.filter_entry(|entry| entry.file_name() != ".git");
     for entry in builder.build() {
         match entry {
