@@ -81,7 +81,10 @@ pub fn walk(paths: &[PathBuf], ignored: &dyn Fn(&Path, bool) -> bool) -> Found {
             }
         }
     }
-    found.inputs.sort_by(|a, b| (&a.name, b.named, &a.path).cmp(&(&b.name, a.named, &b.path)));
+    // Of a file that is named in two ways the first counts; names of others are alike only where they are no text.
+    let path = |of: &Input, other: &Input| (!of.named).then_some(&of.path).cmp(&(!other.named).then_some(&other.path));
+    let of_one_name = |a: &Input, b: &Input| b.named.cmp(&a.named).then_with(|| path(a, b));
+    found.inputs.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| of_one_name(a, b)));
     found.unreadable.sort_by(|a, b| (&a.name, &a.message).cmp(&(&b.name, &b.message)));
     // The same file named twice, also as `./x` and `x`, is one input.
     let plain = |path: &Path| path.strip_prefix(".").map_or_else(|_| path.to_path_buf(), Path::to_path_buf);
@@ -396,5 +399,37 @@ pub(crate) fn describe(error: &std::io::Error, path: &Path) -> String {
         ErrorKind::PermissionDenied => "no permission to read it; run as a user who may, or leave it out".into(),
         _ if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => "a loop of links".into(),
         _ => format!("cannot be read: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(of: &[&Path]) -> Vec<PathBuf> {
+        let of: Vec<PathBuf> = of.iter().map(PathBuf::from).collect();
+        walk(&of, &|_, _| false).inputs.into_iter().map(|input| input.path).collect()
+    }
+
+    #[test]
+    fn of_a_file_that_is_named_twice_the_first_name_counts() {
+        for names in [["Cargo.toml", "./Cargo.toml"], ["./Cargo.toml", "Cargo.toml"]] {
+            let [first, _] = names.map(Path::new);
+            assert_eq!(paths(&names.map(Path::new)), [first], "{names:?}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn files_with_names_that_are_no_text_come_in_one_order() {
+        use std::os::unix::ffi::OsStrExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let names: [&[u8]; 4] = [b"a\xff", b"a\xfe", b"a", b"b/a\xfe"];
+        fs::create_dir(folder.path().join("b")).expect("a folder");
+        for name in names {
+            fs::write(folder.path().join(std::ffi::OsStr::from_bytes(name)), "{}").expect("a file");
+        }
+        let expected = [2, 1, 0, 3].map(|index: usize| folder.path().join(std::ffi::OsStr::from_bytes(names[index])));
+        assert_eq!(paths(&[folder.path()]), expected);
     }
 }
