@@ -355,7 +355,7 @@ impl Tally {
         let mut tally = Tally::new(limits);
         (tally.bound, tally.found, tally.kinds) = (shared.bound, shared.found, shared.kinds);
         shared.tokens.into_iter().for_each(|seen| {
-            tally.adopt(seen);
+            tally.keep(seen);
         });
         tally
     }
@@ -441,7 +441,7 @@ impl Tally {
         Some(index)
     }
 
-    fn seen_first(&mut self, found: &stream::Place<'_>, parts: &[Cow<'_, [u8]>; 3], digest: Digest) -> Seen {
+    fn seen_first(&self, found: &stream::Place<'_>, parts: &[Cow<'_, [u8]>; 3], digest: Digest) -> Seen {
         let hit = found.hit;
         let readable = hit.form == Form::Jwt
             && matches!(hit.state, State::Whole | State::Unsigned | State::Redacted)
@@ -456,7 +456,7 @@ impl Tally {
                 (payload.into(), glance)
             }
         };
-        let header = if readable { self.header(&decoded(&parts[0])) } else { Arc::default() };
+        let header = if readable { decoded(&parts[0]) } else { vec![] };
         let keeps = self.limits.signatures && readable && hit.state == State::Whole && parts[2].len() <= READABLE;
         Seen {
             form: hit.form,
@@ -470,7 +470,7 @@ impl Tally {
             digest,
             weight: OVERHEAD + header.len() + payload.len() + if keeps { parts[2].len() } else { 0 },
             evidence: None,
-            header,
+            header: header.into(),
             standing: match (hit.state, payload.is_empty()) {
                 (State::Truncated, _) => Standing::Truncated,
                 (State::Redacted, _) => Standing::Redacted,
@@ -483,29 +483,18 @@ impl Tally {
         }
     }
 
-    /// A header that many tokens have, kept once.
-    fn header(&mut self, header: &[u8]) -> Arc<[u8]> {
-        if let Some(known) = self.headers.get(header) {
-            return Arc::clone(known);
-        }
-        let header: Arc<[u8]> = header.into();
-        if self.headers.len() < self.limits.tokens {
-            self.headers.insert(Arc::clone(&header));
-        }
-        header
-    }
-
-    /// Takes a token of another tally that is not known here.
-    fn adopt(&mut self, seen: Seen) {
-        let header = self.header(&seen.header);
-        self.keep(Seen { header, ..seen });
-    }
-
-    /// Takes a token that is not known yet, with a header of ours; `None` when there is no room for its like.
-    fn keep(&mut self, seen: Seen) -> Option<usize> {
+    /// Takes a token that is not known yet; `None` when there is no room for its like.
+    fn keep(&mut self, mut seen: Seen) -> Option<usize> {
         if self.bound.is_some_and(|bound| seen.rank() >= bound) {
             self.kinds.add(&seen);
             return None;
+        }
+        match self.headers.get(&seen.header) {
+            Some(header) => seen.header = Arc::clone(header),
+            None if self.headers.len() < self.limits.tokens => {
+                self.headers.insert(Arc::clone(&seen.header));
+            }
+            None => {}
         }
         let (index, digest) = (self.seen.len(), seen.digest);
         self.weight += seen.weight;
@@ -568,7 +557,7 @@ impl Tally {
             match self.by_digest.get(&theirs.digest) {
                 Some(&index) => self.seen[index].merge(theirs),
                 None => {
-                    self.adopt(theirs);
+                    self.keep(theirs);
                 }
             }
         }
@@ -818,6 +807,7 @@ mod tests {
             scanner.tokens(format!("Bearer {jwt}\n").as_bytes(), &mut |place| tally.add(&place)).expect("memory");
             most = most.max(tally.weight);
             assert!(tally.seen.len() <= 63 && tally.by_digest.len() <= 200 && tally.headers.len() <= 64);
+            assert!(tally.headers.len() <= tally.seen.len(), "what is not kept leaves no header");
         }
         assert!(most <= limits.bytes / 4 * 5 + READABLE, "{most}");
         let account = tally.finish();
