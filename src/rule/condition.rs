@@ -531,14 +531,7 @@ impl Op {
         match (self, value) {
             (Op::Max(Bound::Number(most)), value) => Some(magnitude(value)? <= *most),
             (Op::Min(Bound::Number(least)), value) => Some(magnitude(value)? >= *least),
-            (Op::Contains(text), Value::List(items)) => some_value(items, |item| item == text),
-            (Op::ContainsAny(texts), Value::List(items)) => {
-                some_value(items, |item| texts.iter().any(|text| item == text))
-            }
-            (Op::AnyPattern(pattern), Value::List(items)) => {
-                let matcher = pattern.matcher()?;
-                some_value(items, |item| matcher.is_match(item))
-            }
+            (Op::Contains(_) | Op::ContainsAny(_) | Op::AnyPattern(_), Value::List(items)) => self.found_in(items),
             (Op::Pattern(pattern, wanted), Value::List(items)) => {
                 let matcher = pattern.matcher()?;
                 let holds = |value: &Value<'_>| matches!(value, Value::Text(text) if matcher.is_match(text) == *wanted);
@@ -582,11 +575,21 @@ impl Op {
         }
     }
 
+    /// For what asks for an element of a list: is it there? `None` when none of the known ones is it and others are not known.
+    fn found_in(&self, items: &[Field<'_>]) -> Option<bool> {
+        match self {
+            Op::Contains(text) => some_value(items, |item| item == text),
+            Op::ContainsAny(texts) => some_value(items, |item| texts.iter().any(|text| item == text)),
+            Op::AnyPattern(pattern) => match pattern.matcher() {
+                Some(matcher) => some_value(items, |item| matcher.is_match(item)),
+                // What is no expression finds no fault.
+                None => Some(true),
+            },
+            _ => None,
+        }
+    }
+
     fn judge_list(&self, name: &'static str, field: &Field<'_>, items: &[Field<'_>]) -> Verdict {
-        let holds = |text: &str| holds_text(items, text);
-        let matching = |pattern: &Pattern| {
-            items.iter().any(|item| item.as_text().and_then(|text| pattern.is_match(text)) == Some(true))
-        };
         let offend = |item: &Field<'_>| Violation {
             at: item.at,
             field: name,
@@ -600,15 +603,11 @@ impl Op {
             })
         };
         let broken: Vec<Violation> = match self {
-            Op::Contains(text) if holds(text) => vec![],
-            Op::ContainsAny(texts) if texts.iter().any(|text| holds(text)) => vec![],
-            Op::AnyPattern(pattern) if !pattern.is_valid() || matching(pattern) => vec![],
-            Op::Contains(_) | Op::ContainsAny(_) | Op::AnyPattern(_) => {
-                if let Some(why) = open() {
-                    return Verdict::Unknown { field: name.to_string(), why };
-                }
-                vec![Violation { at: field.at, field: name, item: None, reason: String::new() }]
-            }
+            Op::Contains(_) | Op::ContainsAny(_) | Op::AnyPattern(_) => match (self.found_in(items), open()) {
+                (Some(true), _) => vec![],
+                (_, Some(why)) => return Verdict::Unknown { field: name.to_string(), why },
+                (_, None) => vec![Violation { at: field.at, field: name, item: None, reason: String::new() }],
+            },
             Op::ContainsNone(texts) => items
                 .iter()
                 .filter(|item| item.as_text().is_some_and(|text| texts.iter().any(|bad| bad == text)))
@@ -700,11 +699,6 @@ impl Op {
             _ => Ok(()),
         }
     }
-}
-
-/// Is this text among the elements?
-fn holds_text(items: &[Field<'_>], text: &str) -> bool {
-    items.iter().any(|item| item.as_text() == Some(text))
 }
 
 /// Has a list elements, all of them values for which this holds?
