@@ -7,6 +7,7 @@ use super::output::ReportFile;
 use super::policy::Governance;
 use super::progress::Progress;
 use super::rules;
+use super::workers::Workers;
 use crate::check::{ASK_THE_VO, Outcome, WHOLE, check, check_fleet, check_in_parts, check_list, secrets, sort};
 use crate::discover::include::Follow;
 use crate::discover::walk::{self, Found, Input, Taken, Unreadable};
@@ -26,11 +27,18 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Files judged in parallel and then reported in order, while the next ones are judged: what two such groups need bounds what
+/// Files that one thread judges and that are then reported, while others are judged: what some such groups need bounds what
 /// is held in memory at a time.
-const GROUP_FILES: usize = 128;
+const GROUP_FILES: usize = 32;
 /// Bytes of input in such a group, unless a single file is larger.
-const GROUP_BYTES: u64 = 16 << 20;
+const GROUP_BYTES: u64 = 1 << 20;
+/// A run of so few files, in such a group of them, keeps them: what is found at its end is shown in their text.
+const KEPT_FILES: usize = 128;
+/// Bytes of input in a run that keeps its files.
+const KEPT_BYTES: u64 = 16 << 20;
+
+/// Longer files stand alone, in bytes.
+const LARGE: u64 = WHOLE as u64;
 
 /// Runs the command.
 pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
@@ -187,89 +195,47 @@ fn reporters<'a>(
     Ok(reporters)
 }
 
-/// Cuts inputs into runs that are judged together; a large file stands alone. How large a file is is asked when its run
-/// comes, which may be while another one is judged.
+/// Are these so few that what is in memory at one time may stay there until the end of the run?
+fn are_kept(inputs: &[Input]) -> bool {
+    let mut bytes = 0;
+    let mut fits = |input: &Input| {
+        let length = walk::length_of(input);
+        bytes += length;
+        length <= LARGE && bytes <= KEPT_BYTES
+    };
+    inputs.len() == 1 || inputs.len() <= KEPT_FILES && inputs.iter().all(&mut fits)
+}
+
+/// Cuts inputs into runs that are judged together. How large a file is is asked when its run comes, which is while others are
+/// judged.
 struct Groups<'i>(&'i [Input]);
 
-impl<'i> Groups<'i> {
-    /// Are all of these one group?
-    fn is_one(inputs: &'i [Input]) -> bool {
-        Groups(inputs).next().is_some_and(|first| first.len() == inputs.len())
-    }
+/// A run of inputs.
+struct Group<'i> {
+    inputs: &'i [Input],
+    /// It is one, which is large or may be: its parts go out as they are judged.
+    flows: bool,
 }
 
 impl<'i> Iterator for Groups<'i> {
-    type Item = &'i [Input];
+    type Item = Group<'i>;
 
-    fn next(&mut self) -> Option<&'i [Input]> {
-        const LARGE: u64 = WHOLE as u64;
+    fn next(&mut self) -> Option<Group<'i>> {
         let (first, others) = self.0.split_first()?;
+        // Nobody knows how long standard input is.
+        let flows = |input: &Input, length| length > LARGE || input.path.as_os_str() == "-";
         let mut bytes = walk::length_of(first);
-        let alone = bytes > LARGE;
+        let alone = flows(first, bytes);
         let fits = |input: &&Input| {
             let next = walk::length_of(input);
             bytes += next;
-            next <= LARGE && bytes <= GROUP_BYTES
+            !flows(input, next) && bytes <= GROUP_BYTES
         };
         let few = &others[..others.len().min(GROUP_FILES - 1)];
         let others = if alone { 0 } else { few.iter().take_while(fits).count() };
-        let (group, rest) = self.0.split_at(1 + others);
+        let (inputs, rest) = self.0.split_at(1 + others);
         self.0 = rest;
-        Some(group)
-    }
-}
-
-/// Threads that judge files; none where one file or one thread is asked for, or the system grants no more threads.
-pub(super) struct Workers {
-    #[cfg(feature = "threads")]
-    pool: Option<rayon::ThreadPool>,
-}
-
-impl Workers {
-    /// `threads` 0 takes one per core.
-    pub(super) fn new(threads: usize, files: usize) -> Self {
-        #[cfg(feature = "threads")]
-        {
-            let several = threads != 1 && files > 1;
-            let pool = || rayon::ThreadPoolBuilder::new().num_threads(threads).build().ok();
-            Workers { pool: if several { pool() } else { None } }
-        }
-        #[cfg(not(feature = "threads"))]
-        {
-            let _ = (threads, files);
-            Workers {}
-        }
-    }
-
-    /// Maps in parallel, keeping the order.
-    pub(super) fn map<'i, I: Sync, T: Send>(&self, inputs: &'i [I], map: impl Fn(&'i I) -> T + Send + Sync) -> Vec<T> {
-        #[cfg(feature = "threads")]
-        if let Some(pool) = &self.pool {
-            use rayon::prelude::*;
-            return pool.install(|| inputs.par_iter().map(map).collect());
-        }
-        inputs.iter().map(map).collect()
-    }
-
-    /// The same, while this thread does something else.
-    fn map_beside<'i, I: Sync, T: Send, R>(
-        &self,
-        inputs: &'i [I],
-        map: impl Fn(&'i I) -> T + Send + Sync,
-        meanwhile: impl FnOnce() -> R,
-    ) -> (Vec<T>, R) {
-        #[cfg(feature = "threads")]
-        if let Some(pool) = &self.pool {
-            use rayon::prelude::*;
-            let mut mapped = Vec::new();
-            let result = pool.in_place_scope(|scope| {
-                scope.spawn(|_| mapped = inputs.par_iter().map(map).collect());
-                meanwhile()
-            });
-            return (mapped, result);
-        }
-        let result = meanwhile();
-        (self.map(inputs, map), result)
+        Some(Group { inputs, flows: alone })
     }
 }
 
@@ -393,33 +359,27 @@ impl<'j> Job<'j> {
         let workers = Workers::new(self.args.threads, inputs.len());
         let progress = Progress::new(inputs.len(), || inputs.iter().map(walk::length_of).sum());
         let mut folders = HashMap::new();
-        // What is in memory at one time anyway may stay there.
-        self.keeps = Groups::is_one(inputs);
+        self.keeps = are_kept(inputs);
         let now = self.now;
         let mut groups = Groups(inputs);
-        let mut next = groups.next().map(|group| self.tasks(group, &mut folders));
-        let mut judged: Option<(Vec<Task<'_>>, Vec<Judged>)> = None;
-        // Of a group is reported while the next one is judged.
-        while let Some(tasks) = next.take() {
-            let mut beside = |job: &mut Self| {
-                next = groups.next().map(|group| job.tasks(group, &mut folders));
-                judged.take().map_or(Ok(()), |(tasks, judged)| job.take_all(&tasks, judged, &progress, take))
-            };
-            if let [task] = tasks.as_slice() {
-                beside(self)?;
-                self.alone(task, &progress, take)?;
-                self.done(&tasks, &progress);
-            } else {
-                let (results, taken) = workers.map_beside(&tasks, |task| judge(task, now), || beside(self));
-                taken?;
-                judged = Some((tasks, results));
-            }
-        }
-        if let Some((tasks, judged)) = judged {
-            self.take_all(&tasks, judged, &progress, take)?;
-        }
+        let done = workers.in_order(
+            self,
+            |job| groups.next().map(|group| (job.tasks(group.inputs, &mut folders), group.flows)),
+            |(tasks, flows)| match flows {
+                true => vec![],
+                false => tasks.iter().map(|task| judge(task, now)).collect(),
+            },
+            |job, (tasks, flows), judged| {
+                match tasks.as_slice() {
+                    [task] if flows => job.alone(task, &progress, take)?,
+                    tasks => job.take_all(tasks, judged, &progress, take)?,
+                }
+                job.done(&tasks, &progress);
+                Ok(())
+            },
+        );
         progress.end();
-        Ok(())
+        done
     }
 
     fn tasks<'i>(&self, group: &'i [Input], folders: &mut HashMap<PathBuf, Option<bool>>) -> Vec<Task<'i>> {
@@ -436,9 +396,7 @@ impl<'j> Job<'j> {
         progress: &Progress,
         take: &mut Take<'j, '_>,
     ) -> Result<(), Failure> {
-        progress.pause(|| tasks.iter().zip(judged).try_for_each(|(task, result)| take(self, task, result)))?;
-        self.done(tasks, progress);
-        Ok(())
+        progress.pause(|| tasks.iter().zip(judged).try_for_each(|(task, result)| take(self, task, result)))
     }
 
     fn done(&mut self, tasks: &[Task<'_>], progress: &Progress) {
@@ -519,7 +477,7 @@ impl<'j> Job<'j> {
 
     /// May reports show the file beside findings of the whole run?
     fn may_show(&self, source: &Source, outcome: &Outcome) -> bool {
-        self.keeps && outcome.errors.is_empty() && source.text().len() as u64 <= GROUP_BYTES
+        self.keeps && outcome.errors.is_empty() && source.text().len() as u64 <= KEPT_BYTES
     }
 
     /// Takes what was found in a file: decides what is suppressed, counts it and hands it to the reporters. It does not count
@@ -591,7 +549,7 @@ impl<'j> Job<'j> {
     pub(super) fn share(&mut self, inputs: &[Input], is_own: &dyn Fn(&Input) -> bool) -> Result<Work, Failure> {
         let given = std::mem::take(&mut self.tally.facts).finish();
         // As in a run that judges them all.
-        let shows = Groups::is_one(inputs);
+        let shows = are_kept(inputs);
         let own: Vec<Input> = inputs.iter().filter(|input| is_own(input)).cloned().collect();
         let mut found: Vec<Shared> = Vec::new();
         self.each(&own, &mut |job, task, judged| {

@@ -1,9 +1,9 @@
 //! `tokenvet profile diff`: two profiles side by side, and what they make of the given files.
 
 use super::args::{DiffArgs, InspectFormat};
-use super::check::Workers;
 use super::exit::{Exit, Failure};
 use super::output;
+use super::workers::Workers;
 use crate::diff::{Differ, Judged, ProfileDiff, human, json};
 use crate::discover::walk::{self, Input, Unreadable};
 use crate::report::FileError;

@@ -39,6 +39,7 @@ mod test;
 mod trace;
 mod trust;
 mod whatif;
+mod workers;
 
 use args::{Args, Command};
 use exit::Exit;

@@ -1,10 +1,11 @@
 //! `tokenvet scan`: tokens in logs, dumps and other text.
 
 use super::args::{CheckArgs, Unrecognised};
-use super::check::{Job, Workers, with_job};
+use super::check::{Job, with_job};
 use super::exit::{Exit, Failure};
 use super::progress::Progress;
 use super::shard::{self, ShardArgs};
+use super::workers::Workers;
 use crate::discover::several;
 use crate::discover::walk::{self, Input, Unreadable};
 use crate::evaluate::Plan;
@@ -15,7 +16,7 @@ use crate::scan::judge::Judge;
 use crate::scan::member::{self, Limits, Note, Text, Visit, texts};
 use crate::scan::since::Since;
 use crate::scan::stream::{Place, Scanner};
-use crate::scan::tally::{self, Tally};
+use crate::scan::tally::{self, Seen, Tally};
 use crate::scan::when;
 use crate::shard::Shard;
 use crate::shard::plan;
@@ -29,8 +30,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What reports call a scanned file.
 pub(super) const KIND: &str = "text";
-/// Files that are scanned by several threads before what they came to is reported.
-const GROUP: usize = 256;
+/// Tokens that one thread judges and that are then reported, while others are judged.
+const BATCH: usize = 128;
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct ScanArgs {
@@ -228,15 +229,12 @@ pub(super) fn read(
         failed: Mutex::default(),
     };
     let workers = Workers::new(reading.threads, tasks.len());
+    let scanned = workers.map(&tasks, |task| {
+        let Input { name, named, .. } = task.input;
+        Read { index: task.index, name: name.clone(), named: *named, scanned: search.scan(task) }
+    });
     let mut read = Inputs::default();
-    for group in tasks.chunks(GROUP) {
-        let scanned = workers.map(group, |task| search.scan(task));
-        let each = group.iter().zip(scanned).map(|(task, scanned)| {
-            let Input { name, named, .. } = task.input;
-            Read { index: task.index, name: name.clone(), named: *named, scanned }
-        });
-        read.add(each.collect()).map_err(|trouble| Failure::Usage(trouble.to_string()))?;
-    }
+    read.add(scanned).map_err(|trouble| Failure::Usage(trouble.to_string()))?;
     let failed = search.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
     let tally = search.tally();
     progress.end();
@@ -426,19 +424,41 @@ pub(super) fn report(
     let mut account = tally.finish();
     account.number_lines(&|path, offset| lines.before(path, offset));
     account.notes().into_iter().for_each(|note| job.note(note));
-    job.take_keys().with_verifier(|verifier| {
-        let judge = Judge::new(job.now, verifier);
-        let mut at_hand = None;
-        for seen in &account.tokens {
-            let Some(place) = seen.places.first() else { continue };
-            let (_, (relative, plan)) = match at_hand.take() {
-                Some((path, of_path)) if path == place.path => at_hand.insert((path, of_path)),
-                _ => at_hand.insert((Arc::clone(&place.path), plan_for(job, inputs, &place.path))),
-            };
-            job.one_of_many(relative, judge.findings(plan, seen))?;
-        }
-        job.end_of_many()
-    })
+    let (keys, now) = (job.take_keys(), job.now);
+    let workers = Workers::new(reading.threads, account.tokens.len().div_ceil(BATCH));
+    let of_one_text = account.tokens.chunk_by(|seen, next| first_text(seen) == first_text(next));
+    let mut batches = of_one_text.flat_map(|tokens| tokens.chunks(BATCH));
+    keys.with_verifier(|verifier| {
+        workers.in_order(
+            job,
+            |job| {
+                let tokens = batches.next()?;
+                let (relative, plan) = plan_for(job, inputs, first_text(tokens.first()?));
+                Some(Batch { tokens, relative, plan })
+            },
+            |Batch { tokens, plan, .. }| {
+                let judge = Judge::new(now, verifier);
+                tokens.iter().map(|seen| judge.findings(plan, seen)).collect::<Vec<_>>()
+            },
+            |job, Batch { relative, .. }, findings| {
+                findings.into_iter().try_for_each(|of_one| job.one_of_many(&relative, of_one))
+            },
+        )
+    })?;
+    job.end_of_many()
+}
+
+/// The text that a token stands in first.
+fn first_text(seen: &Seen) -> &str {
+    seen.places.first().map_or("", |first| &first.path)
+}
+
+/// Tokens of one text, judged by one thread at a time.
+struct Batch<'t> {
+    tokens: &'t [Seen],
+    /// The text's path relative to the policy's folder.
+    relative: String,
+    plan: Arc<Plan>,
 }
 
 /// A text's path relative to the policy's folder, and the plan for it.

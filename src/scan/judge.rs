@@ -21,7 +21,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Says whether a signature is valid; `None` when no key at hand could tell. It is given the encoded token and its `iss`.
-pub type Verifier<'v> = dyn Fn(&str, &str) -> Option<bool> + 'v;
+pub type Verifier<'v> = dyn Fn(&str, &str) -> Option<bool> + Sync + 'v;
 
 /// What findings need of a token: with this nobody needs the token any more. It holds nothing that makes one usable.
 #[derive(Clone, Debug, PartialEq, Eq)]
