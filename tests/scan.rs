@@ -302,6 +302,11 @@ fn tokens_whose_signature_is_valid_are_told() {
     assert!(said[0].0.ends_with("2 times in 1 file; its signature is valid"), "{said:?}");
     assert!(said[1].0.ends_with("; no key at hand made its signature"), "{said:?}");
     assert!(said[2].0.ends_with("1 time in 1 file"), "a key that is not known: nothing is said\n{said:?}");
+    // Whatever rules are asked for.
+    let one_rule = ["-", "-f", "json", "--keys", "keys.json", "--only", "leaked-token-usable"];
+    let output = scan(folder.path(), &one_rule, log.as_bytes());
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(of_rule(&report, "leaked-token-usable"), said);
     for format in ["json", "human", "sarif"] {
         let output = scan(folder.path(), &["-", "-f", format, "--all", "--keys", "keys.json"], log.as_bytes());
         let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);

@@ -338,7 +338,7 @@ impl<'j> Job<'j> {
         let mut job =
             Job { args, now, clock, governance, reporters, accepted, changed, keeps, kept, excerpts, replaced, tally };
         #[cfg(feature = "verify")]
-        job.tally.facts.take(&job.governance.plan, super::trust::keys(&job.governance.plan, &args.keys, now)?);
+        job.tally.facts.take(&job.governance.plan, super::trust::keys(&job.governance.book, &args.keys, now)?);
         Ok(job)
     }
 

@@ -6,12 +6,14 @@ use super::store::Store;
 #[cfg(feature = "verify")]
 use crate::check::check;
 #[cfg(feature = "verify")]
-use crate::evaluate::{Fact, Plan};
+use crate::evaluate::{Adjustments, Fact, Plan, Selection};
 #[cfg(feature = "verify")]
 use crate::model::TargetKind;
 #[cfg(feature = "verify")]
 use crate::parse::ParseError;
 use crate::profile::Registry;
+#[cfg(feature = "verify")]
+use crate::rule::RuleBook;
 use crate::source::Source;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,14 +33,19 @@ pub(super) fn issuers(store: &Store, registry: &mut Registry, paths: &[PathBuf])
     Ok(sources)
 }
 
-/// The keys of key set files, as facts that verify tokens of any issuer and are themselves not judged.
+/// The keys of key set files, as facts that verify tokens of any issuer and are themselves not judged. They are read in full
+/// whatever rules the run is limited to.
 #[cfg(feature = "verify")]
-pub(super) fn keys(plan: &Plan, paths: &[PathBuf], now: i64) -> Result<Vec<Fact>, Failure> {
+pub(super) fn keys(book: &Arc<RuleBook>, paths: &[PathBuf], now: i64) -> Result<Vec<Fact>, Failure> {
     let mut facts = Vec::new();
+    if paths.is_empty() {
+        return Ok(facts);
+    }
+    let plan = Plan::new(Arc::clone(book), Selection::Auto, &Adjustments::default());
     for path in paths {
         let source = Arc::new(problem::read_small(path, MAX_FILE).map_err(Failure::Reported)?);
         let refuse = |error: ParseError| Failure::Reported(problem::render(&source, &error));
-        let outcome = check(plan, &source, now);
+        let outcome = check(&plan, &source, now);
         if let Some(error) = outcome.errors.into_iter().next() {
             let span = error.region.map(|region| region.span()).unwrap_or_default();
             return Err(refuse(ParseError { message: error.message, span }));
