@@ -268,6 +268,52 @@ fn what_there_is_no_room_for_is_counted() {
     assert!(said.contains("5 are reported") && said.contains("15 of 20"), "{said}");
 }
 
+#[test]
+fn a_whole_token_is_reported_whatever_its_claims_look_like() {
+    let header = r#"{"alg":"ES256"}"#;
+    let with = |exp: &str| {
+        let payload = format!(r#"{{"iss":"https://vo.example.org/","sub":"s","jti":"j","scope":"x"{exp}}}"#);
+        token(header, &payload, &"TestSignature".repeat(7)[..86])
+    };
+    let long = token(header, &format!(r#"{{"x":"{}"}}"#, "y".repeat(60_000)), &"TestSignature".repeat(7)[..86]);
+    let key = "TestKey0".repeat(40);
+    let encrypted = format!(
+        "{}.{key}.TestVector000000.{key}.TestTag0TestTag0TestTa",
+        URL_SAFE_NO_PAD.encode(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#)
+    );
+    for (written, rule, said, remark) in [
+        (with(r#","exp":1767225660.5"#), "leaked-token-usable", "still valid for 60 s", "half a second"),
+        (with(r#","exp":1.76722566e9"#), "leaked-token-usable", "still valid for 60 s", "an exponent"),
+        (with(r#","exp":1767225540.5"#), "leaked-token-expired", "has expired", "half a second, before"),
+        (with(r#","exp":1e300"#), "leaked-token-usable", "still valid for", "further than a number goes"),
+        (with(r#","exp":1000000000,"exp":1767225660"#), "leaked-token-usable", "60 s", "the last of two counts"),
+        (with(""), "leaked-token-endless", "never expires", "none"),
+        (with(r#","exp":"tomorrow""#), "leaked-token-unread", "exp cannot be read", "a text"),
+        (long, "leaked-token-unread", "exp cannot be read", "too long to be read"),
+        (encrypted, "leaked-secret-token", "jwe", "encrypted"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let output = scan(folder.path(), &["-", "-f", "json"], format!("Bearer {written}\n").as_bytes());
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(leaks(&report), [format!("{rule} <stdin>:1:8")], "{remark}");
+        assert!(of_rule(&report, rule)[0].0.contains(said), "{remark}: {:?}", of_rule(&report, rule));
+    }
+}
+
+#[test]
+fn a_token_has_one_fingerprint_however_it_is_written() {
+    let (token, _) = access_token(60, 1);
+    let encoded = token.replace('.', "%2E").replace('-', "%2D").replace('_', "%5F");
+    let padded = token.split('.').map(|part| format!("{part}{}", &"==="[..(4 - part.len() % 4) % 4]));
+    let padded: Vec<String> = padded.collect();
+    let log = format!("Bearer {token}\n?authz=Bearer%20{encoded}&x\nBearer {}\n", padded.join("."));
+    let folder = tempfile::tempdir().unwrap();
+    let output = scan(folder.path(), &["-", "-f", "json"], log.as_bytes());
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(leaks(&report), ["leaked-token-usable <stdin>:1:8"]);
+    assert!(of_rule(&report, "leaked-token-usable")[0].0.contains("found 3 times"));
+}
+
 #[cfg(feature = "verify")]
 #[test]
 fn tokens_whose_signature_is_valid_are_told() {

@@ -289,7 +289,8 @@ impl<'d> Provider<'d> {
         let any = shared.audiences.items().iter().any(|item| item.as_text() == Some(ANY));
         let trust = Trust {
             product: product(PRODUCT),
-            issuer: text(&self.section, self.name),
+            // Tokens whose issuer ends without a slash are not those of this provider.
+            issuer: Field::text(self.url(), At::node(self.at.id)),
             alias: Field::text(self.name, At::node(self.at.id)),
             audiences: shared.audiences.clone(),
             audience_checked: Field::bool(true, None),
@@ -554,7 +555,7 @@ mod tests {
         let trusts = of(&got, TargetKind::Trust);
         assert_eq!(trusts.len(), 2);
         for (field, first, second) in [
-            ("issuer", "https://vo.example.org", "https://op.example.org/"),
+            ("issuer", "https://vo.example.org/", "https://op.example.org/"),
             ("alias", "vo", "op"),
             ("any_audience", "true", "true"),
             ("missing_audience", "false", "false"),

@@ -320,7 +320,7 @@ macro_rules! members {
                         $($name => &mut members.$ident,)*
                         _ => continue,
                     };
-                    place.get_or_insert(member);
+                    *place = Some(member);
                 }
                 members
             }
@@ -329,13 +329,14 @@ macro_rules! members {
 }
 
 members! {
-    /// Where members of the JOSE header stand; the first of several with one name.
+    /// Where members of the JOSE header stand; the last of several with one name, as most readers take it.
     struct Header { alg "alg", crit "crit", kid "kid", typ "typ", }
     lists { key_references is_key_reference, }
 }
 
 members! {
-    /// Where claims stand; the first of several with one name. Those that most tokens have are looked for first.
+    /// Where claims stand; the last of several with one name, as RFC 7519 section 4 has it. Those that most tokens have are
+    /// looked for first.
     struct Claims {
         iss "iss",
         sub "sub",

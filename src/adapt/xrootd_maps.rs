@@ -213,7 +213,8 @@ fn mapfile(document: &Document, sink: &mut dyn Sink) {
         let active = !off && !everybody;
         everybody |= !off && ["sub", "username", "path", "group"].iter().all(|key| text(key).is_absent());
         let record = Mapping { subject: text("sub"), group: text("group"), account, ..mapping(vec![], active) };
-        let record = Mapping { gives: Field::default(), ..record };
+        // The section of scitokens.cfg that names the file is that of an issuer.
+        let record = Mapping { gives: Field::default(), one_issuer: Field::bool(true, None), ..record };
         sink.target(&[document], Target { at: At::node(entry.id), ..Target::new(TargetKind::Mapping, name, record) });
     }
 }

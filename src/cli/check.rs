@@ -318,7 +318,7 @@ struct Tally {
     /// Targets by the policy's workflow.
     workflows: BTreeMap<usize, u64>,
     summary: Summary,
-    /// A named input, the policy or a rule is broken: exit 2.
+    /// An input, the policy or a rule is broken: exit 2.
     broken: bool,
     /// A finding reached `--fail-on`: exit 1.
     failing: bool,

@@ -8,7 +8,7 @@ pub(super) enum Exit {
     Clean = 0,
     /// Findings at or above `--fail-on`.
     Findings = 1,
-    /// Usage, policy or rule error, or a named input that could not be read, parsed or recognised.
+    /// Usage, policy or rule error, an input that could not be read or parsed, or a named one that was not recognised.
     Usage = 2,
     /// Nothing to check.
     Nothing = 3,

@@ -60,13 +60,13 @@ pub(super) struct IncidentArgs {
     #[arg(long, value_name = "URL", help_heading = "What is known")]
     pub(super) iss: Option<String>,
     /// Its subject
-    #[arg(long, value_name = "SUB", help_heading = "What is known")]
+    #[arg(long, value_name = "SUB", allow_hyphen_values = true, help_heading = "What is known")]
     pub(super) sub: Option<String>,
     /// The client that got it
     #[arg(long, value_name = "CLIENT_ID", help_heading = "What is known")]
     pub(super) client: Option<String>,
     /// Its identifier
-    #[arg(long, value_name = "JTI", help_heading = "What is known")]
+    #[arg(long, value_name = "JTI", allow_hyphen_values = true, help_heading = "What is known")]
     pub(super) jti: Option<String>,
     /// Its fingerprint, as `tokenvet scan` shows it
     #[arg(long, value_name = "HEX", help_heading = "What is known")]

@@ -124,7 +124,10 @@ fn exit_codes(topic: &str) -> &'static [(&'static str, &'static str)] {
         "" | "check" | "scan" => &[
             ("0", "nothing at or above --fail-on"),
             ("1", "findings at or above --fail-on"),
-            ("2", "wrong usage, a broken policy or rule, or a named file that cannot be read, parsed or recognised"),
+            (
+                "2",
+                "wrong usage, a broken policy or rule, a file that cannot be read or parsed, or a named one that is not recognised",
+            ),
             ("3", "nothing to check"),
         ],
         "inspect" => &[

@@ -24,6 +24,7 @@ use crate::shard::scan::{self as shard_of_scan, Gap, Input as Read, Inputs, Left
 use clap::Args as ClapArgs;
 use std::collections::HashSet;
 use std::io::Read as _;
+use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -53,7 +54,7 @@ pub(super) struct ScanArgs {
     pub(super) max_expanded: Option<u64>,
     /// Tell this many distinct tokens apart; those beyond are counted, and what is still valid comes first [default: 100000]
     #[arg(long, value_name = "NUMBER", help_heading = "What is read")]
-    pub(super) max_tokens: Option<usize>,
+    pub(super) max_tokens: Option<NonZeroUsize>,
     /// Make fingerprints of tokens with the key in this file (HMAC-SHA-256), so that nobody else can confirm them
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub(super) fingerprint_key: Option<PathBuf>,
@@ -72,7 +73,7 @@ impl ScanArgs {
         let since = since.transpose().map_err(|error| Failure::Usage(format!("--since {error}")))?;
         let skip_foreign = self.check.unrecognised == Unrecognised::Skip;
         let fingerprints = self.fingerprint_key.as_deref().map(fingerprints).transpose()?.unwrap_or_default();
-        let (tokens, threads) = (self.max_tokens, self.check.threads);
+        let (tokens, threads) = (self.max_tokens.map(NonZeroUsize::get), self.check.threads);
         Ok(Reading { limits, since, skip_foreign, threads, tokens, fingerprints })
     }
 }

@@ -49,10 +49,10 @@ pub(super) struct TraceArgs {
     pub(super) since: Option<String>,
 
     /// The identifier of a token
-    #[arg(long, value_name = "JTI", help_heading = "What is known")]
+    #[arg(long, value_name = "JTI", allow_hyphen_values = true, help_heading = "What is known")]
     pub(super) jti: Option<String>,
     /// The subject of a token
-    #[arg(long, value_name = "SUB", help_heading = "What is known")]
+    #[arg(long, value_name = "SUB", allow_hyphen_values = true, help_heading = "What is known")]
     pub(super) sub: Option<String>,
     /// The client that got the token
     #[arg(long, value_name = "CLIENT_ID", help_heading = "What is known")]

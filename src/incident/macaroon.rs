@@ -19,6 +19,8 @@ pub struct Macaroon {
     pub location: Option<String>,
     /// Its limits, as written.
     pub limits: Vec<String>,
+    /// It was read up to its signature, so that there are no more limits.
+    pub is_whole: bool,
 }
 
 impl Macaroon {
@@ -45,6 +47,7 @@ impl Macaroon {
             match name {
                 b"location" => found.location = shown().map(clean),
                 b"cid" if found.limits.len() < MOST => found.limits.extend(shown().map(clean)),
+                b"signature" => found.is_whole = value.is_some(),
                 _ => {}
             }
         }
@@ -120,11 +123,11 @@ pub(super) mod tests {
         let read = Macaroon::read(text.as_bytes());
         assert_eq!(read.location.as_deref(), Some("https://se.example.org"));
         assert_eq!(read.limits, limits);
-        assert_eq!(read.end(), Some(1_767_225_600));
+        assert_eq!((read.end(), read.is_whole), (Some(1_767_225_600), true));
         assert!(!format!("{read:?}").contains("0123456789abcdef"));
         for cut in 0..text.len() {
             let part = Macaroon::read(&text.as_bytes()[..cut]);
-            assert!(part.limits.len() <= 4, "a cut one is read as far as it goes");
+            assert!(part.limits.len() <= 4 && !part.is_whole, "a cut one is read as far as it goes");
         }
         assert_eq!(Macaroon::read(b"MDAwMA"), Macaroon::default(), "a packet without length");
         assert_eq!(Macaroon::read(b""), Macaroon::default());

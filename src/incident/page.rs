@@ -478,10 +478,14 @@ fn power(suspect: &Suspect, elsewhere: &Elsewhere) -> PowerPart {
             "get new access tokens of its client, with whatever the client was given, until it is revoked".into()
         }
         () if suspect.kind == "registration-token" => "change the registration of its client".into(),
-        () if suspect.macaroon.as_ref().is_some_and(|one| one.limits.is_empty()) => {
-            "whatever its owner can do at the service that made it: it holds no limits".into()
-        }
-        () if suspect.macaroon.is_some() => "what its limits leave, at the service that made it".into(),
+        () if let Some(macaroon) = &suspect.macaroon => match (macaroon.limits.is_empty(), macaroon.is_whole) {
+            (true, true) => "whatever its owner can do at the service that made it: it holds no limits".into(),
+            (true, false) => "not known: it is cut off, perhaps before its limits".into(),
+            (false, true) => "what its limits leave, at the service that made it".into(),
+            (false, false) => {
+                "no more than its limits leave, at the service that made it; more of them are cut off".into()
+            }
+        },
         () if !suspect.claims_known => "not known: its claims are not at hand".into(),
         () if capable.len() > 2 => format!("{}; and {} more", capable[..2].join("; "), capable.len() - 2),
         () if !capable.is_empty() => capable.join("; "),

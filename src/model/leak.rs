@@ -22,8 +22,8 @@ super::record! {
         scopes "scopes": Texts,
         /// True when a scope lets it write or change something.
         writes "writes": Bool,
-        /// Seconds until it expires; negative since it has; unlimited when it says no time. Absent when the form does not
-        /// show it.
+        /// Seconds until it expires; negative since it has; unlimited when it says no time. Absent when that cannot be
+        /// read.
         remaining "remaining": Seconds,
         /// Times it was found.
         count "count": Int,

@@ -9,6 +9,8 @@ super::record! {
         version "version": Text,
         /// The issuer it matches; unlimited where any issuer matches, absent where the line does not look at it.
         issuer "issuer": Url,
+        /// True where the file holds for tokens of one issuer only, which another file names (`name_mapfile` of XRootD).
+        one_issuer "one_issuer": Bool,
         /// The service's name for the issuer, where the line uses that (dCache's provider name).
         alias "alias": Text,
         /// The subject it matches; unlimited where any matches, absent where the line does not look at it.

@@ -56,7 +56,8 @@ pub(crate) fn check_scope(shape: &ScopeShape, list: &[&str], index: usize) -> Re
         _ => {}
     }
     if let Some(path) = scope.path {
-        if shape.absolute == Some(true) && !path.starts_with('/') {
+        // That there is none is another demand.
+        if shape.absolute == Some(true) && !path.is_empty() && !path.starts_with('/') {
             return Err("has a path that does not start with `/`".into());
         }
         if shape.normalised == Some(true)
@@ -196,6 +197,7 @@ mod tests {
             (json!({"path": false, "of": ["compute.read"]}), &["compute.read:/"], 0, "no meaning", ""),
             (json!({"absolute": true}), &["storage.read:data"], 0, "start with", ""),
             (json!({"absolute": true}), &["storage.read"], 0, "", "no path is another demand"),
+            (json!({"absolute": true}), &["storage.read:"], 0, "", "an empty one is none"),
             (json!({"normalised": true}), &["storage.read:/a/../b"], 0, "`..`", ""),
             (json!({"normalised": true}), &["storage.read:/a/"], 0, "", "a trailing slash has a meaning"),
             (json!({"root": false}), &["storage.modify:/"], 0, "root", ""),

@@ -418,8 +418,74 @@ thread_local! {
     static WORK: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
-/// The length of a dot, however it is written; 0 when there is none.
+/// The length of a dot, however it is written, with the padding before it that some encoders leave; 0 when there is none.
 fn dot(text: &[u8], at: usize) -> usize {
+    match plain_dot(text, at) {
+        0 => (),
+        length => return length,
+    }
+    let mut end = at;
+    for _ in 0..2 {
+        end += match text.get(end) {
+            Some(b'=') => 1,
+            _ => encoded(text, end, b"3d"),
+        };
+    }
+    match plain_dot(text, end) {
+        0 => 0,
+        length => end - at + length,
+    }
+}
+
+/// The length of a character in percent-encoding, once or several times, that has this code; 0 when it does not stand here.
+fn encoded(text: &[u8], at: usize, code: &[u8; 2]) -> usize {
+    if text.get(at) != Some(&b'%') {
+        return 0;
+    }
+    let mut end = at + 1;
+    while end < at + 9 && text.get(end..end + 2) == Some(b"25") {
+        end += 2;
+    }
+    match text.get(end..end + 2) {
+        Some(found) if found.eq_ignore_ascii_case(code) => end + 2 - at,
+        _ => 0,
+    }
+}
+
+/// A character of base64url that is percent-encoded, though it need not be, and the length of that.
+fn encoded_char(text: &[u8], at: usize) -> Option<(u8, usize)> {
+    let [dash, line] = [b"2d", b"5f"].map(|code| encoded(text, at, code));
+    match (dash, line) {
+        (0, 0) => None,
+        (0, length) => Some((b'_', length)),
+        (length, _) => Some((b'-', length)),
+    }
+}
+
+/// The characters of one part, without what wraps or encodes it.
+pub(crate) fn plain(part: &[u8]) -> Cow<'_, [u8]> {
+    let mut end = count_base64url(part);
+    if end == part.len() {
+        return Cow::Borrowed(part);
+    }
+    let mut chars = part[..end].to_vec();
+    while end < part.len() {
+        end += match encoded_char(part, end) {
+            Some((char, length)) => {
+                chars.push(char);
+                length
+            }
+            None => {
+                chars.extend(Some(part[end]).filter(|byte| is_base64url(*byte)));
+                1
+            }
+        };
+    }
+    Cow::Owned(chars)
+}
+
+/// The length of a dot without padding before it.
+fn plain_dot(text: &[u8], at: usize) -> usize {
     let rest = &text[at.min(text.len())..];
     if rest.first() == Some(&b'.') {
         return 1;
@@ -428,16 +494,9 @@ fn dot(text: &[u8], at: usize) -> usize {
         return 6;
     }
     // %2E, %252E, %25252E … and =2E of quoted-printable mails.
-    let mut end = match rest.first() {
-        Some(b'%' | b'=') => 1,
-        _ => return 0,
-    };
-    while end < 9 && rest.get(end..end + 2) == Some(b"25") {
-        end += 2;
-    }
-    match rest.get(end..end + 2) {
-        Some(code) if code.eq_ignore_ascii_case(b"2e") => end + 2,
-        _ => 0,
+    match rest {
+        [b'=', code @ ..] if code.get(..2).is_some_and(|code| code.eq_ignore_ascii_case(b"2e")) => 3,
+        _ => encoded(text, at, b"2e"),
     }
 }
 
@@ -463,6 +522,12 @@ fn part(text: &[u8], first: Range<usize>, goes_on: impl Fn(&[u8]) -> bool) -> (u
     let mut end = first.end;
     let mut chars = Cow::Borrowed(&text[first]);
     for _ in 0..MAX_LINES {
+        while let Some((char, length)) = encoded_char(text, end).filter(|_| chars.len() < MAX_TOKEN) {
+            let more = run(text, end + length);
+            chars.to_mut().push(char);
+            chars.to_mut().extend_from_slice(&text[end + length..more]);
+            end = more;
+        }
         if dot(text, end) > 0 || !goes_on(&chars) {
             break;
         }
@@ -565,7 +630,8 @@ impl Extent {
                 return None;
             }
         }
-        let is_certain = (last || text.len() - end >= AHEAD) && !is_ellipsis(text, end);
+        let is_certain =
+            (last || text.len() - end >= AHEAD) && !is_ellipsis(text, end) && encoded_char(text, end).is_none();
         let is_alone = unwrapped(text, end).is_none();
         (dots > 0 && is_certain && end - start <= MAX_KNOWN).then_some(Extent { end, is_alone, runs })
     }
@@ -676,28 +742,30 @@ fn unreadable(text: &[u8], header: Range<usize>, next: usize, lenient: bool, las
 /// How far a signature was looked for, where it ends, and its characters. What is joined over lines is only believed when
 /// that gives it the length of its algorithm; of several lengths the longest.
 fn signature<'t>(text: &'t [u8], start: usize, runs: Runs, algorithm: &str) -> (usize, usize, Cow<'t, [u8]>) {
-    /// Of a key of 16384 bits.
-    const LONGEST: usize = 2731;
-    let first = runs.end(text, start);
-    let one = Cow::Borrowed(&text[start..first]);
+    /// Of ML-DSA-87.
+    const LONGEST: usize = 6170;
+    let (first, one) = part(text, start..runs.end(text, start), |_| false);
     if has_length_of(algorithm, one.len()) || is_placeholder(&one) {
         return (first, first, one);
     }
     let (mut end, mut chars, mut whole) = (first, one.to_vec(), None);
     while chars.len() < LONGEST && dot(text, end) == 0 {
         let Some(next) = unwrapped(text, end) else { break };
-        end = run(text, next);
-        chars.extend_from_slice(&text[next..end]);
+        let line;
+        (end, line) = part(text, next..run(text, next), |_| false);
+        chars.extend_from_slice(&line);
         if has_length_of(algorithm, chars.len()) {
             whole = Some((end, chars.clone()));
         }
     }
     match whole {
         Some((whole, chars)) => (end, whole, Cow::Owned(chars)),
-        None => {
-            let one = embedded(text, start, first).unwrap_or(first);
-            (end, one, Cow::Borrowed(&text[start..one]))
-        }
+        // Cut off in one of its lines.
+        None if end > first && is_ellipsis(text, end) => (end, end, Cow::Owned(chars)),
+        None => match embedded(text, start, first) {
+            Some(other) => (end, other, Cow::Borrowed(&text[start..other])),
+            None => (end, first, one),
+        },
     }
 }
 
@@ -716,9 +784,14 @@ fn has_length_of(algorithm: &str, length: usize) -> bool {
     match algorithm {
         "HS256" => length == 43,
         "HS384" => length == 64,
-        "HS512" | "ES256" | "EdDSA" => length == 86,
+        "HS512" | "ES256" | "ES256K" | "Ed25519" => length == 86,
+        "EdDSA" => matches!(length, 86 | 152),
+        "Ed448" => length == 152,
         "ES384" => length == 128,
         "ES512" => length == 176,
+        "ML-DSA-44" => length == 3227,
+        "ML-DSA-65" => length == 4412,
+        "ML-DSA-87" => length == 6170,
         // Keys of 1024 to 4096 bits in steps of 512, and of 5120, 6144, 7168, 8192 and 16384.
         _ => matches!(length, 171 | 256 | 342 | 427 | 512 | 598 | 683 | 854 | 1024 | 1195 | 1366 | 2731),
     }
@@ -822,25 +895,46 @@ fn macaroon(text: &[u8], start: usize, last: bool) -> Look {
     }
     let is_char = |byte: &u8| is_base64url(*byte) || matches!(byte, b'+' | b'/');
     let limit = text.len().min(start + MAX_TOKEN);
-    let end = start + text[start..limit].iter().position(|byte| !is_char(byte)).unwrap_or(limit - start);
+    let run = |at: usize| at + text[at..limit].iter().position(|byte| !is_char(byte)).unwrap_or(limit - at);
+    let mut end = run(start);
+    let first = end;
     if is_open(text, start, end, last) {
         return Look::Open;
     }
-    let chars: Vec<u8> = text[start..end]
-        .iter()
-        .map(|byte| match byte {
-            b'-' => b'+',
-            b'_' => b'/',
-            byte => *byte,
-        })
-        .collect();
+    let mut chars = text[start..end].to_vec();
+    let mut signed = macaroon_packets(&chars);
+    for _ in 0..MAX_LINES {
+        let goes_on = signed == Ok(Some(false)) && chars.len() < MAX_KNOWN;
+        let Some(next) = unwrapped(text, end).filter(|next| goes_on && *next < limit) else { break };
+        end = run(next);
+        if is_open(text, start, end, last) {
+            return Look::Open;
+        }
+        chars.extend_from_slice(&text[next..end]);
+        signed = macaroon_packets(&chars);
+    }
+    match signed {
+        Err(()) if end == first => Look::No(end),
+        Ok(None) if end == first => Look::No(start),
+        Ok(Some(true)) => opaque(Form::Macaroon, State::Whole, start..end),
+        // Of the lines behind it nobody knows whether they belong to it.
+        _ => opaque(Form::Macaroon, State::Truncated, start..first),
+    }
+}
+
+/// Whether an encoded macaroon ends with its signature; `None` when it is none, and an error when it is not encoded like one.
+fn macaroon_packets(chars: &[u8]) -> Result<Option<bool>, ()> {
+    let standard = |byte: &u8| match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        byte => *byte,
+    };
+    let chars: Vec<u8> = chars.iter().map(standard).collect();
     // A part of four characters that is not whole is cut off.
     let whole = if chars.len() % 4 == 1 { chars.len() - 1 } else { chars.len() };
     let lenient = GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true);
     let engine = GeneralPurpose::new(&STANDARD, lenient.with_decode_padding_mode(DecodePaddingMode::Indifferent));
-    let Ok(bytes) = engine.decode(&chars[..whole]) else { return Look::No(end) };
-    let Some(signed) = packets(&bytes) else { return Look::No(start) };
-    opaque(Form::Macaroon, if signed { State::Whole } else { State::Truncated }, start..end)
+    Ok(packets(&engine.decode(&chars[..whole]).map_err(drop)?))
 }
 
 /// Whether packets end with a signature; `None` when they are none.
@@ -973,13 +1067,16 @@ mod tests {
         let payload = r#"{"iss":"https://a.example/","sub":"s","exp":1767225600}"#;
         let tokens = [86, 60, 3, 0].map(|signature| token(header, payload, signature));
         let encoded = tokens[0].replace('.', "%2E");
+        let signs = encoded.replace('-', "%2D");
         let rest = "A".repeat(26);
         let behind = ["", " x", "\nNext line", "\"\n2026", ".", ". And", "...", ".eyJ", "\n", "=\n"];
         let behind =
             behind.map(str::to_string).into_iter().chain([format!("\n{rest}\n"), format!("\n{rest}.{rest} x")]);
         let behind: Vec<String> = behind.collect();
-        let texts =
-            tokens.iter().chain([&encoded]).flat_map(|token| behind.iter().map(move |end| format!("{token}{end}")));
+        let texts = tokens
+            .iter()
+            .chain([&encoded, &signs])
+            .flat_map(|token| behind.iter().map(move |end| format!("{token}{end}")));
         let texts: Vec<String> = texts.collect();
         let finder = Finder::new().expect("anchors");
         let mut plain = 0;
@@ -1031,6 +1128,12 @@ mod tests {
             ("", odd(427), "\nnext", "by a key of 2560 bits"),
             ("", odd(1366), "\nnext", "by a key of 8192 bits"),
             ("", wrapped(&rs256, 70, "=\r\n"), "\r\n", "quoted-printable"),
+            ("?authz=Bearer%20", dots("%2E").replace('-', "%2D"), "&x", "every sign encoded"),
+            ("?authz=Bearer%2520", dots("%252E").replace('-', "%252d"), "&x", "every sign encoded twice"),
+            ("Bearer ", dots("=."), "\n", "with padding"),
+            ("Bearer ", dots("==."), "==\n", "with more padding"),
+            ("?access_token=", dots("%3D."), "&x", "with encoded padding"),
+            ("a\n", wrapped(&token(r#"{"alg":"Ed25519"}"#, r#"{"sub":"s"}"#, 86), 64, "\n"), "\nRegards", "RFC 9864"),
             ("", jwt.clone(), "", "nothing else"),
             ("", jwt.clone(), ".\n", "the end of a sentence"),
             ("", jwt.clone(), "\nINFO next line", "a word in the next line"),
@@ -1041,12 +1144,22 @@ mod tests {
     }
 
     #[test]
+    fn a_part_is_the_same_however_it_is_written() {
+        for written in ["ab-c_de", "ab%2Dc%5fde", "ab%252dc%25255Fde", "ab-c_\r\n  > de", "ab-c_=\nde"] {
+            assert_eq!(String::from_utf8_lossy(&plain(written.as_bytes())), "ab-c_de", "{written}");
+        }
+    }
+
+    #[test]
     fn what_is_left_of_a_token_is_told() {
         let jwt = es256();
         let (body, _) = jwt.rsplit_once('.').expect("three parts");
         let none = token(r#"{"alg":"none"}"#, r#"{"jti":"0b1c8a4e"}"#, 0);
         let payload_cut = &jwt[..body.len() - 20];
-        let cases: [(&str, State, usize, &str); 14] = [
+        let rs256 = token(r#"{"alg":"RS256"}"#, r#"{"sub":"s"}"#, 342);
+        let lines = wrapped(&rs256[..rs256.len() - 100], 64, "\n");
+        let cases: [(&str, State, usize, &str); 15] = [
+            (&format!("{lines}...\n\nRegards"), State::Truncated, lines.len(), "cut in a line behind its first"),
             (&format!("{none} "), State::Unsigned, none.len(), "alg none"),
             (&format!("{none}\""), State::Unsigned, none.len(), "alg none in JSON"),
             (&format!("{none}\nINFO next"), State::Unsigned, none.len(), "a word in the next line"),
@@ -1165,6 +1278,7 @@ mod tests {
             packet("signature", "TestTestTestTestTestTestTestTest"),
         ];
         let macaroon = URL_SAFE_NO_PAD.encode(parts.concat());
+        let lines = wrapped(&macaroon, 64, "\n");
         let jwe = format!(
             "{}.{k}.{k}.{k}.{k}",
             URL_SAFE_NO_PAD.encode(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#),
@@ -1188,6 +1302,20 @@ mod tests {
                 "macaroon in a query",
             ),
             (format!("{}...", &macaroon[..60]), Form::Macaroon, State::Truncated, 60, "the beginning of a macaroon"),
+            (
+                format!("Macaroon:\n{lines}\n\nRegards"),
+                Form::Macaroon,
+                State::Whole,
+                lines.len(),
+                "a macaroon over several lines",
+            ),
+            (
+                format!("{}\nRegards", &lines[..105]),
+                Form::Macaroon,
+                State::Truncated,
+                64,
+                "the beginning of one over several lines",
+            ),
             (jwe.clone(), Form::Jwe, State::Whole, jwe.len(), "encrypted"),
             (format!("  {wide}\nmore"), Form::Jwe, State::Whole, wide.len(), "encrypted and wrapped"),
             (format!("?authz={eos}&x=1"), Form::Eos, State::Whole, eos.len(), "EOS"),

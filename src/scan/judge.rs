@@ -71,7 +71,7 @@ pub enum Expiry {
     Never,
     /// In seconds since 1970.
     At(i64),
-    /// What it says is no whole number.
+    /// What it says is no number.
     Odd,
 }
 
@@ -188,7 +188,7 @@ impl<'j> Judge<'j> {
             expiry: match (payload, said.exp) {
                 (None, _) => Expiry::Unseen,
                 (Some(_), None) => Expiry::Never,
-                (Some(_), Some(exp)) => whole(exp).map_or(Expiry::Odd, Expiry::At),
+                (Some(_), Some(exp)) => seconds(exp).map_or(Expiry::Odd, Expiry::At),
             },
             signature: self.verify(seen, said.iss.and_then(Cursor::as_str).unwrap_or_default()),
         }
@@ -286,10 +286,9 @@ fn leak<'e>(seen: &Seen, evidence: &'e Evidence<'_>, fingerprint: &'e str, now: 
             false => Field::list(scopes.iter().map(|scope| Field::text(&**scope, None)).collect(), None),
         },
         remaining: match evidence.expiry {
-            Expiry::Unseen => Field::default(),
+            Expiry::Unseen | Expiry::Odd => Field::default(),
             Expiry::Never => Field::unlimited(None),
             Expiry::At(exp) => Field::int(exp.saturating_sub(now), None),
-            Expiry::Odd => Field::unknown("its exp is no whole number", None),
         },
         count: number(seen.count),
         files: number(seen.files),
@@ -330,7 +329,9 @@ impl<'p> Said<'p> {
     }
 }
 
-/// A number that is written as a whole one.
-fn whole(claim: Cursor<'_>) -> Option<i64> {
-    claim.scalar_text().filter(|_| *claim.data() == Data::Number)?.parse().ok()
+/// A number, without the part of a second that RFC 7519 lets it have.
+fn seconds(claim: Cursor<'_>) -> Option<i64> {
+    let number = claim.scalar_text().filter(|_| *claim.data() == Data::Number)?;
+    // What is too large for an integer is as far away as can be told.
+    number.parse().ok().or_else(|| Some(number.parse::<f64>().ok().filter(|number| number.is_finite())?.floor() as i64))
 }

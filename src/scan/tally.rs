@@ -4,7 +4,7 @@
 //! not depend on which thread or machine read what, nor in which order they are merged: counts add up, first places are the
 //! smallest, and when there are more tokens than are told apart, the same ones are kept.
 
-use super::find::{Form, Hit, State, count_base64url, is_base64url};
+use super::find::{Form, Hit, State, plain};
 use super::fingerprint::Fingerprints;
 use super::glance::Glance;
 use super::judge::Evidence;
@@ -611,7 +611,7 @@ impl Account {
             beyond => vec![format!(
                 "there are more distinct tokens than are told apart: {} are reported, those that can still be used before \
                  others, and {beyond} of {} occurrences belong to tokens that are not; in all there are about {} tokens \
-                 with {} identifiers, of {} subjects; scan fewer files at a time",
+                 with {} identifiers, of {} subjects; raise --max-tokens, or scan fewer files at a time",
                 self.tokens.len(),
                 self.found,
                 self.kinds.tokens.estimate(),
@@ -619,14 +619,6 @@ impl Account {
                 self.kinds.subjects.estimate()
             )],
         }
-    }
-}
-
-/// The characters of one part, without what wraps it.
-fn plain(part: &[u8]) -> Cow<'_, [u8]> {
-    match count_base64url(part) == part.len() {
-        true => Cow::Borrowed(part),
-        false => Cow::Owned(part.iter().copied().filter(|byte| is_base64url(*byte)).collect()),
     }
 }
 

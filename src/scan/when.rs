@@ -1,7 +1,7 @@
 //! When a line of a log was written, as far as it says so itself.
 //!
-//! What is taken for a timestamp stands at the beginning of the line, in the brackets of an access log, or under one of
-//! the names that JSON logs use. Where two readings are possible the later one counts, so that nothing is taken for older
+//! What is taken for a timestamp stands at the beginning of the line, in the brackets of an access log, behind `ts=` or
+//! `time=`, or under one of the names that JSON logs use. Where two readings are possible the later one counts, so that nothing is taken for older
 //! than it may be.
 
 use jiff::civil::DateTime;
@@ -23,7 +23,7 @@ pub fn latest(line: &[u8], now: i64) -> Option<i64> {
     if start.first() == Some(&b'{') {
         return json(start, now);
     }
-    at_start(start, now).or_else(|| access(start))
+    at_start(start, now).or_else(|| access(start)).or_else(|| logfmt(start, now))
 }
 
 /// A timestamp that a line begins with.
@@ -140,6 +140,16 @@ fn access(text: &[u8]) -> Option<i64> {
         }
         let (clock, rest) = clock(&text[12..])?;
         seconds(year, month(&text[3..])?, day, clock).map(|local| in_zone(local, rest))
+    })
+}
+
+/// `level=INFO ts=2026-11-22T08:37:34.337+0000 event=…`, as dCache writes its access log, or `time="…"`.
+fn logfmt(text: &[u8], now: i64) -> Option<i64> {
+    let head = &text[..text.len().min(ACCESS)];
+    let mut starts = std::iter::once(0).chain(memchr::memchr_iter(b' ', head).map(|at| at + 1));
+    starts.find_map(|at| {
+        let value = text[at..].strip_prefix(b"ts=").or_else(|| text[at..].strip_prefix(b"time="))?;
+        at_start(value, now)
     })
 }
 
@@ -307,6 +317,9 @@ mod tests {
                 Some("2026-11-22T07:37:34Z"),
                 "access logs",
             ),
+            ("level=INFO ts=2026-11-22T08:37:34.337+0000 event=x", Some("2026-11-22T08:37:34Z"), "dCache's access log"),
+            ("time=\"2026-11-22T08:37:34Z\" level=info", Some("2026-11-22T08:37:34Z"), "logrus"),
+            ("took time=12 ms", None, "a duration"),
             (r#"{"level":"info","ts":1795336654.5,"msg":"x"}"#, Some("2026-11-22T08:37:34Z"), "JSON"),
             (r#"{ "timestamp" : "2026-11-22T08:37:34Z" }"#, Some("2026-11-22T08:37:34Z"), "JSON with blanks"),
             (r#"{"__REALTIME_TIMESTAMP":"1795336654000000"}"#, Some("2026-11-22T08:37:34Z"), "journald JSON"),

@@ -62,17 +62,27 @@ impl Codec {
     }
 }
 
-/// Archives and compressions that are not opened, by their first bytes.
-pub(super) fn foreign(head: &[u8]) -> Option<&'static str> {
-    match head {
+/// Text all the same, in an encoding that is not read.
+pub(super) const UTF_16: &str = "UTF-16";
+
+/// Archives, compressions and encodings that are not opened, by their first bytes: their name, and what to do with them.
+pub(super) fn foreign(head: &[u8]) -> Option<(&'static str, &'static str)> {
+    const UNPACK: &str = "unpack it and name what is in it";
+    const CONVERT: &str = "convert it (iconv -f UTF-16 -t UTF-8) and name the copy";
+    if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
+        return Some((UTF_16, CONVERT));
+    }
+    let packed = match head {
         [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some("zip"),
         [b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c, ..] => Some("7z"),
         [b'R', b'a', b'r', b'!', 0x1a, 7, ..] => Some("rar"),
         [0x04, 0x22, 0x4d, 0x18, ..] => Some("lz4"),
         [0x1f, 0x9d, ..] => Some("compress"),
         [b'L', b'Z', b'I', b'P', 0 | 1, ..] => Some("lzip"),
+        [0x5d, 0, 0, _, 0, ..] => Some("lzma"),
         _ => None,
-    }
+    };
+    packed.map(|name| (name, UNPACK))
 }
 
 /// Takes a compression off, member by member.

@@ -169,9 +169,9 @@ fn open(item: Item, from: &mut dyn Read, budget: &Budget, notes: &mut Notes<'_>)
     let foreign = codec::foreign(head);
     let form = if head.starts_with(JOURNAL_EXPORT) { Form::JournalExport } else { Form::Text };
     notes.text(&item, form, &mut from);
-    if let Some(kind) = foreign {
-        let message = format!("{kind} data is not opened and was read as it stands; unpack it and name what is in it");
-        notes.give(Note { name: item.name, message, foreign: true });
+    if let Some((kind, advice)) = foreign {
+        let message = format!("{kind} data is not opened and was read as it stands; {advice}");
+        notes.give(Note { name: item.name, message, foreign: kind != codec::UTF_16 });
     }
 }
 

@@ -356,10 +356,15 @@ fn notes_are_bounded_too() {
 
 #[test]
 fn other_archives_are_named_and_read_as_they_stand() {
-    let seen = seen(b"PK\x03\x04stored text");
-    assert_eq!(seen.texts[0].1, b"PK\x03\x04stored text");
-    let [(_, message, true)] = seen.notes.as_slice() else { panic!("{:?}", seen.notes) };
+    let zip = seen(b"PK\x03\x04stored text");
+    assert_eq!(zip.texts[0].1, b"PK\x03\x04stored text");
+    let [(_, message, true)] = zip.notes.as_slice() else { panic!("{:?}", zip.notes) };
     assert!(message.starts_with("zip data is not opened"), "{message}");
+    for text in [&b"\xff\xfea\0"[..], b"\xfe\xff\0a"] {
+        let notes = seen(text).notes;
+        let [(_, message, false)] = notes.as_slice() else { panic!("{notes:?}") };
+        assert!(message.starts_with("UTF-16 data is not opened") && message.contains("iconv"), "{message}");
+    }
 }
 
 #[test]
