@@ -144,6 +144,44 @@ impl<'t> Sample<'t> {
     pub fn lines(&self) -> impl Iterator<Item = &'t str> {
         self.text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
     }
+
+    /// True for a Kubernetes object, and for other YAML that holds a text of several lines: such a text may be a file of a
+    /// format that indentation does not matter to.
+    fn is_yaml(&self) -> bool {
+        let has = |member: &str| self.text.lines().any(|line| line.starts_with(member));
+        if has("apiVersion:") && has("kind:") {
+            return true;
+        }
+        let written = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+        let starts_document = |line: &&str| line.starts_with("---") || line.starts_with('%');
+        let mut lines = self.text.lines().filter(written).skip_while(starts_document).peekable();
+        if !lines.peek().is_some_and(|first| is_item(first) || is_member(first)) {
+            return false;
+        }
+        let indentation = |line: &str| line.len() - line.trim_start_matches(' ').len();
+        std::iter::from_fn(|| Some((lines.next()?, *lines.peek()?)))
+            .any(|(line, next)| opens_block(line) && indentation(next) > indentation(line))
+    }
+}
+
+/// True for a member of a YAML mapping that is not indented.
+fn is_member(line: &str) -> bool {
+    let is_value = |rest: &str| rest.is_empty() || rest.starts_with(' ');
+    !line.starts_with(['[', ' ', '\t']) && line.split_once(':').is_some_and(|(_, rest)| is_value(rest))
+}
+
+/// True for an item of a YAML list.
+fn is_item(line: &str) -> bool {
+    line.starts_with("- ")
+}
+
+/// True for a line of YAML that a text of several lines follows: its last word is `|` or `>`, with indicators.
+fn opens_block(line: &str) -> bool {
+    let line = line.split_once(" #").map_or(line, |(line, _)| line).trim_end();
+    let Some((member, header)) = line.rsplit_once(' ') else { return false };
+    let indicators = header.strip_prefix(['|', '>']);
+    indicators.is_some_and(|rest| rest.len() <= 2 && rest.bytes().all(|b| matches!(b, b'-' | b'+' | b'1'..=b'9')))
+        && (member.contains(':') || is_item(line.trim_start()))
 }
 
 /// One native kind and what it yields.
@@ -238,8 +276,11 @@ pub static ADAPTERS: &[&dyn Adapter] = &[
     &jwt_token::Tokens,
 ];
 
-/// The syntax that the first adapter claims the text for.
+/// The syntax that the first adapter claims the text for. YAML is left alone, whatever the texts in it look like.
 pub fn syntax(sample: &Sample<'_>) -> Option<Syntax> {
+    if sample.is_yaml() {
+        return None;
+    }
     ADAPTERS.iter().find_map(|adapter| adapter.syntax(sample))
 }
 
@@ -256,4 +297,31 @@ pub fn kinds() -> impl Iterator<Item = &'static Kind> {
 /// Every trap code, in the order of [`ADAPTERS`].
 pub fn traps() -> impl Iterator<Item = &'static str> {
     ADAPTERS.iter().flat_map(|adapter| adapter.traps()).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn yaml_that_holds_files_is_known_from_the_files() {
+        const FILE: &str = "    [Global]\n    audience = a\n";
+        for (head, yaml, remark) in [
+            ("a:\n  b: |\n", true, "a text"),
+            ("# c\n%YAML 1.2\n--- # d\na:\n  b: |2- # e\n\n", true, "comments, a start, indicators and a blank line"),
+            ("- a: x\n  b: >\n", true, "a list"),
+            ("- |\n", true, "a text in a list"),
+            ("\"a.cfg\": &x |+\n", true, "quoted, with an anchor"),
+            ("apiVersion: v1\ndata:\n  a: '\nkind: Secret\n", true, "an object with a quoted text"),
+            ("a:\n  b: |\nc: d\n", false, "an empty text"),
+            ("", false, "the file alone, all of it indented"),
+            ("a = b\n", false, "an assignment first"),
+            ("[a: b]\nc: |\n", false, "a heading first"),
+            ("a: b\n", false, "no text of several lines"),
+            ("a: b || c |x\n", false, "a bar in a value"),
+            ("url:https://a |\n", false, "no blank behind the colon"),
+        ] {
+            assert_eq!(Sample::new("t", &format!("{head}{FILE}")).is_yaml(), yaml, "{remark}");
+        }
+    }
 }
