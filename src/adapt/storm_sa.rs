@@ -8,8 +8,10 @@ use super::storm::{PRODUCT, boolean, text, texts};
 use super::traps::Found;
 use super::{Adapter, Kind, Sample, Sink};
 use crate::model::{At, Field, Service, Target, TargetKind, Trust};
-use crate::parse::ini::IniDialect;
+use crate::parse::ini::{self, IniDialect};
 use crate::parse::{Cursor, Document, Syntax};
+use crate::source::Source;
+use std::sync::Arc;
 
 /// The adapter.
 pub(super) struct StormSa;
@@ -49,12 +51,8 @@ impl Adapter for StormSa {
     }
 
     fn syntax(&self, sample: &Sample<'_>) -> Option<Syntax> {
-        let mut known = 0;
-        for line in sample.lines().filter(|line| !line.starts_with('!')) {
-            let (key, _) = line.split_once('=')?;
-            known += usize::from(KEYS[1..].contains(&key.trim()) || key.trim().starts_with("orgsGrant"));
-        }
-        (known >= 2).then_some(SYNTAX)
+        let names = || KEYS[1..].iter().filter(|key| sample.text.contains(*key));
+        (names().take(2).count() == 2 && is_area(sample.text)).then_some(SYNTAX)
     }
 
     fn recognise(&self, document: &Document) -> Option<&'static str> {
@@ -83,6 +81,32 @@ impl Adapter for StormSa {
             area.traps(&name, sink);
         }
     }
+}
+
+/// Is a text that names keys of a storage area one? Properties are spelt in so many ways that others look like them: at least
+/// half of the keys must be known, and what YAML would read as a list or as a mapping in a mapping is left to it.
+fn is_area(text: &str) -> bool {
+    let source = Arc::new(Source::from_text("", text));
+    let (tree, _) = ini::read(source.text(), IniDialect::Properties);
+    let document = Document::new(source, SYNTAX, tree);
+    let (mut all, mut telling, mut named, mut opened) = (0, 0, 0, None);
+    for (key, entry) in document.root().entries() {
+        let start = entry.key_span().map_or(0, |span| span.start as usize);
+        let indentation = start - text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let value = entry.as_str().unwrap_or_default();
+        let nested = opened.is_some_and(|outer| indentation > outer);
+        if nested
+            || value.starts_with(['[', '{'])
+            || !key.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+        {
+            return false;
+        }
+        opened = (value.is_empty() && text[start + key.len()..].starts_with(':')).then_some(indentation);
+        telling += usize::from(KEYS[1..].contains(&key) || key.starts_with("orgsGrant"));
+        named += usize::from(key == KEYS[0]);
+        all += 1;
+    }
+    telling >= 2 && (telling + named) * 2 >= all
 }
 
 /// A storage area with what holds where a key is left out.
@@ -249,8 +273,31 @@ mod tests {
 
     #[test]
     fn other_properties_are_not_taken() {
-        for text in ["server.port=80\nname=x\n", "orgs: [a]\naccessPoints: [b]\n", "rootPath=/x\n", ""] {
+        for text in [
+            "server.port=80\nname=x\n",
+            "orgs: [a]\naccessPoints: [b]\n",
+            "orgs:\n  - a\naccessPoints:\n  - b\n",
+            "storm:\n  rootPath: /x\n  accessPoints: /y\n  vos: z\n",
+            "rootPath is a folder\nand accessPoints are paths\n- orgs own them\n",
+            "rootPath=/x\n",
+            "",
+        ] {
             assert_eq!(StormSa.syntax(&Sample::new("t", text)), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_spelling_of_properties_is_taken() {
+        for text in [
+            "name=wlcg\naccessPoints=/a,\\\n  /b\norgs=https://i.example/\nwlcgScopeAuthzEnabled=true\n",
+            "! ours\nname : wlcg\naccessPoints : /a, /b\norgs : https://i.example/\n",
+            "name: wlcg\r\naccessPoints: /a,/b\r\norgs: https://i.example/\r\nvos:\r\n",
+            "name wlcg\n  accessPoints /a,/b\norgs \\\n  https://i.example/\nvos\n",
+        ] {
+            let collected = read(text);
+            let trust = of(&collected, TargetKind::Trust)[0];
+            let got = (collected.targets[0].get("name"), trust.get("issuer"), trust.get("base_paths"));
+            assert_eq!(got, ("wlcg", "https://i.example/", "/a /b"), "{text}");
         }
     }
 }
