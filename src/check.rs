@@ -14,6 +14,7 @@ use crate::report::{
     Deviation, DocumentRef, FileError, Finding, Measure, NotJudged, ProfileRef, Region, Related, TargetRef,
 };
 use crate::rule::{Rule, message};
+use crate::scan::find::is_defused;
 use crate::source::{Source, Span, mask};
 use crate::suppress::{inline, mitigation};
 use sha2::{Digest, Sha256};
@@ -943,8 +944,10 @@ impl Sink for Run<'_> {
             let twins = document.cursor(parent).entries().filter(|(name, _)| *name == key);
             self.outcome.secrets.extend(twins.map(|(_, twin)| outer_span(document, twin.span())));
         }
-        // A reference to a secret kept elsewhere (`${VARIABLE}`) is masked all the same, but it leaks nothing.
-        if cursor.scalar_text().is_some_and(|text| text.is_empty() || adapt::is_placeholder(text)) {
+        // A reference to a secret kept elsewhere (`${VARIABLE}`) is masked all the same, but it leaks nothing; nor does what
+        // is left of a token.
+        let harmless = |text: &str| text.is_empty() || adapt::is_placeholder(text) || is_defused(text);
+        if cursor.scalar_text().is_some_and(harmless) {
             return;
         }
         let own = document.prefix.is_empty() && document.decoded.is_none();

@@ -803,6 +803,30 @@ fn is_ellipsis(text: &[u8], at: usize) -> bool {
     rest.starts_with(b"...") || rest.starts_with("…".as_bytes()) || rest.starts_with(b"[...")
 }
 
+/// Is this a token that nobody can use any more: shortened with an ellipsis, or without its signature, or with a word in its
+/// place? One that never had a signature (`alg` none) needs none.
+pub(crate) fn is_defused(text: &str) -> bool {
+    let text = text.replace('…', "...");
+    let (kept, rest) = text.split_once("...").map_or((&*text, None), |(kept, rest)| (kept, Some(rest)));
+    let parts: Vec<&[u8]> = kept.split('.').map(str::as_bytes).collect();
+    let header = object(parts[0]);
+    let algorithm = header.as_ref().and_then(|header| header.get("alg")?.as_str()).unwrap_or_default();
+    let is_readable = parts.get(1).is_some_and(|payload| is_object(payload));
+    let is_token = [OBJECT, OTHERS[0]].iter().any(|start| text.starts_with(start));
+    if !is_token || (is_readable && algorithm.eq_ignore_ascii_case("none")) {
+        return false;
+    }
+    match (rest, &*parts) {
+        (Some(_), [_, _, signature]) if has_length_of(algorithm, signature.len()) => false,
+        (Some(_), [_, _, _, _, tag]) if is_tag(tag) => false,
+        // Every part may be shortened; what is no part of this token may be another.
+        (Some(rest), _) => rest.split("...").all(|piece| piece.trim_matches('.').matches('.').count() < 2),
+        (None, [_, _] | [_, _, b""]) if is_readable && !algorithm.is_empty() => true,
+        (None, [_, .., last]) => is_placeholder(last),
+        (None, _) => false,
+    }
+}
+
 /// Is a word standing where a signature was?
 fn is_placeholder(chars: &[u8]) -> bool {
     const WORDS: [&str; 7] = ["redacted", "removed", "signature", "hidden", "masked", "omitted", "sig"];
@@ -863,10 +887,13 @@ fn wrapped_jwe(text: &[u8], start: usize) -> Option<usize> {
     for _ in 0..3 {
         (_, at) = separator(text, part(text, at..run(text, at), |_| true).0)?;
     }
-    // Tags of 128, 192 and 256 bits.
-    let is_tag = |chars: &[u8]| matches!(chars.len(), 22 | 32 | 43);
     let (end, tag) = part(text, at..run(text, at), |chars| !is_tag(chars));
     is_tag(&tag).then_some(end)
+}
+
+/// Tags of 128, 192 and 256 bits.
+fn is_tag(chars: &[u8]) -> bool {
+    matches!(chars.len(), 22 | 32 | 43)
 }
 
 /// All of it is secret, if anything is left.
@@ -1059,6 +1086,38 @@ mod tests {
             at = hit.span.end.max(at + 1);
         }
         found
+    }
+
+    #[test]
+    fn tokens_that_lost_what_makes_them_usable_are_known() {
+        let signed = es256();
+        let (unsigned, _) = signed.rsplit_once('.').expect("a signature");
+        let plain = token(r#"{"alg":"none"}"#, r#"{"jti":"test-refresh-id"}"#, 0);
+        for (text, defused, remark) in [
+            ("eyJhbGciOi...", true, "shortened"),
+            ("eyJhbGciOi…", true, "with the one sign"),
+            ("eyJhbGc/.../....", true, "as documents write it"),
+            ("eyJhbGciOi...eyJzdWIi...c2ln", true, "each part shortened"),
+            ("MDAxY2xvY2F0aW9u...", true, "a macaroon"),
+            ("eyJr.REDACTED", true, "a word"),
+            (unsigned, true, "no signature"),
+            (&format!("{unsigned}."), true, "no signature behind the dot"),
+            (&format!("{unsigned}.REDACTED"), true, "a word in place of the signature"),
+            (&format!("{unsigned}....."), true, "dots in place of the signature"),
+            (&format!("{unsigned}.c2lnbmF0dXJl..."), true, "a shortened signature"),
+            (&signed, false, "whole"),
+            (&format!("{signed}..."), false, "whole, with dots behind"),
+            (&format!("eyJ...{signed}"), false, "another one behind"),
+            (&plain, false, "it never had a signature"),
+            (plain.trim_end_matches('.'), false, "nor the dot"),
+            (&format!("{plain}REDACTED"), false, "nor needs it one"),
+            (&format!("{plain}..."), false, "nor that"),
+            ("eyJhbGciOi", false, "some other secret"),
+            ("hunter2...", false, "a password"),
+            ("", false, "nothing"),
+        ] {
+            assert_eq!(is_defused(text), defused, "{remark}");
+        }
     }
 
     #[test]
