@@ -1,7 +1,8 @@
 //! Adapters: native documents to targets. One file per native format, registered in [`ADAPTERS`].
 //!
 //! An adapter knows one product's spelling: what `null`, 0, −1 and a missing member mean there, in which unit a
-//! lifetime stands, which members are secrets. It recognises its format by content, never by file name.
+//! lifetime stands, which members are secrets. It recognises its format by content; a file's name settles only
+//! what that leaves open.
 
 mod account;
 mod arc_conf;

@@ -285,7 +285,9 @@ fn type_name(ty: FieldType) -> &'static str {
 
 /// Every kind of document that is recognised, and what it yields.
 pub fn kind_page() -> Page {
-    let lead = "Files are recognised by their content, never by their name.";
+    let lead = "Files are recognised by their content. Where that leaves something open, the name may settle it: a \
+                scitokens.cfg without headings, files of HTCondor that may be those of a CE, the main file of dCache, \
+                texts of ConfigMaps and Helm values that are YAML.";
     let mut page = Page { title: "Document kinds".into(), lead: lead.into(), sections: vec![] };
     let (judged, other): (Vec<&adapt::Kind>, Vec<&adapt::Kind>) =
         adapt::kinds().partition(|kind| !kind.targets.is_empty());
