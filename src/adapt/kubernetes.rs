@@ -29,19 +29,22 @@ impl Adapter for Kubernetes {
         &[
             Kind {
                 name: ISSUER,
-                doc: "Kubernetes manifest that runs INDIGO IAM or Keycloak, or a ConfigMap or Secret with their settings",
+                doc: "Kubernetes manifest that runs INDIGO IAM or Keycloak, or a ConfigMap or Secret with their settings; of what a \
+                      Secret has in base64 (`data`) only variables are read, no files",
                 targets: &[TargetKind::Settings],
             },
             Kind {
                 name: SERVICE,
-                doc: "Kubernetes object with configuration of a service that accepts tokens: a ConfigMap or Secret with its files \
-                      or variables, or a workload that runs it",
+                doc: "Kubernetes object with configuration of a service that accepts tokens: a ConfigMap, or the \
+                      `stringData` of a Secret, with files that are known by their lines or are an `application.yml`, or \
+                      with variables, or a workload that runs it",
                 targets: &[TargetKind::Service, TargetKind::Trust, TargetKind::Mapping, TargetKind::Trap],
             },
             Kind {
                 name: OTHER,
-                doc: "any other Kubernetes object; only live secrets and duplicate keys are looked for, since nothing \
-                      in it configures an issuer, a client or a token",
+                doc: "any other Kubernetes object; only live secrets and duplicate keys are looked for, since nothing that is \
+                      read of it configures an issuer, a client or a token; files in base64 (`data` of a Secret) are not \
+                      opened",
                 targets: &[],
             },
         ]
@@ -318,6 +321,8 @@ spec:
         for yaml in [
             "apiVersion: v1\nkind: Service\nmetadata: {name: iam}\n",
             "apiVersion: v1\nkind: ConfigMap\ndata:\n  admin_password: x\n",
+            // A scitokens.cfg: no place of it could be shown.
+            "apiVersion: v1\nkind: Secret\ndata:\n  scitokens.cfg: W0dsb2JhbF0KYXVkaWVuY2UgPSBhCg==\n",
             "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: nginx\n    env: [{name: IAM_HOST, value: h}]\n",
         ] {
             let collected = collect(yaml, Syntax::Yaml);
