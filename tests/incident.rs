@@ -437,6 +437,17 @@ fn decoded_claims_and_encrypted_tokens_are_accepted() {
         assert_eq!(found["facts"]["fingerprint"], Value::Null, "{remark}: no token, no fingerprint");
         assert_eq!(found["facts"]["identity"]["jti"], "5b1c-1", "{remark}");
     }
+    // Of claims that stand twice the last counts; who knows the jti of a token without signature can write it.
+    let twice = r#"{"iss":"https://vo.example.org/","jti":"5b1c-2","exp":1000000000,"exp":1999999999}"#;
+    for (algorithm, signature, jti) in
+        [("RS256", "S".repeat(342), json!("5b1c-2")), ("none", String::new(), Value::Null)]
+    {
+        let token = format!("{}.{}.{signature}", part(&format!(r#"{{"alg":"{algorithm}"}}"#)), part(twice));
+        let found = incident(folder.path(), &["-"], &token);
+        assert_eq!(found["facts"]["identity"]["jti"], jti, "{algorithm}");
+        assert!(words(&found).contains("2033-05-18"), "{algorithm}: {found}");
+        assert_eq!(words(&found).contains("5b1c-2"), algorithm != "none", "{algorithm}");
+    }
     let jwe = format!(
         "Bearer {}.{}.{}.{}.{}",
         part(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#),

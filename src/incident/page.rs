@@ -756,7 +756,8 @@ fn unknown(
         ("jti", &identity.jti),
     ] {
         if value.is_none() {
-            let hidden = what == "jti" && suspect.renews() && suspect.claims_known;
+            let is_secret = suspect.renews() || suspect.origin == Origin::UnsignedToken;
+            let hidden = what == "jti" && is_secret && suspect.claims_known;
             open.push(match hidden {
                 true => "jti: that of such a token is the secret itself and not shown".into(),
                 false => format!("{what}: nothing that was read says it"),

@@ -231,6 +231,8 @@ impl Suspect {
             State::Truncated => Origin::CutToken,
             State::Redacted => Origin::RedactedToken,
         };
+        // Who knows the identifier of such a token can write the token.
+        suspect.identity.jti = suspect.identity.jti.filter(|_| !unsigned);
         suspect.fingerprint = Some(fingerprints.of(seen.digest()));
         let place =
             |place: &crate::scan::tally::Place| FoundAt { path: place.path.to_string(), line: place.line.into() };
@@ -333,7 +335,8 @@ fn shortened(value: &str) -> String {
 }
 
 fn claim<'v>(view: &'v TokenView, name: &str) -> Option<&'v Json> {
-    view.payload.iter().find(|claim| claim.name == name).map(|claim| &claim.value)
+    // Of several with one name the last, as most readers take it.
+    view.payload.iter().rfind(|claim| claim.name == name).map(|claim| &claim.value)
 }
 
 fn number(view: &TokenView, name: &str) -> Option<i64> {
