@@ -540,6 +540,57 @@ fn a_provider_of_dcache_decides_by_its_own_line() {
     }
 }
 
+/// The service of a configuration file.
+fn configured(software: &str, name: &str, text: &str) -> Service {
+    let model = Model::builtin().expect("the model loads");
+    let source = Arc::new(Source::from_text(name, text));
+    let service = Service::parse(software, &model).expect("the service is known");
+    service.configured(&source, None).expect("the format is recognised")
+}
+
+/// What it makes of one of our tokens.
+fn at(service: &Service, changes: serde_json::Value, request: Option<&str>) -> tokenvet::compat::Cell {
+    let model = Model::builtin().expect("the model loads");
+    let token = sent(&ours(changes), "RS256");
+    let request = request.map(|request| Request::parse(request).expect("requests are well-formed"));
+    judge(&model, Ask { token: Some(&token), now: 1500.0, keys: None, service, request: request.as_ref() })
+}
+
+#[test]
+fn a_service_that_takes_no_tokens_refuses_and_names_the_line() {
+    let dcache = "gplazma.oidc.audience-targets = https://se.example.org\n";
+    let provider = "gplazma.oidc.provider!vo = https://issuer.example.org -profile=wlcg";
+    let fts = "[providers]\nvo=https://issuer.example.org\nvo_ClientId=x\nvo_ClientSecret=REDACTED\n";
+    let audience = "AuthorizedVO=*\nAuthorizedAudiences=https://se.example.org\nJWKCacheSeconds=60\n";
+    let cases = [
+        ("dcache", format!("{dcache}{provider}\n"), Some(2), "gPlazma cannot load its plug-in oidc with the provider vo: the profile wlcg needs -prefix=/path"),
+        (
+            "dcache",
+            format!("{dcache}{provider} -prefix=/vo\ngplazma.oidc.provider!lab = https://lab.example.org -profile=wlcg\n"),
+            Some(3),
+            "gPlazma cannot load its plug-in oidc with the provider lab: the profile wlcg needs -prefix=/path",
+        ),
+        ("fts", format!("[fts3]\n{audience}{fts}"), Some(6), "FTS refuses every token: OAuth2 is not set to True"),
+        ("fts", format!("[fts3]\n{audience}OAuth2=True\n"), Some(5), "FTS refuses every token: [providers] names no issuer"),
+        ("rucio", "[oidc]\nexpected_audience = https://se.example.org\n".into(), Some(2), "no idpsecrets in [oidc]: Rucio trusts no issuer and refuses every token"),
+        ("rucio", "{\"vo\": {\"issuer\": \"https://issuer.example.org\", \"client_id\": \"c\", \"redirect_uris\": [], \"client_secret\": \"REDACTED\"}}".into(), Some(1), "the entry vo has no SCIM client: Rucio drops all issuers of the file"),
+        ("arc", "[common]\n[authgroup:vo]\nauthtokens = * https://issuer.example.org * * *\n[arex/ws/jobs]\nallowaccess=vo\n".into(), Some(3), "there is no block [authtokens], so that no rule on tokens ever matches"),
+        ("arc", "[common]\n[arex/ws/jobs]\n".into(), None, "its configuration takes no tokens"),
+        ("eos", "[Global]\naudience = https://se.example.org\n[Issuer vo]\nissuer = https://issuer.example.org\nbase_path = vo\n".into(), Some(4), "none of the issuers that its configuration names takes effect"),
+    ];
+    for (software, text, line, reason) in cases {
+        let service = configured(software, "service.conf", &text);
+        let cell = at(&service, serde_json::json!({}), None);
+        let found = (cell.verdict, cell.reason.as_str(), cell.config.map(|place| place.line));
+        assert_eq!(found, (Verdict::Refused, reason, line), "{software}: {text}");
+    }
+    let on = configured("fts", "fts3restconfig", &format!("[fts3]\n{audience}OAuth2=True\n{fts}"));
+    assert_eq!(at(&on, serde_json::json!({}), None).verdict, Verdict::Accepted);
+    // Which of two gPlazmas is asked is not known.
+    let two = format!("{dcache}[a]\n[a/gplazma]\n{provider} -prefix=/vo\n[b]\n[b/gplazma]\n{provider}\n");
+    assert_ne!(at(&configured("dcache", "layout.conf", &two), serde_json::json!({}), None).verdict, Verdict::Refused);
+}
+
 #[test]
 fn hostile_tokens_get_an_answer_everywhere() {
     let model = Model::builtin().expect("the model loads");

@@ -1,6 +1,6 @@
 //! From a service's configuration file to what its token decisions depend on, by the targets that its adapter yields.
 
-use super::model::{Model, fits, version};
+use super::model::{Model, Software, fits, version};
 use super::scopes::canonical;
 use super::service::{OnMissing, Place, Placed, Service, TrustedIssuer};
 use crate::adapt::{self, Sink};
@@ -17,6 +17,7 @@ use std::sync::Arc;
 struct Read {
     services: Vec<Row>,
     trusts: Vec<Row>,
+    traps: Vec<Row>,
     errors: Vec<Placed<String>>,
 }
 
@@ -62,6 +63,23 @@ impl Row {
     pub(crate) fn first(&self, name: &str) -> Option<String> {
         self.get(name).texts.and_then(|texts| texts.into_iter().next())
     }
+
+    /// False for an entry that the service drops.
+    fn is_active(&self) -> bool {
+        self.first("active").as_deref() != Some("false")
+    }
+}
+
+/// A yes or no of a service that several rows speak of: some say yes, or all that speak say no; `None` when nobody does, or
+/// one does not know.
+pub(crate) fn said(rows: &[Row], name: &str) -> Option<bool> {
+    let rows = rows.iter().map(|row| row.get(name)).filter(|known| !known.absent);
+    let said: Vec<Option<bool>> = rows.map(|known| Some(known.texts?.first()? == "true")).collect();
+    match () {
+        () if said.contains(&Some(true)) => Some(true),
+        () if said.is_empty() || said.contains(&None) => None,
+        () => Some(false),
+    }
 }
 
 fn texts(field: &Field<'_>) -> Option<Vec<String>> {
@@ -96,6 +114,7 @@ impl Sink for Read {
         match target.kind {
             TargetKind::Service => self.services.push(Row::of(documents, &target)),
             TargetKind::Trust => self.trusts.push(Row::of(documents, &target)),
+            TargetKind::Trap => self.traps.push(Row::of(documents, &target)),
             _ => {}
         }
     }
@@ -109,6 +128,29 @@ impl Sink for Read {
     fn paging(&mut self, _: NodeId, _: i64, _: (NodeId, i64)) {}
 
     fn secrets_expected(&mut self) {}
+}
+
+impl Read {
+    /// Why a service with this configuration takes no token at all.
+    fn closed(&self, software: Option<&Software>) -> Option<Placed<String>> {
+        let known = software.map_or(&[][..], |software| software.raw.closed_by.as_slice());
+        // What is wrong in one section says nothing of the services in others.
+        let one = self.services.iter().filter(|row| !row.get("tokens").absent).count() < 2;
+        let everywhere = |trap: &&Row| one || trap.first("section").is_none_or(|section| section.is_empty());
+        let mut trapped = self.traps.iter().filter(everywhere).filter_map(|trap| {
+            let code = trap.get("code");
+            let closing = known.iter().find(|one| code.texts.as_deref() == Some(std::slice::from_ref(&one.trap)))?;
+            let fill =
+                |text: String, name: &str| text.replace(&format!("{{{name}}}"), &trap.first(name).unwrap_or_default());
+            Some(Placed { value: fill(fill(closing.reason.clone(), "effect"), "name"), place: code.place })
+        });
+        let off = || {
+            let place = self.services.iter().find_map(|row| row.get("tokens").place);
+            (said(&self.services, "tokens") == Some(false))
+                .then(|| Placed { value: "its configuration takes no tokens".to_string(), place })
+        };
+        trapped.next().or_else(off)
+    }
 }
 
 /// The software that a configuration file is for, when it is recognised.
@@ -164,12 +206,15 @@ impl Service {
         }
         let audiences = found.services.iter().map(|row| row.get("audiences")).find(|known| !known.absent);
         self.audiences = audiences.and_then(|known| Some(Placed { value: known.texts?, place: known.place }));
+        let software = model.find(&self.software);
+        self.takes_no_tokens = found.closed(software);
         // Their rules match issuers by pattern, after the token was found valid, whoever issued it.
         if matches!(self.software.as_str(), "htcondor" | "arc") {
             return Ok(self);
         }
-        let modes = model.find(&self.software).map_or(&[][..], |software| software.raw.modes.as_slice());
-        let issuers = found.trusts.iter().filter_map(|trust| {
+        let modes = software.map_or(&[][..], |software| software.raw.modes.as_slice());
+        let (active, dropped): (Vec<&Row>, Vec<&Row>) = found.trusts.iter().partition(|trust| trust.is_active());
+        let issuers = active.iter().filter_map(|trust| {
             let (profile, checked, audiences) =
                 (trust.get("profile"), trust.get("audience_checked"), trust.get("audiences"));
             let mode = profile.texts.and_then(|texts| texts.into_iter().next());
@@ -184,7 +229,14 @@ impl Service {
             })
         });
         let issuers: Vec<TrustedIssuer> = issuers.collect();
-        if !issuers.is_empty() {
+        if let (true, Some(first)) = (active.is_empty(), dropped.first()) {
+            let place = first.get("issuer").place;
+            self.issuers_place = place.clone();
+            self.issuers = Some(Vec::new());
+            let none =
+                || Placed { value: "none of the issuers that its configuration names takes effect".into(), place };
+            self.takes_no_tokens.get_or_insert_with(none);
+        } else if !issuers.is_empty() {
             self.issuers_place = issuers.first().and_then(|one| one.issuer.place.clone());
             self.issuers = Some(issuers);
         }
@@ -305,7 +357,7 @@ fn broken_map(path: &Path) -> Option<&'static str> {
 
 /// An issuer that takes effect.
 fn issuer(trust: &Row) -> Option<TrustedIssuer> {
-    if trust.first("active").as_deref() == Some("false") {
+    if !trust.is_active() {
         return None;
     }
     let (iss, bases, limits) = (trust.get("issuer"), trust.get("base_paths"), trust.get("restricted_paths"));

@@ -140,6 +140,10 @@ pub fn judge(model: &Model, ask: Ask<'_>) -> Cell {
         let nothing = stop(Verdict::Refused, "there is no token");
         return missing(ask.service, nothing, Vec::new());
     };
+    if let Some(closed) = &ask.service.takes_no_tokens {
+        let stopped = Stop { config: closed.place.clone(), ..stop(Verdict::Refused, &closed.value) };
+        return missing(ask.service, stopped, Vec::new());
+    }
     if token.len() > MAX_TOKEN {
         return ended(stop(Verdict::Unsaid, "the token is larger than what is looked at here"), Vec::new());
     }

@@ -307,6 +307,10 @@ fn section(software: &Software) -> Section {
     if !raw.settings.is_empty() {
         facts.push(format!("settings that count: {}", raw.settings.join(", ")));
     }
+    if !raw.closed_by.is_empty() {
+        let traps: Vec<String> = raw.closed_by.iter().map(|one| format!("`{}`", one.trap)).collect();
+        facts.push(format!("takes no token at all where `check` finds {}", traps.join(" or ")));
+    }
     let mut rows = Vec::new();
     for step in &raw.steps {
         let what = match (&step.part, &step.key, step.reason.is_empty()) {

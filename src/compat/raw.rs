@@ -33,6 +33,9 @@ pub struct RawSoftware {
     /// What the service's configuration may settle, in the words of the steps; for documentation.
     #[serde(default)]
     pub settings: Vec<String>,
+    /// Traps in its configuration with which it takes no token at all.
+    #[serde(default)]
+    pub closed_by: Vec<RawClosedBy>,
     /// How it takes a token apart; the first whose `versions` fit.
     #[serde(default)]
     pub reader: Vec<RawReaderUse>,
@@ -61,6 +64,16 @@ pub struct RawMode {
     pub mode: String,
     /// What is asked.
     pub doc: String,
+}
+
+/// A trap with which a software takes no token at all.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawClosedBy {
+    /// Code of the trap, as the adapter of the configuration gives it.
+    pub trap: String,
+    /// Why no token is taken, for people; `{name}` and `{effect}` are the trap's.
+    pub reason: String,
 }
 
 /// A library in a software.

@@ -95,6 +95,8 @@ pub struct Service {
     pub on_missing: Placed<OnMissing>,
     /// Why it does not start.
     pub refuses_to_start: Option<Placed<String>>,
+    /// Why it takes no token at all, although it runs.
+    pub takes_no_tokens: Option<Placed<String>>,
 }
 
 impl Service {
@@ -102,7 +104,9 @@ impl Service {
     pub(super) fn each_place(&mut self, change: impl Fn(&mut Place)) {
         let mut places: Vec<&mut Option<Place>> = vec![&mut self.issuers_place, &mut self.on_missing.place];
         places.extend(self.audiences.as_mut().map(|one| &mut one.place));
-        places.extend(self.refuses_to_start.as_mut().map(|one| &mut one.place));
+        places.extend(
+            [&mut self.refuses_to_start, &mut self.takes_no_tokens].into_iter().flatten().map(|one| &mut one.place),
+        );
         for issuer in self.issuers.iter_mut().flatten() {
             places.extend([&mut issuer.issuer.place, &mut issuer.base_paths.place]);
             places.extend([&mut issuer.restricted_paths.place, &mut issuer.capabilities.place]);
@@ -146,6 +150,7 @@ impl Service {
             issuers_place: None,
             on_missing: Placed::nowhere(OnMissing::Refused),
             refuses_to_start: None,
+            takes_no_tokens: None,
         })
     }
 }

@@ -7,7 +7,7 @@ use super::book::{Book, Values};
 use super::raw::{Can, Handle, Part, RawAct, RawHandle, RawProduct, Verifies};
 use super::suspect::{FoundAt, Suspect};
 use crate::adapt::Sink;
-use crate::compat::{Ask, Cell, Model, Place, Row, Service, Verdict, judge};
+use crate::compat::{Ask, Cell, Model, Place, Row, Service, Verdict, judge, said};
 use crate::discover;
 use crate::model::{Target, TargetKind};
 use crate::parse::{Document, NodeId};
@@ -227,15 +227,9 @@ impl Files {
         known.filter_map(|known| Some((known.texts?.first()?.parse().ok()?, known.place))).next()
     }
 
-    /// A yes or no of the service: no file says anything, or some say yes, or all that speak say no.
+    /// A yes or no of the service.
     fn says(&self, name: &str) -> Option<bool> {
-        let rows = self.services.iter().map(|row| row.get(name)).filter(|known| !known.absent);
-        let said: Vec<Option<bool>> = rows.map(|known| Some(known.texts?.first()? == "true")).collect();
-        match () {
-            () if said.contains(&Some(true)) => Some(true),
-            () if said.is_empty() || said.contains(&None) => None,
-            () => Some(false),
-        }
+        said(&self.services, name)
     }
 }
 
@@ -340,6 +334,8 @@ fn merged(before: Option<Service>, more: Service) -> Service {
     service.audiences = service.audiences.or(more.audiences);
     service.issuers_place = service.issuers_place.or(more.issuers_place);
     service.refuses_to_start = service.refuses_to_start.or(more.refuses_to_start);
+    // What takes no tokens by one file may take them by another.
+    service.takes_no_tokens = service.takes_no_tokens.filter(|_| more.takes_no_tokens.is_some());
     if more.on_missing.place.is_some() {
         service.on_missing = more.on_missing;
     }
