@@ -592,6 +592,100 @@ fn a_service_that_takes_no_tokens_refuses_and_names_the_line() {
 }
 
 #[test]
+fn the_rules_of_arc_conf_decide_over_valid_tokens() {
+    let issuer = "https://issuer.example.org";
+    let rest = "[mapping]\nmap_to_user = vo pilot:grp\n[arex]\n[arex/ws]\n[arex/ws/jobs]\n";
+    let conf = |rules: &str| format!("[common]\n[authtokens]\n[authgroup:vo]\n{rules}\n{rest}allowaccess=vo\n");
+    let exact = format!("authtokens = someone {issuer} https://se.example.org storage.read:/raw *");
+    let (yes, no, open) = (Verdict::Accepted, Verdict::Refused, Verdict::Unsaid);
+    for (text, verdict, line, said) in [
+        (
+            conf(&format!("authtokens = * {issuer} * * *")),
+            yes,
+            Some(4),
+            "what else the configuration compares is not part of this",
+        ),
+        (conf(&exact), yes, Some(4), "a rule on tokens lets it in"),
+        (
+            conf("authtokens = * https://other.example.org/ https://ce.example.org * *"),
+            no,
+            Some(4),
+            "the one rule on tokens does not let it in; it wants `iss` \"https://other.example.org/\" and `aud` \"https://ce.example.org\"",
+        ),
+        (conf(&format!("authtokens = * {issuer}/ * * *")), no, Some(4), "wants `iss` \"https://issuer.example.org/\""),
+        (
+            conf(&format!("authtokens = other {issuer} * * *\nauthtokens = * {issuer} * compute.create /vo")),
+            no,
+            Some(4),
+            "none of the 2 rules on tokens lets it in; the first wants `sub` \"other\"",
+        ),
+        (
+            conf(&format!("authtokens = other {issuer} * * *\nauthtokens = * {issuer} * * *")),
+            yes,
+            Some(5),
+            "a rule on tokens lets it in",
+        ),
+        // What else may let it in or throw it out.
+        (
+            conf("authtokens = * https://other.example.org * * *\nplugin = 10 /usr/bin/decide %D"),
+            open,
+            Some(4),
+            "something else may",
+        ),
+        (conf("!authtokens = * https://other.example.org * * *"), open, None, "not known"),
+        (conf("voms = vo * * *\nauthtokens = * https://other.example.org * * *"), no, Some(5), "does not let it in"),
+        (
+            conf(&format!("-authtokens = bad {issuer} * * *\nauthtokens = * {issuer} * * *")),
+            open,
+            Some(5),
+            "whether another one throws it out",
+        ),
+        (conf("authtokensgen = (iss~\"https://.*\")"), open, Some(4), "cannot be told from the rule"),
+        (
+            conf("authtokensgen = (iss=\"https://other.example.org\") & (scope~\"x\")"),
+            no,
+            Some(4),
+            "`iss` \"https://other.example.org\"",
+        ),
+        (
+            format!("[authgroup:vo]\nauthtokens = * https://other.example.org * * *\n"),
+            open,
+            Some(2),
+            "something else may",
+        ),
+        (format!("[common]\n[authtokens]\n{rest}"), yes, Some(7), "lets in every valid token"),
+        (
+            format!("[common]\n[authtokens]\n{rest}allowaccess=vo\n"),
+            open,
+            None,
+            "no rule on tokens that counts is seen here",
+        ),
+    ] {
+        let cell = at(&configured("arc", "arc.conf", &text), serde_json::json!({}), None);
+        let found = (cell.verdict, cell.config.map(|place| place.line));
+        assert_eq!(found, (verdict, line), "{text}: {}", cell.reason);
+        assert!(cell.reason.contains(said), "{text}: {}", cell.reason);
+    }
+    // ARC takes the first of several audiences.
+    let service = configured("arc", "arc.conf", &conf(&format!("authtokens = * {issuer} https://se.example.org * *")));
+    for (audiences, verdict) in [
+        (serde_json::json!(["https://se.example.org", "https://b.example.org"]), yes),
+        (serde_json::json!(["https://b.example.org", "https://se.example.org"]), open),
+        (serde_json::json!("https://wlcg.cern.ch/jwt/v1/any"), no),
+        (serde_json::json!(null), no),
+    ] {
+        let cell = at(&service, serde_json::json!({ "aud": audiences }), None);
+        assert_eq!(cell.verdict, verdict, "{audiences}: {}", cell.reason);
+    }
+    let long = at(&service, serde_json::json!({ "exp": 1_000_000 }), None);
+    assert_eq!(long.verdict, Verdict::Unchecked);
+    assert!(long.reason.contains("what else the configuration compares"), "{}", long.reason);
+    // What is wrong with the token itself comes first.
+    let expired = at(&service, serde_json::json!({ "exp": 1400 }), None);
+    assert_eq!(expired.step.as_deref(), Some("arc/exp-passed"));
+}
+
+#[test]
 fn hostile_tokens_get_an_answer_everywhere() {
     let model = Model::builtin().expect("the model loads");
     let nested = |depth: usize| format!("{{\"iss\":{}{}}}", "[".repeat(depth), "]".repeat(depth));

@@ -112,6 +112,8 @@ struct Group<'d> {
     rules: Vec<Rule<'d>>,
     /// Other groups whose members belong to it.
     includes: Vec<String>,
+    /// A rule that is none on tokens, or takes in whom it does not name, and may let in tokens as well.
+    otherwise: Option<At>,
 }
 
 struct Config<'d> {
@@ -213,6 +215,24 @@ impl<'d> Config<'d> {
         Some(admitted)
     }
 
+    /// Is there something beside rules on tokens that may admit one?
+    fn admits_otherwise(&self) -> Field<'d> {
+        let Some(admitted) = self.admitted() else { return Field::default() };
+        let elsewhere = |name: &&str| !self.groups.iter().any(|group| group.name == **name);
+        match self
+            .groups
+            .iter()
+            .filter(|group| admitted.contains(group.name.as_str()))
+            .find_map(|group| group.otherwise)
+        {
+            Some(at) => Field::bool(true, at),
+            None if admitted.iter().any(elsewhere) => {
+                Field::unknown("another part of arc.conf may define the group", None)
+            }
+            None => Field::bool(false, None),
+        }
+    }
+
     fn service(&self, sink: &mut dyn Sink) {
         let tokens = self.tokens();
         let jobs = self.block(JOBS);
@@ -233,6 +253,7 @@ impl<'d> Config<'d> {
                 (Some(false), ..) | (_, None, Some(_)) => Field::bool(false, None),
                 _ => Field::unknown("this is a part of arc.conf", None),
             },
+            admits_otherwise: self.admits_otherwise(),
             without_token: Field::text("passthrough", None),
             log_level: level.map_or_else(Field::default, |(level, at)| Field::text(level, at)),
             log_leaks_tokens: match level {
@@ -430,7 +451,7 @@ fn split_blank(text: &str) -> (&str, &str) {
 }
 
 fn read_group<'d>(block: Cursor<'d>, name: &str, sink: &mut dyn Sink) -> Group<'d> {
-    let mut group = Group { name: name.to_string(), rules: Vec::new(), includes: Vec::new() };
+    let mut group = Group { name: name.to_string(), rules: Vec::new(), includes: Vec::new(), otherwise: None };
     let mut reached = true;
     for (key, at) in block.entries().filter(|(_, at)| !at.is_null()) {
         let value = at.as_str().unwrap_or_default();
@@ -450,9 +471,15 @@ fn read_group<'d>(block: Cursor<'d>, name: &str, sink: &mut dyn Sink) -> Group<'
                 group.includes.extend(value.split(' ').filter(|word| !word.is_empty()).map(str::to_string));
                 continue;
             }
-            command if RULES.contains(&command) => continue,
+            // No token has VOMS attributes, and `all` that is not set to yes takes in nobody.
+            "voms" | "all" if !inverted => continue,
             // Patterns such as `/O=Grid/CN=…` stand for themselves, as a subject.
-            command if command.starts_with(['/', '"', '#']) => continue,
+            command if RULES.contains(&command) || command.starts_with(['/', '"', '#']) => {
+                if reached && !negative {
+                    group.otherwise.get_or_insert(At::node(at.id));
+                }
+                continue;
+            }
             _ => {
                 if reached {
                     trap(UNKNOWN_RULE).nearest(&RULES).tell(sink);
@@ -461,6 +488,9 @@ fn read_group<'d>(block: Cursor<'d>, name: &str, sink: &mut dyn Sink) -> Group<'
                 continue;
             }
         };
+        if inverted && !negative && reached {
+            group.otherwise.get_or_insert(At::node(at.id));
+        }
         match fields {
             // A rule with ! takes in whom it does not name, which no field can say.
             Some(fields) => group.rules.push(Rule {
@@ -629,6 +659,24 @@ mod tests {
             let collected = read(text);
             assert_eq!(of(&collected, TargetKind::Service)[0].get(field), expected, "{remark}");
         }
+    }
+
+    #[test]
+    fn what_may_let_in_tokens_beside_rules_on_tokens_is_told() {
+        for (rules, expected) in [
+            ("authtokens = * i * * *\nvoms = vo * * *\nall = no\n", "false"),
+            ("authtokens = * i * * *\n-subject = /CN=a\n", "false"),
+            ("subject = /CN=a\nauthtokens = * i * * *\n", "true"),
+            ("plugin = 10 /usr/bin/decide\n", "true"),
+            ("!authtokens = * i * * *\n", "true"),
+            ("all = yes\nplugin = 10 /usr/bin/decide\n", "false"),
+            ("authgroup = elsewhere\n", "unknown: another part of arc.conf may define the group"),
+            ("[authgroup:idle]\nplugin = 10 /usr/bin/decide\n", "false"),
+        ] {
+            assert_eq!(of(&with(rules), TargetKind::Service)[0].get("admits_otherwise"), expected, "{rules}");
+        }
+        let everybody = read("[common]\n[authtokens]\n[arex/ws/jobs]\n");
+        assert_eq!(of(&everybody, TargetKind::Service)[0].get("admits_otherwise"), "");
     }
 
     #[test]

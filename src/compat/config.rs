@@ -1,5 +1,6 @@
 //! From a service's configuration file to what its token decisions depend on, by the targets that its adapter yields.
 
+use super::admission::Admission;
 use super::model::{Model, Software, fits, version};
 use super::scopes::canonical;
 use super::service::{OnMissing, Place, Placed, Service, TrustedIssuer};
@@ -17,6 +18,7 @@ use std::sync::Arc;
 struct Read {
     services: Vec<Row>,
     trusts: Vec<Row>,
+    mappings: Vec<Row>,
     traps: Vec<Row>,
     errors: Vec<Placed<String>>,
 }
@@ -32,6 +34,8 @@ pub(crate) struct Known {
     /// Texts of a text, a number or a list; `None` when it is not known.
     pub(crate) texts: Option<Vec<String>>,
     pub(crate) absent: bool,
+    /// Anything will do.
+    pub(super) unlimited: bool,
     malformed: Option<String>,
     pub(crate) place: Option<Place>,
 }
@@ -42,6 +46,7 @@ impl Row {
         let known = |field: &Field<'_>| Known {
             texts: texts(field),
             absent: field.is_absent(),
+            unlimited: matches!(field.state, State::Unlimited),
             malformed: match &field.state {
                 State::Malformed(why) => Some(why.to_string()),
                 State::Absent | State::Unknown(_) | State::Unlimited | State::Value(_) => None,
@@ -53,7 +58,7 @@ impl Row {
 
     pub(crate) fn get(&self, name: &str) -> Known {
         let found = self.fields.iter().find(|(known, _)| *known == name).map(|(_, known)| known.clone());
-        found.unwrap_or(Known { texts: Some(Vec::new()), absent: true, malformed: None, place: None })
+        found.unwrap_or(Known { texts: Some(Vec::new()), absent: true, unlimited: false, malformed: None, place: None })
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
@@ -65,7 +70,7 @@ impl Row {
     }
 
     /// False for an entry that the service drops.
-    fn is_active(&self) -> bool {
+    pub(super) fn is_active(&self) -> bool {
         self.first("active").as_deref() != Some("false")
     }
 }
@@ -114,6 +119,7 @@ impl Sink for Read {
         match target.kind {
             TargetKind::Service => self.services.push(Row::of(documents, &target)),
             TargetKind::Trust => self.trusts.push(Row::of(documents, &target)),
+            TargetKind::Mapping => self.mappings.push(Row::of(documents, &target)),
             TargetKind::Trap => self.traps.push(Row::of(documents, &target)),
             _ => {}
         }
@@ -208,6 +214,9 @@ impl Service {
         self.audiences = audiences.and_then(|known| Some(Placed { value: known.texts?, place: known.place }));
         let software = model.find(&self.software);
         self.takes_no_tokens = found.closed(software);
+        if self.software == "arc" {
+            self.admission = Some(Admission::of(&found.services, &found.mappings));
+        }
         // Their rules match issuers by pattern, after the token was found valid, whoever issued it.
         if matches!(self.software.as_str(), "htcondor" | "arc") {
             return Ok(self);

@@ -1,5 +1,6 @@
 //! One token at one service: the steps of the software, one after the other, and what the first that decides says.
 
+use super::admission::Admitted;
 use super::form::{self, Parted};
 use super::formula::Names;
 use super::json::{self, Value};
@@ -125,6 +126,8 @@ struct Run<'a> {
     asked: Vec<(&'a Software, String, String)>,
     /// What the configuration says of the token's issuer.
     entry: Option<&'a TrustedIssuer>,
+    /// Why the rules of the configuration let the token in.
+    admitted: Option<Placed<String>>,
 }
 
 /// Judges.
@@ -158,6 +161,7 @@ pub fn judge(model: &Model, ask: Ask<'_>) -> Cell {
         assumed: Vec::new(),
         asked: Vec::new(),
         entry: None,
+        admitted: None,
     };
     let iss = issuer_of(token);
     let mut issuers = ask.service.issuers.iter().flatten();
@@ -165,7 +169,8 @@ pub fn judge(model: &Model, ask: Ask<'_>) -> Cell {
     run.outside(token);
     let number = ask.service.version.as_str();
     let mode = run.entry.and_then(|entry| entry.mode.as_ref()).map_or(&ask.service.mode, |mode| &mode.value);
-    let outcome = run.steps(software, number, mode, token).and_then(|()| run.granted(software, number));
+    let outcome = run.steps(software, number, mode, token).and_then(|()| run.admit());
+    let outcome = outcome.and_then(|()| run.granted(software, number));
     let cell = match outcome {
         Err(stopped) if stopped.verdict == Verdict::Refused => missing(ask.service, stopped, run.assumed),
         Err(stopped) => ended(stopped, run.assumed),
@@ -526,6 +531,18 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// What the rules of the configuration make of the token.
+    fn admit(&mut self) -> Result<(), Stop> {
+        let Some(admission) = &self.ask.service.admission else { return Ok(()) };
+        let ends = |verdict, why: Placed<String>| Stop { config: why.place, ..stop(verdict, &why.value) };
+        match admission.of_token(&self.claims) {
+            Admitted::Yes(why) => self.admitted = Some(why),
+            Admitted::No(why) => return Err(ends(Verdict::Refused, why)),
+            Admitted::Open(why) => return Err(ends(Verdict::Unsaid, why)),
+        }
+        Ok(())
+    }
+
     /// The configuration of the token's issuer.
     fn trusted(&self) -> Option<TrustedIssuer> {
         let iss = self.claim("iss").and_then(Value::as_text)?;
@@ -601,9 +618,11 @@ impl<'a> Run<'a> {
         let service = self.ask.service;
         let software = self.model.named(&service.software);
         let verdict = if unchecked.is_empty() { Verdict::Accepted } else { Verdict::Unchecked };
-        let reason = match unchecked.first() {
-            None => "every check is passed".to_string(),
-            Some(note) => note.reason.clone(),
+        let reason = match (unchecked.first(), &self.admitted) {
+            (None, None) => "every check is passed".to_string(),
+            (None, Some(why)) => why.value.clone(),
+            (Some(note), None) => note.reason.clone(),
+            (Some(note), Some(why)) => format!("{}; {}", note.reason, why.value),
         };
         let evidence = match (unchecked.first(), software) {
             (Some(note), _) => note.evidence.clone(),
@@ -611,6 +630,7 @@ impl<'a> Run<'a> {
             (None, None) => Vec::new(),
         };
         let config = unchecked.first().and_then(|note| self.deciding(&note.property));
+        let config = config.or(self.admitted.and_then(|why| why.place));
         Cell { verdict, reason, step: None, evidence, config, rights, unchecked, assumed: self.assumed }
     }
 

@@ -4,6 +4,7 @@
 //! scopes give, and how each of these facts is known. This module runs such a description over a token, as that software
 //! would see it, and keeps apart what was seen in a run, read in source and concluded.
 
+mod admission;
 mod client;
 mod config;
 mod engine;
@@ -18,6 +19,7 @@ mod scopes;
 mod service;
 mod table;
 
+pub use admission::Admission;
 pub use client::{Issued, clients};
 pub use config::product_of;
 pub(crate) use config::{Row, said};

@@ -1,5 +1,6 @@
 //! A service that is asked: a software, its version, and what its configuration settles.
 
+use super::admission::Admission;
 use super::model::{Model, Software, version};
 use serde::Serialize;
 
@@ -97,6 +98,8 @@ pub struct Service {
     pub refuses_to_start: Option<Placed<String>>,
     /// Why it takes no token at all, although it runs.
     pub takes_no_tokens: Option<Placed<String>>,
+    /// Rules that decide over valid tokens; `None` where there are none or they are not known.
+    pub admission: Option<Admission>,
 }
 
 impl Service {
@@ -151,6 +154,7 @@ impl Service {
             on_missing: Placed::nowhere(OnMissing::Refused),
             refuses_to_start: None,
             takes_no_tokens: None,
+            admission: None,
         })
     }
 }

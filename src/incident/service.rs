@@ -320,7 +320,9 @@ fn service(model: &Model, declared: &Declared, source: &Arc<Source>, own: &Files
     let audiences = own.services.iter().any(|row| !row.get("audiences").absent);
     // Of XRootD every file would be taken for the one that lists issuers.
     let speaks = !own.trusts.is_empty() || (audiences && service.software != "xrootd");
-    speaks.then(|| service.configured(source, None).ok()).flatten()
+    let service = speaks.then(|| service.configured(source, None).ok()).flatten()?;
+    // The rules of all files are looked at together.
+    Some(Service { admission: None, ..service })
 }
 
 /// Two files of one service.

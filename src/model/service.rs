@@ -33,6 +33,8 @@ super::record! {
         audience_checked "audience_checked": Bool,
         /// True where any issuer whose keys can be fetched is accepted.
         any_issuer "any_issuer": Bool,
+        /// True where something beside rules on the claims of tokens may let a token in: rules on names, lists, a plug-in.
+        admits_otherwise "admits_otherwise": Bool,
         /// What becomes of a request without usable token: `allow`, `read` (only reading), `deny`, `passthrough`.
         without_token "without_token": Text,
         /// True where a door speaks plain http.

@@ -1,0 +1,170 @@
+//! What the rules of a configuration make of a token that is valid: those of `arc.conf`, which name subjects, issuers,
+//! audiences, scopes and groups.
+
+use super::config::{Known, Row, said};
+use super::json::Value;
+use super::service::{Place, Placed};
+use crate::report::text;
+
+/// Longest text of a rule in a reason, in characters.
+const MAX_SHOWN: usize = 80;
+
+/// The rules of one configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// Those that count and let somebody in.
+    rules: Vec<Rule>,
+    /// Where every valid token is let in.
+    everybody: Option<Placed<()>>,
+    /// Nothing else can let a token in, and the configuration is whole.
+    alone: bool,
+    /// Something throws out tokens that a rule lets in.
+    bans: bool,
+}
+
+/// A rule that lets in the tokens which have all that it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Rule {
+    place: Option<Place>,
+    /// Claims, and what they have to be.
+    wants: Vec<(&'static str, Want)>,
+}
+
+/// What a rule wants of a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Want {
+    /// This text.
+    Text(String),
+    /// Something that is not understood here.
+    Unknown,
+}
+
+/// What becomes of a token.
+pub(super) enum Admitted {
+    /// It is let in, as far as the rules on tokens go.
+    Yes(Placed<String>),
+    /// No rule lets it in.
+    No(Placed<String>),
+    /// That cannot be said.
+    Open(Placed<String>),
+}
+
+/// How a claim fits a rule.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    Yes,
+    Open,
+    No,
+}
+
+impl Admission {
+    pub(super) fn of(services: &[Row], mappings: &[Row]) -> Admission {
+        let lets_in = |row: &&Row| row.is_active() && row.first("bans").as_deref() != Some("true");
+        let open = services.iter().map(|row| row.get("any_issuer")).find(|known| is_true(known));
+        Admission {
+            rules: mappings.iter().filter(lets_in).map(Rule::of).collect(),
+            everybody: open.map(|known| Placed { value: (), place: known.place }),
+            alone: said(services, "tokens") == Some(true)
+                && said(services, "any_issuer") == Some(false)
+                && said(services, "admits_otherwise") == Some(false),
+            bans: said(services, "ban_hook") == Some(true),
+        }
+    }
+
+    /// What becomes of a valid token with these claims.
+    pub(super) fn of_token(&self, claims: &Value) -> Admitted {
+        if let Some(everybody) = &self.everybody {
+            let value = "it is valid, and the configuration lets in every valid token, whoever issued it".to_string();
+            return Admitted::Yes(Placed { value, place: everybody.place.clone() });
+        }
+        let best = self.rules.iter().map(|rule| (rule.fit(claims), rule)).min_by_key(|(fit, _)| *fit);
+        let placed = |rule: &Rule, value: String| Placed { value, place: rule.place.clone() };
+        match best {
+            Some((Fit::Yes, rule)) if !self.bans => {
+                let why = "it is valid, and a rule on tokens lets it in; what else the configuration compares is not part of this";
+                Admitted::Yes(placed(rule, why.into()))
+            }
+            Some((Fit::Yes, rule)) => {
+                let why = "it is valid, and a rule on tokens lets it in; whether another one throws it out is not compared here";
+                Admitted::Open(placed(rule, why.into()))
+            }
+            Some((Fit::No, rule)) if self.alone => {
+                let which = match self.rules.len() {
+                    1 => "the one rule on tokens does not let it in".to_string(),
+                    more => format!("none of the {more} rules on tokens lets it in; the first"),
+                };
+                let link = if self.rules.len() == 1 { "; it" } else { "" };
+                Admitted::No(placed(rule, format!("it is valid, and {which}{link} wants {}", rule.misses(claims))))
+            }
+            Some((Fit::Open, rule)) => {
+                let why = "it is valid; whether a rule on tokens lets it in cannot be told from the rule";
+                Admitted::Open(placed(rule, why.into()))
+            }
+            Some((Fit::No, rule)) => {
+                let why = "it is valid, and no rule on tokens that is seen here lets it in; something else may";
+                Admitted::Open(placed(rule, why.into()))
+            }
+            None => {
+                let why = "it is valid; no rule on tokens that counts is seen here, and whether something else lets it in is \
+                           not known";
+                Admitted::Open(Placed::nowhere(why.into()))
+            }
+        }
+    }
+}
+
+fn is_true(known: &Known) -> bool {
+    known.texts.as_ref().is_some_and(|texts| texts.first().is_some_and(|text| text == "true"))
+}
+
+impl Rule {
+    fn of(row: &Row) -> Rule {
+        let fields = [
+            ("iss", row.get("issuer")),
+            ("aud", row.get("audience")),
+            ("sub", row.get("subject")),
+            ("scope", row.get("scope")),
+            ("wlcg.groups", row.get("group")),
+        ];
+        let place = fields.iter().find_map(|(_, known)| known.place.clone());
+        let wants = fields.into_iter().filter(|(_, known)| !known.absent && !known.unlimited);
+        let want = |known: Known| match known.texts.and_then(|texts| texts.into_iter().next()) {
+            Some(text) => Want::Text(text),
+            None => Want::Unknown,
+        };
+        Rule { place, wants: wants.map(|(claim, known)| (claim, want(known))).collect() }
+    }
+
+    fn fit(&self, claims: &Value) -> Fit {
+        self.wants.iter().map(|(claim, want)| want.fit(claim, claims)).max().unwrap_or(Fit::Yes)
+    }
+
+    /// What it wants and the token does not have.
+    fn misses(&self, claims: &Value) -> String {
+        let missing = self.wants.iter().filter(|(claim, want)| want.fit(claim, claims) == Fit::No);
+        let shown = missing.filter_map(|(claim, want)| match want {
+            Want::Text(wanted) => Some(format!("`{claim}` \"{}\"", text::shortened(wanted, MAX_SHOWN))),
+            Want::Unknown => None,
+        });
+        shown.collect::<Vec<_>>().join(" and ")
+    }
+}
+
+impl Want {
+    fn fit(&self, claim: &str, claims: &Value) -> Fit {
+        let Want::Text(wanted) = self else { return Fit::Open };
+        let found = claims.members().unwrap_or_default().iter().find(|(key, _)| key == claim);
+        let texts: Vec<&str> = match found.map(|(_, value)| value) {
+            Some(Value::Text(text)) if claim == "scope" => text.split(' ').collect(),
+            Some(Value::List(items)) => items.iter().filter_map(Value::as_text).collect(),
+            Some(value) => value.as_text().into_iter().collect(),
+            None => Vec::new(),
+        };
+        match texts.iter().position(|text| text == wanted) {
+            // Of several audiences ARC takes the first.
+            Some(at) if at > 0 && claim == "aud" => Fit::Open,
+            Some(_) => Fit::Yes,
+            None => Fit::No,
+        }
+    }
+}
