@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{env, fs};
-use tokenvet::compat::{Ask, KeySet, Model, Placed, Request, Service, TrustedIssuer, Verdict, judge};
+use tokenvet::compat::{Ask, Expectations, KeySet, Model, Placed, Request, Service, TrustedIssuer, Verdict, judge};
 use tokenvet::source::Source;
 
 /// The folder of recorded runs, when it is there.
@@ -129,7 +129,7 @@ fn service(column: &Column, runs: &Runs, model: &Model) -> Service {
 fn compare(column: &Column, runs: &Runs, verdicts: &BTreeMap<String, String>) -> (usize, Vec<String>) {
     let model = Model::builtin().expect("the model loads");
     let service = service(column, runs, &model);
-    let request = column.request.map(|request| Request::parse(request).expect("requests are well-formed"));
+    let request = column.request.map(|request| Request::parse(request, &model).expect("requests are well-formed"));
     let (mut total, mut differing) = (0, Vec::new());
     for (case, verdict) in verdicts {
         let expected = match verdict.as_str() {
@@ -246,7 +246,8 @@ fn probes(runs: &Runs) -> Vec<(&'static str, Option<String>, Request)> {
         ("any-token GET /other", Some(any), "read:/other/f.txt"),
         ("no-token", None, "read:/data/f.txt"),
     ];
-    let request = |text| Request::parse(text).expect("requests are well-formed");
+    let model = Model::builtin().expect("the model loads");
+    let request = |text| Request::parse(text, &model).expect("requests are well-formed");
     probes.into_iter().map(|(name, token, text)| (name, token, request(text))).collect()
 }
 
@@ -410,7 +411,7 @@ fn asked(service: &str, token: &str, request: Option<&str>) -> tokenvet::compat:
     let mut service = Service::parse(service, &model).expect("the service is known");
     service.audiences = Some(Placed::nowhere(vec!["https://se.example.org".into()]));
     service.issuers = Some(vec![TrustedIssuer::everywhere("https://issuer.example.org")]);
-    let request = request.map(|request| Request::parse(request).expect("requests are well-formed"));
+    let request = request.map(|request| Request::parse(request, &model).expect("requests are well-formed"));
     let ask = Ask { token: Some(token), now: 1500.0, keys: None, service: &service, request: request.as_ref() };
     judge(&model, ask)
 }
@@ -494,7 +495,7 @@ fn a_configuration_decides_and_its_line_is_named() {
     let service = Service::parse("xrootd@6.2.1", &model).expect("the service is known");
     let service = service.configured(&source, None).expect("XRootD's format");
     let judged = |claims: serde_json::Value, request: &str| {
-        let request = Request::parse(request).expect("requests are well-formed");
+        let request = Request::parse(request, &model).expect("requests are well-formed");
         let token = sent(&claims, "RS256");
         let ask = Ask { token: Some(&token), now: 1500.0, keys: None, service: &service, request: Some(&request) };
         let cell = judge(&model, ask);
@@ -552,7 +553,7 @@ fn configured(software: &str, name: &str, text: &str) -> Service {
 fn at(service: &Service, changes: serde_json::Value, request: Option<&str>) -> tokenvet::compat::Cell {
     let model = Model::builtin().expect("the model loads");
     let token = sent(&ours(changes), "RS256");
-    let request = request.map(|request| Request::parse(request).expect("requests are well-formed"));
+    let request = request.map(|request| Request::parse(request, &model).expect("requests are well-formed"));
     judge(&model, Ask { token: Some(&token), now: 1500.0, keys: None, service, request: request.as_ref() })
 }
 
@@ -683,6 +684,69 @@ fn the_rules_of_arc_conf_decide_over_valid_tokens() {
     // What is wrong with the token itself comes first.
     let expired = at(&service, serde_json::json!({ "exp": 1400 }), None);
     assert_eq!(expired.step.as_deref(), Some("arc/exp-passed"));
+}
+
+#[test]
+fn a_request_is_never_answered_by_a_model_that_does_not_know_it() {
+    let model = Model::builtin().expect("the model loads");
+    for software in &model.softwares {
+        let name = &software.raw.software;
+        let plain = asked(name, &sent(&ours(serde_json::json!({})), "RS256"), None);
+        let cell = asked(name, &sent(&ours(serde_json::json!({})), "RS256"), Some("read:/zzz"));
+        match (&software.raw.grants, plain.verdict) {
+            (None, Verdict::Accepted | Verdict::Unchecked) => {
+                assert_eq!(cell.verdict, Verdict::Unsaid, "{name}: {}", cell.reason);
+                let start = "whether it permits read of /zzz is not part of what is known of this software";
+                assert_eq!(cell.reason, format!("{start}; of the token itself: {}", plain.reason), "{name}");
+            }
+            (None, before) => assert_eq!(cell.verdict, before, "{name}"),
+            (Some(_), _) => assert_eq!(cell.verdict, Verdict::Refused, "{name}: {}", cell.reason),
+        }
+        let expired =
+            asked(name, &sent(&ours(serde_json::json!({ "exp": 1200, "iat": 1000 })), "RS256"), Some("read:/zzz"));
+        assert_eq!(expired.verdict, Verdict::Refused, "{name}: {}", expired.reason);
+    }
+}
+
+#[test]
+fn operations_that_nobody_knows_are_errors() {
+    let model = Model::builtin().expect("the model loads");
+    for (text, good) in
+        [("delete:/vo", true), ("delet:/vo", false), ("update:/vo", false), ("read", false), (":/", false)]
+    {
+        let read = Request::parse(text, &model);
+        assert_eq!(read.is_ok(), good, "{text}: {read:?}");
+    }
+    let error = Request::parse("delet:/vo", &model).expect_err("a misspelt operation");
+    assert_eq!(
+        error,
+        "delet:/vo: no operation \"delet\" is known; known: read, list, stat, write, create, mkdir, delete, stage"
+    );
+    for (pattern, good) in [
+        ("write:*", true),
+        ("write:/data/*", true),
+        ("write:/data", true),
+        ("*", true),
+        ("*:/data", true),
+        ("wr*", true),
+        ("", true),
+        ("write", false),
+        ("delet:*", false),
+        ("update*", false),
+        ("write:data", false),
+    ] {
+        let text = format!(
+            "expect:\n  - verdict: refuse\n  - service: \"*\"\n    request: \"{pattern}\"\n    verdict: accept\n"
+        );
+        let source = Arc::new(Source::from_text("expectations.yaml", text));
+        match Expectations::read(&source, &model) {
+            Ok(_) => assert!(good, "{pattern}"),
+            Err(error) => {
+                assert!(!good && error.message.contains("known: read, list"), "{pattern}: {}", error.message);
+                assert_eq!(source.position(error.span.start as usize).line, 4, "{pattern}");
+            }
+        }
+    }
 }
 
 #[test]

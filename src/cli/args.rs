@@ -274,7 +274,8 @@ pub(super) struct CompatArgs {
     /// An issuer the services trust, where no configuration says; repeats. Default: every issuer
     #[arg(long, value_name = "URL", help_heading = "What is asked")]
     pub(super) issuer: Vec<String>,
-    /// What is to be done there (`read:/data/file`); repeats
+    /// What is to be done there (`read:/data/file`): read, list, stat, write, create, mkdir, delete or stage, and an absolute
+    /// path; repeats
     #[arg(long, value_name = "OPERATION:PATH", help_heading = "What is asked")]
     pub(super) request: Vec<String>,
     /// Also ask for a request without a token

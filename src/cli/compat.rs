@@ -7,7 +7,6 @@ use crate::compat::{
     self, Expectations, Given, KeySet, Model, Placed, Question, Request, Sent, Service, Table, TrustedIssuer, Wanted,
 };
 use crate::inspect::{Piece, find};
-use crate::parse::typed;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use std::ffi::OsString;
 use std::path::Path;
@@ -31,8 +30,8 @@ pub(super) fn run(args: &CompatArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Nothing);
     }
     let services = services(args, &model)?;
-    let requests = args.request.iter().map(|text| Request::parse(text)).collect::<Result<Vec<_>, _>>()?;
-    let expectations = expectations(args)?;
+    let requests = args.request.iter().map(|text| Request::parse(text, &model)).collect::<Result<Vec<_>, _>>()?;
+    let expectations = expectations(args, &model)?;
     let keys = keys(args)?;
     let question = Question {
         tokens: &tokens,
@@ -71,7 +70,7 @@ fn keys(args: &CompatArgs) -> Result<Option<KeySet>, Failure> {
     Ok(None)
 }
 
-fn expectations(args: &CompatArgs) -> Result<Expectations, Failure> {
+fn expectations(args: &CompatArgs, model: &Model) -> Result<Expectations, Failure> {
     let Some(word) = &args.expect else { return Ok(Expectations { expect: Vec::new() }) };
     for wanted in [Wanted::Accept, Wanted::Refuse] {
         if word == wanted.name() {
@@ -79,8 +78,7 @@ fn expectations(args: &CompatArgs) -> Result<Expectations, Failure> {
         }
     }
     let source = Arc::new(problem::read_small(Path::new(word), MAX_FILE).map_err(Failure::Reported)?);
-    let read = typed::read::<Expectations>(&source);
-    read.map(|(expectations, _)| expectations).map_err(|error| Failure::Reported(problem::render(&source, &error)))
+    Expectations::read(&source, model).map_err(|error| Failure::Reported(problem::render(&source, &error)))
 }
 
 /// The services of the command line.
@@ -176,4 +174,24 @@ fn signed(text: &str) -> String {
     }
     let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
     format!("{}.{}.{}", encode(&header.to_string()), encode(&payload), encode(&"-".repeat(256)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_help_names_every_operation() {
+        let model = Model::builtin().expect("the model loads");
+        let command = super::super::args::Args::command();
+        let compat = command.find_subcommand("compat").expect("the command is there");
+        let request = compat.get_arguments().find(|arg| arg.get_id() == "request").expect("the option is there");
+        let help = request.get_help().expect("it has a help").to_string();
+        let (_, listed) = help.split_once(": ").expect("it lists operations");
+        let (listed, _) = listed.split_once(", and an absolute path").expect("it lists operations");
+        let listed: Vec<&str> = listed.split([',', ' ']).filter(|word| !["", "or"].contains(word)).collect();
+        let known: Vec<&str> = model.operations().map(|known| known.request.as_str()).collect();
+        assert_eq!(listed, known);
+    }
 }

@@ -174,7 +174,17 @@ pub fn judge(model: &Model, ask: Ask<'_>) -> Cell {
     let cell = match outcome {
         Err(stopped) if stopped.verdict == Verdict::Refused => missing(ask.service, stopped, run.assumed),
         Err(stopped) => ended(stopped, run.assumed),
-        Ok(rights) => run.taken(rights),
+        Ok(rights) => match run.unknown_request(software) {
+            None => run.taken(rights),
+            Some(unknown) => {
+                let taken = run.taken(rights);
+                Cell {
+                    verdict: Verdict::Unsaid,
+                    reason: format!("{unknown}; of the token itself: {}", taken.reason),
+                    ..taken
+                }
+            }
+        },
     };
     honest(cell, software, number)
 }
@@ -230,6 +240,11 @@ fn ended(stopped: Stop, assumed: Vec<String>) -> Cell {
         unchecked: Vec::new(),
         assumed,
     }
+}
+
+/// A request in a sentence.
+fn wish(request: &Request) -> String {
+    format!("{} of {}", request.operation, text::shortened(&request.path, MAX_SHOWN))
 }
 
 /// A token that gives nothing is as good as none.
@@ -531,6 +546,18 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Why it is not known whether the software permits the request; `None` when it is.
+    fn unknown_request(&self, software: &Software) -> Option<String> {
+        let request = self.ask.request?;
+        let grants = software.raw.grants.as_ref();
+        match grants.is_some_and(|grants| grants.requests.iter().any(|rule| rule.request == request.operation)) {
+            true => None,
+            false => {
+                Some(format!("whether it permits {} is not part of what is known of this software", wish(request)))
+            }
+        }
+    }
+
     /// What the rules of the configuration make of the token.
     fn admit(&mut self) -> Result<(), Stop> {
         let Some(admission) = &self.ask.service.admission else { return Ok(()) };
@@ -588,13 +615,14 @@ impl<'a> Run<'a> {
         match self.ask.request {
             None if rights.is_empty() => Err(ends("it is valid, and gives no right there".into(), place, evidence)),
             None => Ok(listed(summary(&rights))),
+            Some(_) if self.unknown_request(software).is_some() => Ok(listed(summary(&rights))),
             Some(request) if permits(grants, matching, &rights, request) => Ok(listed(summary(&rights))),
             Some(request) => {
                 let rights = match summary(&rights).as_slice() {
                     [] => "nothing".to_string(),
                     some => listed(some.to_vec()).join("; "),
                 };
-                let wish = format!("{} of {}", request.operation, text::shortened(&request.path, MAX_SHOWN));
+                let wish = wish(request);
                 Err(ends(format!("it is valid, and does not permit {wish}: it permits {rights}"), place, evidence))
             }
         }

@@ -27,7 +27,9 @@ pub use engine::{Ask, Cell, Note, Verdict, judge};
 pub use keys::KeySet;
 pub use model::{Model, Software};
 pub use page::page;
-pub use raw::{EvidenceKind, RawClosedBy, RawDisagreement, RawEverywhere, RawEvidence, RawReader, RawSoftware};
+pub use raw::{
+    EvidenceKind, RawClosedBy, RawDisagreement, RawEverywhere, RawEvidence, RawReader, RawRequest, RawSoftware,
+};
 pub use service::{OnMissing, Place, Placed, Request, Service, TrustedIssuer};
 pub use table::{
     Expectation, Expectations, Given, Question, Sent, Summary, Table, Wanted, human, json, markdown, table,

@@ -2,8 +2,8 @@
 
 use super::formula::Formula;
 use super::raw::{
-    EvidenceKind, RawDisagreement, RawDisagreements, RawEverywhere, RawEvidence, RawIgnored, RawReader, RawSoftware,
-    RawStep,
+    EvidenceKind, RawDisagreement, RawDisagreements, RawEverywhere, RawEvidence, RawIgnored, RawReader, RawRequest,
+    RawSoftware, RawStep,
 };
 use semver::{Version, VersionReq};
 use serde::Deserialize;
@@ -97,6 +97,22 @@ impl Model {
 
     pub(super) fn named(&self, name: &str) -> Option<&Software> {
         self.softwares.iter().find(|software| software.raw.software == name)
+    }
+
+    /// What can be asked for: the operations of every software, each once.
+    pub fn operations(&self) -> impl Iterator<Item = &RawRequest> {
+        let all =
+            || self.softwares.iter().filter_map(|software| software.raw.grants.as_ref()).flat_map(|one| &one.requests);
+        all()
+            .enumerate()
+            .filter(move |(at, one)| !all().take(*at).any(|before| before.request == one.request))
+            .map(|(_, one)| one)
+    }
+
+    /// The end of a sentence on an operation that is not among them.
+    pub(super) fn known_operations(&self) -> String {
+        let names: Vec<&str> = self.operations().map(|known| known.request.as_str()).collect();
+        format!("known: {}", names.join(", "))
     }
 
     pub(super) fn reader(&self, name: &str) -> Option<&RawReader> {

@@ -26,7 +26,7 @@ struct Probe {
 /// The page.
 pub fn page(model: &Model) -> Page {
     let mut sections =
-        vec![reading(), evidence(), asking(), properties(model), never(model), disagreements(model), adding()];
+        vec![reading(), evidence(), asking(model), properties(model), never(model), disagreements(model), adding()];
     sections.extend(model.softwares.iter().map(section));
     Page {
         title: "Which service accepts which token".into(),
@@ -88,7 +88,11 @@ fn evidence() -> Section {
     }
 }
 
-fn asking() -> Section {
+fn asking(model: &Model) -> Section {
+    let operations = model
+        .operations()
+        .map(|known| vec![Cell::Code(known.request.clone()), Cell::Text(known.doc.clone())])
+        .collect();
     let code = "\
 tokenvet compat token.jwt                                    # every software at its newest known version
 tokenvet compat token.jwt --service xrootd@5.5.3 --service dcache/oidc --audience https://se.example.org:1094
@@ -111,6 +115,13 @@ expect:                                 # the first that fits a cell counts
                     .into(),
             ),
             Block::File(expectations.into()),
+            Block::Text(
+                "A request is one of these operations, a colon and an absolute path; another operation is an error, in a file of \
+                 expectations too. Of software for which it is not known what a request needs, the answer is `cannot be said`, \
+                 unless the token is refused whatever is asked for."
+                    .into(),
+            ),
+            Block::Table(vec!["operation", "meaning"], operations),
         ],
     }
 }

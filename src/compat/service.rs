@@ -183,11 +183,14 @@ pub struct Request {
 }
 
 impl Request {
-    /// Reads `read:/data/file`.
-    pub fn parse(text: &str) -> Result<Request, String> {
+    /// Reads `read:/data/file`. The error says which operations are known.
+    pub fn parse(text: &str, model: &Model) -> Result<Request, String> {
         match text.split_once(':') {
             Some((operation, path)) if path.starts_with('/') && !operation.is_empty() => {
-                Ok(Request { operation: operation.into(), path: path.into() })
+                match model.operations().any(|known| known.request == operation) {
+                    true => Ok(Request { operation: operation.into(), path: path.into() }),
+                    false => Err(format!("{text}: no operation {operation:?} is known; {}", model.known_operations())),
+                }
             }
             Some(_) | None => {
                 Err(format!("{text}: write an operation, a colon and an absolute path, as in read:/data"))

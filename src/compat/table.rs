@@ -5,10 +5,13 @@ use super::engine::{Ask, Cell, Verdict, judge};
 use super::keys::KeySet;
 use super::model::Model;
 use super::service::{Request, Service};
+use crate::parse::{Cursor, ParseError, typed};
 use crate::report::{Options, text};
+use crate::source::Source;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 /// A token that is asked about.
 pub struct Given {
@@ -80,7 +83,7 @@ pub struct Expectation {
     /// Label of the service, likewise.
     #[serde(default)]
     pub service: Option<String>,
-    /// The request (`read:/data`), likewise.
+    /// The request (`read:/data`), likewise. Its operation has to be one that is known.
     #[serde(default)]
     pub request: Option<String>,
     /// What is wanted.
@@ -93,12 +96,38 @@ impl Expectations {
         Expectations { expect: vec![Expectation { token: None, service: None, request: None, verdict }] }
     }
 
+    /// Reads a file. The error points at what is wrong in it.
+    pub fn read(source: &Arc<Source>, model: &Model) -> Result<Self, ParseError> {
+        let (read, document) = typed::read::<Expectations>(source)?;
+        let items = document.root().get("expect").into_iter().flat_map(Cursor::items);
+        for (one, at) in read.expect.iter().zip(items) {
+            let Some(pattern) = one.request.as_deref().filter(|pattern| !pattern.is_empty()) else { continue };
+            if !model.operations().any(|known| may_fit(pattern, &known.request)) {
+                let message = format!(
+                    "no request fits {pattern:?}: it begins with no known operation; {}",
+                    model.known_operations()
+                );
+                return Err(ParseError { message, span: at.get("request").unwrap_or(at).span() });
+            }
+        }
+        Ok(read)
+    }
+
     fn of(&self, token: &str, service: &str, request: Option<&str>) -> Option<Wanted> {
         let fits = |pattern: &Option<String>, text: &str| pattern.as_ref().is_none_or(|pattern| like(pattern, text));
         let mut fitting = self.expect.iter().filter(|one| {
             fits(&one.token, token) && fits(&one.service, service) && fits(&one.request, request.unwrap_or_default())
         });
         fitting.next().map(|one| one.verdict)
+    }
+}
+
+/// True when a pattern may fit requests of an operation.
+fn may_fit(pattern: &str, operation: &str) -> bool {
+    let begin = format!("{operation}:/");
+    match pattern.split_once('*') {
+        Some((fixed, _)) => fixed.starts_with(&begin) || begin.starts_with(fixed),
+        None => pattern.starts_with(&begin),
     }
 }
 
@@ -203,11 +232,9 @@ pub fn table(model: &Model, question: &Question<'_>) -> Table {
     let mut cells = Vec::new();
     for given in question.tokens {
         for service in question.services {
-            let names = model.named(&service.software).is_some_and(|software| software.raw.grants.is_some());
             let requests: Vec<Option<&Request>> = match question.requests {
-                // A library or a token class knows no requests.
-                requests if names && !requests.is_empty() => requests.iter().map(Some).collect(),
-                _ => vec![None],
+                [] => vec![None],
+                requests => requests.iter().map(Some).collect(),
             };
             for request in requests {
                 let made = match &given.sent {

@@ -39,7 +39,7 @@ pub(crate) fn differing(answers: &[Answer], tokens: &Tokens, keys: &Path) -> Vec
     let mut differing = Vec::new();
     for (column, service, audience, request) in COLUMNS {
         let service = asked(service, *audience, &model);
-        let request = request.map(|request| Request::parse(request).expect("a request"));
+        let request = request.map(|request| Request::parse(request, &model).expect("a request"));
         let (mut same, mut other, mut unsaid) = (0, 0, 0);
         for answer in answers.iter().filter(|answer| answer.column == *column) {
             let Some(taken) = taken(&answer.verdict) else { continue };
@@ -132,7 +132,7 @@ pub(crate) fn differing_configurations(answers: &[Answer], tokens: &Tokens, vari
             (None, Some(_)) => ("-", String::new()),
             (Some(service), Some((_, token, request))) => {
                 let token = token.map(|token| String::from_utf8_lossy(cases[token]));
-                let request = Request::parse(request).expect("a request");
+                let request = Request::parse(request, &model).expect("a request");
                 let now = (NOW + LATER) as f64;
                 let cell =
                     judge(&model, Ask { token: token.as_deref(), now, keys: None, service, request: Some(&request) });
