@@ -649,7 +649,7 @@ fn the_rules_of_arc_conf_decide_over_valid_tokens() {
             "`iss` \"https://other.example.org\"",
         ),
         (
-            format!("[authgroup:vo]\nauthtokens = * https://other.example.org * * *\n"),
+            "[authgroup:vo]\nauthtokens = * https://other.example.org * * *\n".to_string(),
             open,
             Some(2),
             "something else may",

@@ -60,7 +60,7 @@ enum Fit {
 impl Admission {
     pub(super) fn of(services: &[Row], mappings: &[Row]) -> Admission {
         let lets_in = |row: &&Row| row.is_active() && row.first("bans").as_deref() != Some("true");
-        let open = services.iter().map(|row| row.get("any_issuer")).find(|known| is_true(known));
+        let open = services.iter().map(|row| row.get("any_issuer")).find(is_true);
         Admission {
             rules: mappings.iter().filter(lets_in).map(Rule::of).collect(),
             everybody: open.map(|known| Placed { value: (), place: known.place }),
