@@ -164,6 +164,42 @@ fn any_piece() -> impl Strategy<Value = Piece> {
     prop_oneof![4 => any_signed(), 1 => any_encrypted(), 2 => any_secret(), 4 => any_text()]
 }
 
+/// Lists and forms in which secrets and tokens stand side by side, in all ways to separate and to encode them.
+fn any_list() -> impl Strategy<Value = Vec<u8>> {
+    let names = prop_oneof![
+        Just("client_secret"),
+        Just("access_token"),
+        Just("authz"),
+        Just("Authorization"),
+        Just("x"),
+        Just("client_id"),
+    ];
+    let values = prop_oneof![
+        3 => any_signed().prop_map(|piece| String::from_utf8_lossy(&piece.before).into_owned()),
+        4 => "kJ8vQ2mN5x[A-Za-z0-9]{4,20}",
+        1 => Just("REDACTED".to_string()),
+        1 => Just("REDACTED-jwt-0123456789ab(jti=a,sub=b)".to_string()),
+        1 => "[a-z,;]{0,6}",
+    ];
+    let signs =
+        prop_oneof![Just("="), Just("%3D"), Just("%253D"), Just(": "), Just("%3A"), Just("\":\""), Just("%22%3A%22")];
+    let separators = prop_oneof![
+        Just("&"),
+        Just(","),
+        Just(";"),
+        Just("%26"),
+        Just("%2526"),
+        Just("%2C"),
+        Just("\""),
+        Just("%22"),
+        Just("\n")
+    ];
+    prop::collection::vec((names, signs, values, separators), 1..9).prop_map(|parts| {
+        let text = parts.iter().map(|(name, sign, value, separator)| format!("{name}{sign}{value}{separator}"));
+        text.collect::<String>().into_bytes()
+    })
+}
+
 /// Pieces in a row; behind what has no end of its own stands a token or a sign, and every other begins anew.
 fn log(pieces: &[Piece]) -> (Vec<u8>, Vec<u8>) {
     let (mut before, mut after) = (Vec::new(), Vec::new());
@@ -265,6 +301,23 @@ proptest! {
         }
     }
 
+    /// Secrets and tokens within each other's values come to the same in whatever pieces they are read, and no secret is left.
+    #[test]
+    fn lists_of_secrets_and_tokens_come_to_the_same_in_any_pieces(
+        lists in prop::collection::vec(any_list(), 1..4), step in 1..700usize,
+    ) {
+        let text = lists.join(&b'\n');
+        for mode in [Mode::Signature, Mode::Token, Mode::Claims] {
+            let copy = redacted(&text, mode, usize::MAX);
+            prop_assert_eq!(text_of(&redacted(&text, mode, step)), text_of(&copy), "in steps of {}", step);
+            prop_assert_eq!(text_of(&redacted(&copy, mode, usize::MAX)), text_of(&copy), "{:?} twice", mode);
+            let known = ["client_secret", "access_token"].iter().any(|name| {
+                ["=", "%3D", "%253D", "\":\"", "%22%3A%22"].iter().any(|sign| text_of(&copy).contains(&format!("{name}{sign}kJ8vQ2mN5x")))
+            });
+            prop_assert!(!known, "a named secret is left:\n{}\n{}", text_of(&text), text_of(&copy));
+        }
+    }
+
     /// Bytes without tokens pass as they are.
     #[test]
     fn any_bytes_pass(bytes in prop::collection::vec(any::<u8>(), 0..2000), step in 1..300usize) {
@@ -287,6 +340,10 @@ fn tokens_across_the_borders_of_buffers_are_replaced() {
 
 fn run(folder: &Path, args: &[&str], input: &[u8]) -> Ran {
     common::run_with_input(common::tokenvet().current_dir(folder).args(args), input)
+}
+
+fn text_of(bytes: &[u8]) -> String {
+    text(bytes)
 }
 
 fn text(bytes: &[u8]) -> String {

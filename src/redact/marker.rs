@@ -10,6 +10,8 @@ use serde_json::Value;
 
 /// What every marker begins with.
 pub const MARK: &str = "REDACTED";
+/// Digits of a fingerprint.
+const FINGERPRINT: usize = 12;
 /// Most characters of a claim that a marker names.
 const MAX_CLAIM: usize = 80;
 
@@ -34,6 +36,27 @@ pub(super) fn with_claims(hit: &Hit, window: &[u8], fingerprint: &str) -> String
         named.into_iter().filter_map(|(name, value)| value.map(|value| format!("{name}={value}"))).collect();
     let marker = token(hit.form, fingerprint);
     if named.is_empty() { marker } else { format!("{marker}({})", named.join(",")) }
+}
+
+/// The length of the marker that a text begins with; where a length was fixed its end may be missing.
+pub(super) fn length(text: &[u8]) -> usize {
+    const FORMS: [Form; 5] = [Form::Jwt, Form::Jwe, Form::Macaroon, Form::Eos, Form::Envelope];
+    let rest = text.get(MARK.len()..).unwrap_or_default();
+    let count = |bytes: &[u8], is: fn(&u8) -> bool| bytes.iter().take_while(|byte| is(byte)).count();
+    for form in FORMS {
+        let name = format!("-{}-", form.name());
+        if name.as_bytes().starts_with(rest) {
+            return text.len();
+        }
+        let Some(behind) = rest.strip_prefix(name.as_bytes()) else { continue };
+        let digits = count(behind, |byte| byte.is_ascii_hexdigit()).min(FINGERPRINT);
+        let claims = behind[digits..].strip_prefix(b"(").map_or(0, |claims| {
+            let inside = count(claims, |byte| byte.is_ascii_alphanumeric() || b"-_.:@/*~=,".contains(byte));
+            1 + inside + usize::from(claims.get(inside) == Some(&b')'))
+        });
+        return MARK.len() + name.len() + digits + claims;
+    }
+    MARK.len()
 }
 
 /// A time as `20260131T120000Z`; a colon might be taken for that of a URL.
@@ -68,6 +91,23 @@ fn escaped(claim: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_marker_is_known_with_all_that_it_says() {
+        for (text, length_) in [
+            ("REDACTED", 8),
+            ("REDACTED;x", 8),
+            ("REDACTED-kJ8vQ2mN5xR7", 8),
+            ("REDACTED-jwt-0123456789abcdef", 25),
+            ("REDACTED-jwt-0123456789ab(jti=a,sub=x@y,exp=20260101T000000Z);x", 61),
+            ("REDACTED-jwt-0123456789ab(jti=a,su", 34),
+            ("REDACTED-jwt-01", 15),
+            ("REDACTED-maca", 13),
+            ("REDACTED-eos-token-0123456789ab x", 31),
+        ] {
+            assert_eq!(length(text.as_bytes()), length_, "{text}");
+        }
+    }
 
     #[test]
     fn claims_are_written_so_that_no_text_is_changed_by_them() {

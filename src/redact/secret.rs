@@ -4,6 +4,8 @@
 //! What [`crate::source::mask`] hides in a snippet nobody misses. A log is kept and read, so less is taken for a secret
 //! here: the name says so beyond doubt, or the value looks drawn at random.
 
+use super::marker;
+use crate::scan::find::Hit;
 use crate::source::mask;
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, Input, MatchKind};
 use base64::Engine as _;
@@ -48,8 +50,21 @@ impl Kind {
 pub struct Secret {
     /// What kind.
     pub kind: Kind,
-    /// Its bytes, without the name and the quotes.
-    pub span: Range<usize>,
+    /// Its bytes, without the name and the quotes, and without the tokens and markers among them. Never empty.
+    pub parts: Vec<Range<usize>>,
+    /// Where it ends.
+    pub end: usize,
+    /// It was cut for its length, and goes on behind its end.
+    pub cut: bool,
+}
+
+/// The tokens of a text. A secret may hold some, and where they end says where a value does.
+#[derive(Clone, Copy, Debug)]
+pub struct Tokens<'t> {
+    /// In order.
+    pub hits: &'t [Hit],
+    /// All that begin before this are known.
+    pub until: usize,
 }
 
 /// What a search came to.
@@ -67,6 +82,12 @@ pub enum Found {
 pub const KEY_REACH: usize = 8 << 10;
 /// Braces that are looked at on the way there.
 const KEY_BRACES: usize = 64;
+/// Bytes that may still be looked at behind a sign: the name of a scheme with its blank.
+const AHEAD: usize = 16;
+/// Tokens and markers of one value that are told apart; it ends with the last of them.
+const MAX_KNOWN: usize = 64;
+/// Bytes of a value that say whether it was drawn at random.
+const TELLING: usize = 256;
 
 /// Words that stand in the names of secrets, in the spellings that are used; last the private members of JSON Web Keys as
 /// they stand in JSON, in JSON within JSON, and in Python.
@@ -165,6 +186,34 @@ const LIKELY: [&str; 4] = ["token", "authz", "assertion", "tokenvalue"];
 const SCHEMES: [&str; 6] = ["bearer", "basic", "token", "digest", "negotiate", "ntlm"];
 /// How blanks are written.
 const BLANKS: [&str; 5] = [" ", "%2520", "%20", "+", "\t"];
+/// Names of what often stands beside a secret and is none. Behind a separator such a name ends a value, as that of another
+/// secret does.
+const BESIDE: [&str; 24] = [
+    "aud",
+    "audience",
+    "clientid",
+    "code",
+    "exp",
+    "expiresin",
+    "granttype",
+    "host",
+    "iat",
+    "iss",
+    "issuer",
+    "jti",
+    "nonce",
+    "path",
+    "redirecturi",
+    "resource",
+    "responsetype",
+    "scope",
+    "state",
+    "sub",
+    "subjecttokentype",
+    "tokentype",
+    "user",
+    "username",
+];
 /// Words in place of a secret.
 const NO_SECRETS: [&str; 22] = [
     "redacted",
@@ -213,18 +262,21 @@ impl Secrets {
     }
 
     /// The first secret whose name is at or behind `from`. `last` says that nothing follows the text.
-    pub fn next(&self, text: &[u8], from: usize, last: bool) -> Found {
+    pub fn next(&self, text: &[u8], from: usize, last: bool, tokens: Tokens<'_>) -> Found {
         let mut at = from.min(text.len());
+        let mut ends = Ends::default();
         while let Some(found) = self.words.find(Input::new(text).range(at..)) {
             let (start, end) = (found.start(), found.end());
             let look = match found.pattern().as_usize() {
                 PEM => private_key(text, end, last),
-                URL => url(text, end, last),
+                URL => url(text, end, last, tokens),
                 KEY.. => key_member(text, start, end, last),
-                _ => named(text, start, end, last),
+                _ => named(text, start, end, last, tokens, &mut ends),
             };
             match look {
-                Look::Secret(secret) if secret.span.start >= from => return Found::Secret(secret),
+                // What a token takes of it is not known yet.
+                Look::Secret(secret) if secret.end > tokens.until => return Found::Open(start),
+                Look::Secret(secret) if secret.parts[0].start >= from => return Found::Secret(secret),
                 Look::Open => return Found::Open(start),
                 Look::Secret(_) | Look::No => at = end,
             }
@@ -246,12 +298,16 @@ enum Name {
     Header,
 }
 
+/// A name as names are compared: small, without `-`, `_` and `.`.
+fn folded(name: &[u8]) -> Vec<u8> {
+    name.iter().filter(|byte| !matches!(byte, b'-' | b'_' | b'.')).map(u8::to_ascii_lowercase).collect()
+}
+
 fn name_of(name: &[u8]) -> Option<Name> {
     if name.len() > MAX_NAME {
         return None;
     }
-    let kept = name.iter().filter(|byte| !matches!(byte, b'-' | b'_' | b'.'));
-    let folded: Vec<u8> = kept.map(u8::to_ascii_lowercase).collect();
+    let folded = folded(name);
     let ends = |names: &[&str]| names.iter().any(|name| folded.ends_with(name.as_bytes()));
     match () {
         () if ends(&["authorization"]) => Some(Name::Header),
@@ -261,73 +317,215 @@ fn name_of(name: &[u8]) -> Option<Name> {
     }
 }
 
+/// Is it the name of something that stands in a list with others?
+fn is_known(name: &[u8]) -> bool {
+    name_of(name).is_some() || BESIDE.iter().any(|known| known.as_bytes() == folded(name))
+}
+
+/// A character, which may be percent-encoded.
+#[derive(Clone, Copy)]
+struct Char {
+    byte: u8,
+    length: usize,
+    /// How often it is encoded.
+    level: usize,
+}
+
+fn char_at(text: &[u8], at: usize) -> Option<Char> {
+    let byte = *text.get(at)?;
+    let digit = |at: usize| char::from(*text.get(at)?).to_digit(16);
+    let code = |at: usize| u8::try_from(digit(at)? << 4 | digit(at + 1)?).ok();
+    let encoded = |byte: u8, level: usize| Char { byte, length: 1 + 2 * level, level };
+    match byte {
+        b'%' if text[at..].starts_with(b"%25") && code(at + 3).is_some() => code(at + 3).map(|byte| encoded(byte, 2)),
+        b'%' => Some(code(at + 1).map_or(encoded(byte, 0), |byte| encoded(byte, 1))),
+        _ => Some(encoded(byte, 0)),
+    }
+}
+
+/// How many characters of a kind stand there, eight at the most, and their length.
+fn run(text: &[u8], at: usize, level: usize, is: fn(u8) -> bool) -> (usize, usize) {
+    let (mut count, mut length) = (0, 0);
+    while let Some(char) = char_at(text, at + length).filter(|char| char.level <= level && is(char.byte) && count < 8) {
+        count += 1;
+        length += char.length;
+    }
+    (count, length)
+}
+
+/// What encodes a character, but for the sign itself: a name behind `%26` does not begin with `26`.
+fn code_before(text: &[u8], start: usize, end: usize) -> usize {
+    let Some(sign) = start.checked_sub(1).filter(|at| text[*at] == b'%') else { return 0 };
+    char_at(&text[..end], sign).map_or(0, |char| char.length - 1)
+}
+
 /// What is given under the name that this word is part of.
-fn named(text: &[u8], start: usize, end: usize, last: bool) -> Look {
+fn named(text: &[u8], start: usize, end: usize, last: bool, tokens: Tokens<'_>, ends: &mut Ends) -> Look {
     let before = text[..start].iter().rev().take(MAX_NAME).take_while(|byte| is_name(**byte)).count();
     let behind = text[end..].iter().take(MAX_NAME).take_while(|byte| is_name(**byte)).count();
     let name = start - before..end + behind;
-    // Sign, quotes and blanks stand close together.
-    if !last && text.len() - name.end < 32 {
+    if !last && name.end == text.len() {
         return Look::Open;
     }
+    let name = name.start + code_before(text, name.start, start)..name.end;
     let Some(kind) = name_of(&text[name.clone()]) else { return Look::No };
-    let Some(found) = assigned(text, &name, kind) else { return Look::No };
-    let Some(value) = found.range(text, last) else { return Look::Open };
-    let shown = &text[value.clone()];
-    let certain = match kind {
-        _ if found.doubtful && !(shown.len() >= VERY_RANDOM && is_random(shown)) => false,
-        Name::Certain => !is_harmless(&text[name], shown),
-        Name::Likely => shown.len() >= VERY_RANDOM && is_random(shown),
-        Name::Header => is_random(shown) || is_basic(shown),
+    let (reached, found) = assigned(text, &name, kind);
+    if !last && text.len() < reached + AHEAD {
+        return Look::Open;
+    }
+    let Some(found) = found else { return Look::No };
+    let Some((value, cut)) = found.range(text, last, ends) else { return Look::Open };
+    if value.end > tokens.until {
+        return Look::Open;
+    }
+    let hides = |part: &[u8]| match kind {
+        _ if found.doubtful && !(part.len() >= VERY_RANDOM && is_random(part)) => false,
+        Name::Certain => !is_harmless(&text[name.clone()], part),
+        Name::Likely => part.len() >= VERY_RANDOM && is_random(part),
+        Name::Header => is_random(part) || is_basic(part),
     };
+    // No part looks drawn at random when the whole does not.
+    if (found.doubtful || kind != Name::Certain) && !hides(&text[value.clone()]) {
+        return Look::No;
+    }
     let kind = if kind == Name::Header { Kind::Header } else { Kind::Named };
-    if certain { Look::Secret(Secret { kind, span: value }) } else { Look::No }
+    secret(kind, text, value, found.quote.is_some(), cut, tokens, hides)
+}
+
+/// What of a value is secret beside its tokens, and beside what stands in place of something. A value without quotes that
+/// begins with one of these is that, and ends with it.
+fn secret(
+    kind: Kind,
+    text: &[u8],
+    value: Range<usize>,
+    quoted: bool,
+    cut: bool,
+    tokens: Tokens<'_>,
+    hides: impl Fn(&[u8]) -> bool,
+) -> Look {
+    let first = tokens.hits.partition_point(|hit| hit.span.end <= value.start);
+    let within = tokens.hits[first..].iter().take_while(|hit| hit.span.start < value.end);
+    let mut hits = within.map(|hit| hit.span.clone()).peekable();
+    let mark_behind = |at: usize| {
+        let found = memchr::memmem::find(text.get(at..value.end)?, super::MARK.as_bytes())?;
+        Some(at + found..at + found + marker::length(&text[at + found..value.end]))
+    };
+    let mut mark = mark_behind(value.start);
+    let (mut parts, mut at, mut known) = (Vec::new(), value.start, 0);
+    let end = loop {
+        let next = match (hits.peek(), &mark) {
+            (Some(hit), Some(mark)) if mark.start < hit.start => Some(mark.clone()),
+            (Some(_), _) => hits.next(),
+            (None, mark) => mark.clone(),
+        };
+        let gap = at..next.as_ref().map_or(value.end, |next| next.start.max(at));
+        let part = match (known, &next) {
+            (0, None) => gap,
+            _ => without_signs(text, gap, known > 0, next.is_some()),
+        };
+        let empty = part.is_empty();
+        let hidden = !empty && hides(&text[part.clone()]);
+        if hidden {
+            parts.push(part);
+        }
+        let Some(next) = next else {
+            // The name of another secret may stand in what is none.
+            break if hidden { value.end } else { at };
+        };
+        known += 1;
+        at = next.end.max(at);
+        if mark.as_ref().is_some_and(|mark| mark.start < at) {
+            mark = mark_behind(at);
+        }
+        let goes_on = text[..value.end].get(at).is_some_and(u8::is_ascii_alphanumeric);
+        if known >= MAX_KNOWN || (known == 1 && empty && !quoted && !goes_on) {
+            break at;
+        }
+    };
+    match parts.is_empty() {
+        true => Look::No,
+        false => Look::Secret(Secret { kind, parts, end, cut: cut && end == value.end }),
+    }
+}
+
+/// A stretch beside a token or a marker, without the signs that separate them.
+fn without_signs(text: &[u8], part: Range<usize>, front: bool, back: bool) -> Range<usize> {
+    let Range { mut start, mut end } = part;
+    while front && let Some(char) = char_at(&text[..end], start).filter(|char| !char.byte.is_ascii_alphanumeric()) {
+        start += char.length;
+    }
+    while back && start < end {
+        let sign = [5, 3, 1].into_iter().find(|length| {
+            let char = (end - start).checked_sub(*length).and_then(|_| char_at(&text[..end], end - length));
+            char.is_some_and(|char| char.length == *length && !char.byte.is_ascii_alphanumeric())
+        });
+        let Some(length) = sign else { break };
+        end -= length;
+    }
+    start..end
 }
 
 /// Where a value begins, and how it ends.
 struct Value {
     start: usize,
-    /// What closes it; without one it ends with the word.
-    close: Option<(u8, usize)>,
+    /// Without one it ends with the word.
+    quote: Option<Quote>,
+    /// How often its sign is percent-encoded.
+    level: usize,
     /// Prose may stand here, so that only what looks random counts.
     doubtful: bool,
 }
 
-/// The value behind a name: `name=value`, `"name": "value"`, `<name>value<`, `--name value`.
-fn assigned(text: &[u8], name: &Range<usize>, kind: Name) -> Option<Value> {
+/// What closes a value.
+#[derive(Clone, Copy)]
+struct Quote {
+    mark: u8,
+    escapes: usize,
+    /// How often it is percent-encoded.
+    level: usize,
+}
+
+/// The value behind a name: `name=value`, `"name": "value"`, `<name>value<`, `--name value`, and how far it was looked.
+fn assigned(text: &[u8], name: &Range<usize>, kind: Name) -> (usize, Option<Value>) {
     let rest = &text[name.end..];
     let before = &text[..name.start];
     if before.ends_with(b"<") && rest.first() == Some(&b'>') {
-        return Some(Value { start: name.end + 1, close: Some((b'<', 0)), doubtful: false });
+        let quote = Some(Quote { mark: b'<', escapes: 0, level: 0 });
+        return (name.end + 1, Some(Value { start: name.end + 1, quote, level: 0, doubtful: false }));
     }
     let option = text[name.clone()].starts_with(b"--") || before.ends_with(b"--");
     if option && rest.first() == Some(&b' ') && rest.get(1).is_some_and(|byte| !matches!(byte, b'-' | b' ')) {
-        return Some(value_at(text, name.end + 1));
+        let value = value_at(text, name.end + 1, 0);
+        return (value.start, Some(value));
     }
-    let escapes = rest.iter().take(4).take_while(|byte| **byte == b'\\').count();
-    let quoted = matches!(rest.get(escapes), Some(b'"' | b'\''));
-    let mut at = name.end + if quoted { escapes + 1 } else { 0 };
-    at += blanks(text, at);
-    let signs: [(&str, bool); 6] =
-        [("=>", false), ("=", false), (":", true), ("%3D", false), ("%3d", false), ("%253D", false)];
-    let (sign, colon) = signs.into_iter().find(|(sign, _)| text[at..].starts_with(sign.as_bytes()))?;
-    at += sign.len();
-    // A comparison.
-    if sign == "=" && text.get(at) == Some(&b'=') {
-        return None;
+    let (_, escapes) = run(text, name.end, 2, |byte| byte == b'\\');
+    let quote = char_at(text, name.end + escapes).filter(|char| matches!(char.byte, b'"' | b'\''));
+    let mut at = name.end + quote.map_or(0, |quote| escapes + quote.length);
+    at += run(text, at, 2, is_blank).1;
+    let Some(sign) = char_at(text, at).filter(|char| matches!(char.byte, b'=' | b':')) else { return (at, None) };
+    at += sign.length;
+    let colon = sign.byte == b':';
+    match char_at(text, at).filter(|_| !colon) {
+        // A comparison.
+        Some(Char { byte: b'=', .. }) => return (at, None),
+        Some(Char { byte: b'>', length, .. }) => at += length,
+        _ => {}
     }
-    at += blanks(text, at);
-    let mut value = value_at(text, at);
+    at += run(text, at, sign.level, is_blank).1;
+    let mut value = value_at(text, at, sign.level);
+    let reached = value.start;
     value.start += scheme(text, value.start);
     // `password: abc` is a setting when nothing else stands in its line, and may be prose elsewhere.
     let alone = is_alone(before);
-    value.doubtful = colon && !quoted && value.close.is_none() && kind == Name::Certain && !alone;
-    Some(value)
+    value.doubtful = colon && quote.is_none() && value.quote.is_none() && kind == Name::Certain && !alone;
+    (reached, Some(value))
 }
 
 /// Does a line begin here, but for blanks, the dash of a list, and the name of a journal's field (`MESSAGE=`)?
 fn is_alone(before: &[u8]) -> bool {
-    let lead = before.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t' | b'-')).count();
+    /// What is indented further is not looked at.
+    const INDENT: usize = 1024;
+    let lead = before.iter().rev().take(INDENT).take_while(|byte| matches!(byte, b' ' | b'\t' | b'-')).count();
     let before = &before[..before.len() - lead];
     match before.strip_suffix(b"=") {
         None => before.last().is_none_or(|byte| *byte == b'\n'),
@@ -339,8 +537,8 @@ fn is_alone(before: &[u8]) -> bool {
     }
 }
 
-fn blanks(text: &[u8], at: usize) -> usize {
-    text[at..].iter().take(8).take_while(|byte| matches!(byte, b' ' | b'\t')).count()
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
 }
 
 /// The length of `Bearer ` and the like, however its blank is written; 0 when there is none.
@@ -352,44 +550,124 @@ fn scheme(text: &[u8], at: usize) -> usize {
     blank.map_or(0, |blank| word.len() + blank.len())
 }
 
-fn value_at(text: &[u8], at: usize) -> Value {
-    let escapes = text[at..].iter().take(4).take_while(|byte| **byte == b'\\').count();
-    match text.get(at + escapes) {
-        Some(&mark @ (b'"' | b'\'')) => {
-            Value { start: at + escapes + 1, close: Some((mark, escapes)), doubtful: false }
+/// The value that begins here, behind a sign that is so often percent-encoded.
+fn value_at(text: &[u8], at: usize, level: usize) -> Value {
+    // Python: `b'…'`, `u'…'`, `rb'…'`.
+    let prefix = text[at..].iter().take(2).take_while(|byte| b"bBuUrRfF".contains(byte)).count();
+    let (escapes, length) = run(text, at + prefix, level, |byte| byte == b'\\');
+    let quote = char_at(text, at + prefix + length);
+    match quote.filter(|char| char.level <= level && matches!(char.byte, b'"' | b'\'')) {
+        Some(Char { byte: mark, length: closing, level: own }) => {
+            let quote = Some(Quote { mark, escapes, level: own });
+            Value { start: at + prefix + length + closing, quote, level, doubtful: false }
         }
-        _ => Value { start: at, close: None, doubtful: false },
+        None => Value { start: at, quote: None, level, doubtful: false },
+    }
+}
+
+/// Where words were found not to end, by how often the sign before them is encoded: a name in the value of another ends
+/// where that does, and nothing is looked at twice.
+#[derive(Default)]
+struct Ends([Range<usize>; 3]);
+
+impl Ends {
+    /// The end of the word that begins here, `limit` at the most; `None` when the text ends before it is certain.
+    fn of(&mut self, text: &[u8], start: usize, level: usize, limit: usize, last: bool) -> Option<usize> {
+        let known = &mut self.0[level];
+        if !(known.start..=known.end).contains(&start) {
+            *known = start..start;
+        }
+        while known.end < limit && !ends(text, known.end, level, last)? {
+            known.end += 1;
+        }
+        Some(known.end.min(limit))
+    }
+}
+
+fn ends_word(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || b"&\"'\\<>`".contains(&byte)
+}
+
+/// Does a word end here whose sign is so often encoded? A password may hold a comma, and what is encoded: such signs end it
+/// where another name stands behind, and `&` does where it is encoded no more often than the sign was. `None` when the text
+/// ends before it is certain.
+fn ends(text: &[u8], at: usize, level: usize, last: bool) -> Option<bool> {
+    let byte = text[at];
+    if ends_word(byte) || !b",;|%".contains(&byte) {
+        return Some(ends_word(byte));
+    }
+    if byte == b'%' && !last && text.len() - at < 5 {
+        return None;
+    }
+    let Some(sign) = char_at(text, at).filter(|char| b",;|&".contains(&char.byte)) else { return Some(false) };
+    if sign.byte == b'&' && sign.level <= level {
+        return Some(true);
+    }
+    let is_quote = |byte: u8| matches!(byte, b'"' | b'\'');
+    let mut at = at + sign.length;
+    at += run(text, at, 2, is_blank).1;
+    at += run(text, at, 2, is_quote).1;
+    let length = text[at..].iter().take(MAX_NAME).take_while(|byte| is_name(**byte)).count();
+    let name = at..at + length;
+    at += length + run(text, name.end, 2, is_quote).1;
+    let assigns = char_at(text, at).is_some_and(|char| matches!(char.byte, b'=' | b':'));
+    match !last && text.len() < at + 5 {
+        true => None,
+        false => Some(assigns && is_known(&text[name])),
     }
 }
 
 impl Value {
-    /// Its bytes; `None` when the text ends before it does.
-    fn range(&self, text: &[u8], last: bool) -> Option<Range<usize>> {
-        let limit = text.len().min(self.start + MAX_VALUE);
-        let mut end = self.start;
-        while end < limit {
-            let byte = text[end];
-            match self.close {
-                _ if byte == b'\n' => break,
-                Some((mark, _)) if byte == mark => break,
-                // What is escaped does not close it.
-                Some((_, 0)) if byte == b'\\' => end += 1,
-                None if byte.is_ascii_whitespace() || b"&\"'\\<>`".contains(&byte) => break,
-                Some(_) | None => {}
-            }
-            end += 1;
-        }
-        if end >= text.len() && !last {
+    /// Its bytes, and whether it was cut for its length; `None` when the text ends before it does.
+    fn range(&self, text: &[u8], last: bool, ends: &mut Ends) -> Option<(Range<usize>, bool)> {
+        let longest = self.start + MAX_VALUE;
+        let limit = text.len().min(longest);
+        let end = match self.quote {
+            Some(quote) => quote.end(text, self.start, limit),
+            None => ends.of(text, self.start, self.level, limit, last)?,
+        };
+        if end + self.quote.map_or(0, |quote| 2 * quote.level) >= text.len() && !last {
             return None;
         }
         let end = end.min(limit);
-        let closing = match self.close {
+        let closing = match self.quote {
             // Inside an escaped text the closing quote has its own escapes.
-            Some((mark, escapes)) if text.get(end) == Some(&mark) => escapes,
+            Some(quote) if quote.closes(text, end) => quote.escapes * (1 + 2 * quote.level),
             Some(_) => 0,
-            None => text[self.start..end].iter().rev().take_while(|byte| b",;)]}".contains(byte)).count(),
+            None => text[self.start..end].iter().rev().take(64).take_while(|byte| b",;)]}".contains(byte)).count(),
         };
-        Some(self.start..end.saturating_sub(closing).max(self.start))
+        Some((self.start..end.saturating_sub(closing).max(self.start), end == longest))
+    }
+}
+
+impl Quote {
+    fn closes(self, text: &[u8], at: usize) -> bool {
+        char_at(text, at).is_some_and(|char| char.level == self.level && char.byte == self.mark)
+    }
+
+    /// Where the value that begins here ends; beyond the limit it is not looked for.
+    fn end(self, text: &[u8], start: usize, limit: usize) -> usize {
+        let mut at = start;
+        while at < limit {
+            let byte = text[at];
+            // What is encoded holds no such sign.
+            if byte == b'\n' || (self.level > 0 && ends_word(byte)) {
+                break;
+            }
+            let char = if self.level == 0 { None } else { char_at(text, at) };
+            let char = char.unwrap_or(Char { byte, length: 1, level: 0 });
+            match char.level == self.level {
+                true if char.byte == self.mark => break,
+                // What is escaped does not close it.
+                true if char.byte == b'\\' && self.escapes == 0 => {
+                    let next =
+                        if self.level == 0 { Some(1) } else { char_at(text, at + char.length).map(|next| next.length) };
+                    at += char.length + next.unwrap_or(1);
+                }
+                _ => at += char.length,
+            }
+        }
+        at
     }
 }
 
@@ -412,13 +690,12 @@ fn is_harmless(name: &[u8], value: &[u8]) -> bool {
         || template
         || path
         || NO_SECRETS.iter().any(|word| bare.eq_ignore_ascii_case(word))
-        || text.contains(super::MARK)
         || std::str::from_utf8(name).is_ok_and(|name| mask::is_token_lifetime(name, text))
 }
 
 /// Letters with digits among them, or of both cases for long enough: no word of a language.
 fn is_random(value: &[u8]) -> bool {
-    let has = |is: fn(&u8) -> bool| value.iter().any(is);
+    let has = |is: fn(&u8) -> bool| value.iter().take(TELLING).any(is);
     let letters = has(u8::is_ascii_alphabetic);
     let mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && value.len() >= 3 * RANDOM;
     value.len() >= RANDOM && ((letters && has(u8::is_ascii_digit)) || mixed) && !is_harmless(b"", value)
@@ -426,10 +703,19 @@ fn is_random(value: &[u8]) -> bool {
 
 /// A name and a password in base64.
 fn is_basic(value: &[u8]) -> bool {
+    /// Longer ones are not looked at to their end; four characters are three bytes.
+    const LONGEST: usize = 4 * TELLING;
+    let value = &value[..value.len().min(LONGEST)];
     let end = value.iter().position(|byte| matches!(byte, b'=' | b'%')).unwrap_or(value.len());
     let decoded = base64::engine::general_purpose::STANDARD_NO_PAD.decode(&value[..end]);
     decoded
         .is_ok_and(|pair| pair.contains(&b':') && pair.iter().all(|byte| !byte.is_ascii_control()) && pair.is_ascii())
+}
+
+/// A private key, whatever looks like a token in it.
+fn key(span: Range<usize>) -> Look {
+    let (end, cut) = (span.end, span.len() >= MAX_VALUE);
+    Look::Secret(Secret { kind: Kind::PrivateKey, parts: vec![span], end, cut })
 }
 
 /// What stands between the lines that open and close a private key.
@@ -456,7 +742,7 @@ fn private_key(text: &[u8], end: usize, last: bool) -> Look {
     let marked = memchr::memmem::find(body, super::MARK.as_bytes()).is_some();
     let is_key = body.iter().filter(|byte| byte.is_ascii_alphanumeric()).count() >= VERY_RANDOM;
     if is_key && !(marked && body.trim_ascii().len() == super::MARK.len()) {
-        return Look::Secret(Secret { kind: Kind::PrivateKey, span: start..start + length });
+        return key(start..start + length);
     }
     Look::No
 }
@@ -468,11 +754,12 @@ fn key_member(text: &[u8], start: usize, end: usize, last: bool) -> Look {
     if !last && text.len() - end < 32 {
         return Look::Open;
     }
-    let at = end + blanks(text, end);
+    let blanks = |at: usize| run(text, at, 0, is_blank).1;
+    let at = end + blanks(end);
     if text.get(at) != Some(&b':') {
         return Look::No;
     }
-    let at = at + 1 + blanks(text, at + 1);
+    let at = at + 1 + blanks(at + 1);
     let span = if text.get(at) == Some(&b'[') {
         // The further primes of `oth`, objects without brackets in them.
         let window = &text[at..text.len().min(at + MAX_VALUE)];
@@ -482,11 +769,11 @@ fn key_member(text: &[u8], start: usize, end: usize, last: bool) -> Look {
             None => return Look::No,
         }
     } else {
-        let value = value_at(text, at);
-        if value.close.is_none() {
+        let value = value_at(text, at, 0);
+        if value.quote.is_none() {
             return Look::No;
         }
-        let Some(span) = value.range(text, last) else { return Look::Open };
+        let Some((span, _)) = value.range(text, last, &mut Ends::default()) else { return Look::Open };
         let is_base64url = text[span.clone()].iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_=".contains(byte));
         if !is_base64url {
             return Look::No;
@@ -498,7 +785,7 @@ fn key_member(text: &[u8], start: usize, end: usize, last: bool) -> Look {
         return Look::No;
     }
     match is_in_key(text, start, span.end, last) {
-        Some(true) => Look::Secret(Secret { kind: Kind::PrivateKey, span }),
+        Some(true) => key(span),
         Some(false) => Look::No,
         None => Look::Open,
     }
@@ -537,7 +824,7 @@ fn is_in_key(text: &[u8], start: usize, end: usize, last: bool) -> Option<bool> 
 }
 
 /// `://user:password@host`.
-fn url(text: &[u8], start: usize, last: bool) -> Look {
+fn url(text: &[u8], start: usize, last: bool, tokens: Tokens<'_>) -> Look {
     const LONGEST: usize = 1024;
     let window = &text[start..text.len().min(start + LONGEST)];
     let ends = |byte: &u8| byte.is_ascii_whitespace() || b"/?#\"'<>`\\".contains(byte);
@@ -553,8 +840,11 @@ fn url(text: &[u8], start: usize, last: bool) -> Look {
     // `host:443,user@…` and `host:443&mail=a@b` have a port there.
     let digits = password.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let port = digits > 0 && matches!(password.get(digits), Some(b',' | b'&' | b';' | b')' | b']'));
-    if port || is_harmless(b"", password) {
+    if port {
         return Look::No;
     }
-    Look::Secret(Secret { kind: Kind::Url, span: start + colon + 1..start + sign })
+    if start + sign > tokens.until {
+        return Look::Open;
+    }
+    secret(Kind::Url, text, start + colon + 1..start + sign, true, false, tokens, |part| !is_harmless(b"", part))
 }
