@@ -186,7 +186,7 @@ fn undone(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// The IP address in `192.0.2.1:443`, `[2001:db8::1]:443`, `<192.0.2.1:9618?addrs=…>`, `::ffff:192.0.2.1`.
+/// The IP address in `192.0.2.1:443`, `[2001:db8::1]:443`, `<192.0.2.1:9618?addrs=…>`, `[::192.0.2.1]`.
 pub(super) fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim().trim_start_matches('<').trim_end_matches('>');
     let text = text.split('?').next().unwrap_or_default();
@@ -196,7 +196,16 @@ pub(super) fn address(text: &str) -> Option<IpAddr> {
         None => text,
     };
     let bare = bare.split('%').next().unwrap_or_default();
-    bare.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+    bare.parse::<IpAddr>().ok().map(plain)
+}
+
+/// The IPv4 address that is written as an IPv6 one: `::ffff:192.0.2.1`, and `::192.0.2.1` as XRootD has it. Behind 96 zeros,
+/// `::` and `::1` are no such: no machine has an IPv4 address that begins with 0.
+fn plain(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(six) if six.octets()[12] != 0 => six.to_ipv4().map_or(address, IpAddr::V4),
+        canonical => canonical,
+    }
 }
 
 /// A host name without port, in small letters.
@@ -305,6 +314,11 @@ mod tests {
             (Field::Address, "2001:db8::7", "[2001:0db8:0::7]:1094", true, "IPv6 with a port"),
             (Field::Address, "192.0.2.1", "<192.0.2.1:9618?addrs=192.0.2.1-9618>", true, "HTCondor's form"),
             (Field::Address, "192.0.2.1", "[::ffff:192.0.2.1]:443", true, "IPv4 in IPv6"),
+            (Field::Address, "192.0.2.77", "[::192.0.2.77]", true, "XRootD's form"),
+            (Field::Address, "::1", "0.0.0.1", false, "the machine itself"),
+            (Field::Address, "::", "0.0.0.0", false, "any address"),
+            (Field::Address, "::c000:24d", "192.0.2.77", true, "the same in digits"),
+            (Field::Address, "2001:db8::c000:24d", "192.0.2.77", false, "an address that ends like it"),
             (Field::Address, "192.0.2.1", "192.0.2.10", false, "only begins alike"),
             (Field::Address, "WN7.example.org", "wn7.example.org:33", true, "a name"),
             (Field::Address, "wn7", "wn7.example.org", false, "half a name may be another machine"),
