@@ -4,11 +4,12 @@ use super::book::{Book, Content};
 use super::raw::Field;
 use super::time::Clock;
 use crate::parse::jwt;
+use crate::redact::{MARK, Mode, Redactor};
 use crate::scan::find::{Finder, Form, Found, Hit, State};
 use crate::scan::tally;
-use crate::source::mask;
 use serde_json::Value;
 use std::io::{self, BufRead, BufReader, Read};
+use std::ops::Range;
 
 /// How much of a text is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +46,8 @@ pub struct SeenToken {
     pub form: Form,
     /// Does it name itself (`jti`)?
     pub has_jti: bool,
+    /// Is its `jti` the secret, and so not looked at? It is all there is to a token without a signature.
+    pub hides_jti: bool,
 }
 
 /// A record.
@@ -68,7 +71,7 @@ pub fn records(
     limits: Limits,
     sink: &mut dyn FnMut(&Record),
 ) -> io::Result<Extent> {
-    let finder = Finder::new().map_err(io::Error::other)?;
+    let eyes = Eyes::new().map_err(io::Error::other)?;
     let mut reader = BufReader::with_capacity(64 << 10, from);
     let mut extent = Extent::default();
     let mut open = Open::default();
@@ -93,10 +96,10 @@ pub fn records(
             continue;
         }
         extent.long_records += u64::from(goes_on);
-        open.close(book, &finder, clock, &mut extent, sink);
+        open.close(book, &eyes, clock, &mut extent, sink);
         open = Open { text: text.into_owned(), line: number, lines: 1, candidates };
     }
-    open.close(book, &finder, clock, &mut extent, sink);
+    open.close(book, &eyes, clock, &mut extent, sink);
     Ok(extent)
 }
 
@@ -141,29 +144,22 @@ struct Open {
 }
 
 impl Open {
-    fn close(
-        &mut self,
-        book: &Book,
-        finder: &Finder,
-        clock: &Clock,
-        extent: &mut Extent,
-        sink: &mut dyn FnMut(&Record),
-    ) {
+    fn close(&mut self, book: &Book, eyes: &Eyes, clock: &Clock, extent: &mut Extent, sink: &mut dyn FnMut(&Record)) {
         if self.text.is_empty() {
             return;
         }
         extent.records += 1;
         let text = std::mem::take(&mut self.text);
         let mut content = book.read(&self.candidates, &text, clock);
-        let hits = hits(finder, text.as_bytes());
-        let (text, tokens) = match hits.is_empty() {
-            true => (mask::redact(&text).into_owned(), Vec::new()),
-            false => without(&text, &hits, &mut content),
-        };
-        if !tokens.is_empty() {
-            // A field that took a token for its value must not show it.
-            content.values.iter_mut().for_each(|(_, value)| *value = cleaned(finder, value));
+        let seen = eyes.see(&text);
+        let tokens = seen.tokens(&text, &mut content);
+        // A field that took a secret for its value must not show it; what was escaped in the text reads otherwise there.
+        if !seen.is_clean() || memchr::memchr2(b'\\', b'%', text.as_bytes()).is_some() {
+            for (_, value) in &mut content.values {
+                *value = seen.without_secrets(&text, eyes.see(value).shown(value, |_| "[token]".into()));
+            }
         }
+        let text = seen.shown(&text, |hit| format!("[token {}]", fingerprint(hit, &text)));
         sink(&Record { line: self.line, content, tokens, text });
     }
 }
@@ -178,39 +174,102 @@ fn hits(finder: &Finder, text: &[u8]) -> Vec<Hit> {
     found
 }
 
-/// A value in which a mark stands for every token.
-fn cleaned(finder: &Finder, value: &str) -> String {
-    let hits = hits(finder, value.as_bytes());
-    let mut out = String::new();
-    let mut from = 0;
-    for hit in &hits {
-        out.push_str(value.get(from..hit.span.start).unwrap_or_default());
-        out.push_str("[token]");
-        from = hit.span.end;
-    }
-    out.push_str(value.get(from..).unwrap_or_default());
-    mask::redact(&out).into_owned()
+/// What finds tokens, and all that must not be shown: the same that `redact` replaces.
+struct Eyes {
+    finder: Finder,
+    redactor: Redactor,
 }
 
-/// The text with a mark in place of each token, and what the tokens say.
-fn without(text: &str, hits: &[Hit], content: &mut Content) -> (String, Vec<SeenToken>) {
-    let mut out = String::new();
-    let mut tokens: Vec<SeenToken> = Vec::new();
-    let mut from = 0;
-    for hit in hits {
-        let fingerprint = tally::fingerprint(&tally::digest(hit, text.as_bytes()));
-        let claims = claims(hit, text.as_bytes());
-        told(&claims, content);
-        out.push_str(text.get(from..hit.span.start).unwrap_or_default());
-        out.push_str(&format!("[token {fingerprint}]"));
-        from = hit.span.end;
-        if !tokens.iter().any(|token| token.fingerprint == fingerprint) {
-            let has_jti = claims.get("jti").is_some_and(Value::is_string);
-            tokens.push(SeenToken { fingerprint, form: hit.form, has_jti });
-        }
+/// What must not be shown of a text.
+struct Seen {
+    hits: Vec<Hit>,
+    /// What is secret beside these, in order.
+    secrets: Vec<Range<usize>>,
+}
+
+impl Eyes {
+    fn new() -> Result<Self, String> {
+        Ok(Eyes { finder: Finder::new()?, redactor: Redactor::new(Mode::Signature, true)? })
     }
-    out.push_str(text.get(from..).unwrap_or_default());
-    (mask::redact(&out).into_owned(), tokens)
+
+    fn see(&self, text: &str) -> Seen {
+        let hits = hits(&self.finder, text.as_bytes());
+        let mut secrets = Vec::new();
+        let mut next = 0;
+        for stretch in self.redactor.stretches(text.as_bytes()) {
+            let mut from = stretch.start;
+            while hits.get(next).is_some_and(|hit| hit.span.end <= from) {
+                next += 1;
+            }
+            let within = hits[next..].iter().take_while(|hit| hit.span.start < stretch.end);
+            for hit in within {
+                secrets.push(from..hit.span.start.max(from));
+                from = hit.span.end;
+            }
+            secrets.push(from..stretch.end.max(from));
+        }
+        secrets.retain(|span| !span.is_empty());
+        Seen { hits, secrets }
+    }
+}
+
+impl Seen {
+    fn is_clean(&self) -> bool {
+        self.hits.is_empty() && self.secrets.is_empty()
+    }
+
+    /// The text with a mark in place of each token and of each other secret.
+    fn shown(&self, text: &str, mark: impl Fn(&Hit) -> String) -> String {
+        let hits = self.hits.iter().map(|hit| (&hit.span, mark(hit)));
+        let secrets = self.secrets.iter().map(|span| (span, MARK.to_string()));
+        let mut marks: Vec<(&Range<usize>, String)> = hits.chain(secrets).collect();
+        marks.sort_unstable_by_key(|(span, _)| span.start);
+        let mut out = String::with_capacity(text.len());
+        let mut from = 0;
+        for (span, mark) in marks {
+            out.push_str(text.get(from..span.start).unwrap_or_default());
+            out.push_str(&mark);
+            from = span.end;
+        }
+        out.push_str(text.get(from..).unwrap_or_default());
+        out
+    }
+
+    /// A value of a record with this text, without what is secret there.
+    fn without_secrets(&self, text: &str, value: String) -> String {
+        /// What is shorter may stand in a value by chance.
+        const TELLING: usize = 8;
+        let secrets = self.secrets.iter().filter_map(|span| text.get(span.clone()));
+        secrets.fold(value, |value, secret| match secret.len() >= TELLING || value == secret {
+            true => value.replace(secret, MARK),
+            false => value,
+        })
+    }
+
+    /// The tokens, each once, and what they say.
+    fn tokens(&self, text: &str, content: &mut Content) -> Vec<SeenToken> {
+        let mut tokens: Vec<SeenToken> = Vec::new();
+        for hit in &self.hits {
+            let fingerprint = fingerprint(hit, text);
+            let mut claims = claims(hit, text.as_bytes());
+            let mut has_jti = claims.get("jti").is_some_and(Value::is_string);
+            // The identifier of a token that never had a signature is all there is to it: with it the token can be made again.
+            let hides_jti = has_jti && hit.state == State::Unsigned;
+            if let Some(claims) = claims.as_object_mut().filter(|_| hides_jti) {
+                claims.remove("jti");
+                has_jti = false;
+            }
+            told(&claims, content);
+            if !tokens.iter().any(|token| token.fingerprint == fingerprint) {
+                tokens.push(SeenToken { fingerprint, form: hit.form, has_jti, hides_jti });
+            }
+        }
+        tokens
+    }
+}
+
+fn fingerprint(hit: &Hit, text: &str) -> String {
+    tally::fingerprint(&tally::digest(hit, text.as_bytes()))
 }
 
 fn claims(hit: &Hit, text: &[u8]) -> Value {
@@ -221,12 +280,7 @@ fn claims(hit: &Hit, text: &[u8]) -> Value {
     let plain = payload.iter().filter(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte));
     let plain: String = plain.map(|byte| char::from(*byte)).collect();
     let read = jwt::decode_bytes(&plain).and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    let mut claims = read.filter(Value::is_object).unwrap_or(Value::Null);
-    // The identifier of a token that never had a signature is all there is to it: with it the token can be made again.
-    if let Some(claims) = claims.as_object_mut().filter(|_| hit.state == State::Unsigned) {
-        claims.remove("jti");
-    }
-    claims
+    read.filter(Value::is_object).unwrap_or(Value::Null)
 }
 
 /// Adds what a token says of itself.
@@ -292,12 +346,48 @@ mod tests {
     }
 
     #[test]
+    fn no_secret_of_any_kind_is_shown() {
+        for (line, shown) in [
+            (
+                "2025-08-21T10:00:00+02:00 dav1 http[78]: > Authorization: Bearer h4Jx9Qm2Tz7Lp0Vw5Ks8Rd3Yb6",
+                "> Authorization: Bearer REDACTED",
+            ),
+            (
+                r#"< {"access_token":"h4Jx9Qm2Tz7Lp0Vw5Ks8Rd3","refresh_token":"h4Jx9Qm2Tz7Lp0Vw5Ks8Rd4"}"#,
+                r#"{"access_token":"REDACTED","refresh_token":"REDACTED"}"#,
+            ),
+            (
+                r#"{"client_id":"x","client_secret":"h4Jx9Qm2Tz7Lp0"}"#,
+                r#"{"client_id":"x","client_secret":"REDACTED"}"#,
+            ),
+            (
+                r#"192.0.2.1 - - [10/Oct/2024:13:55:36 +0200] "GET /f?authz=Bearer%20h4Jx9Qm2Tz7Lp0Vw5Ks8&x=1 HTTP/1.1" 200 1"#,
+                "/f?authz=Bearer%20REDACTED&x=1",
+            ),
+            (
+                "251103 09:21:02 2291 XrdPfc_Cache: info Attach() pelican://u1@origin.example.org:443//ns/file?&authz=h4Jx9Qm2Tz7Lp0Vw5Ks8",
+                "file?&authz=REDACTED",
+            ),
+            ("Authorization: Basic aDRKeDk6UW0yVHo3THAwVnc1", "Authorization: Basic REDACTED"),
+            ("{'Authorization': 'Bearer h4Jx9Qm2Tz7Lp0Vw5Ks8'}", "{'Authorization': 'Bearer REDACTED'}"),
+            ("password: h4Jx9Qm2Tz", "password: REDACTED"),
+            ("root://user:h4Jx9Qm2Tz@se.example.org", "root://user:REDACTED@se.example.org"),
+        ] {
+            let (found, _) = all(line, Limits::default());
+            let [record] = found.as_slice() else { panic!("{line}: {} records", found.len()) };
+            assert!(record.text.contains(shown), "{}", record.text);
+            assert!(!format!("{record:?}").contains("h4Jx9") && !record.text.contains("aDRKeDk6"), "{record:?}");
+        }
+    }
+
+    #[test]
     fn the_identifier_of_an_unsigned_token_is_its_secret() {
         let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
         let token = format!("{}.{}.", part(r#"{"alg":"none"}"#), part(r#"{"jti":"d1f0c2aa-0001"}"#));
         let (found, _) = all(&format!("refresh_token={token} x"), Limits::default());
         let [record] = found.as_slice() else { panic!("{} records", found.len()) };
         assert_eq!((record.tokens.len(), record.content.first(Field::Jti)), (1, None));
+        assert!(record.tokens[0].hides_jti && !record.tokens[0].has_jti);
         assert!(!format!("{record:?}").contains("d1f0c2aa"), "{record:?}");
     }
 
