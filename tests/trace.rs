@@ -108,6 +108,29 @@ fn incident_1_a_jti_is_followed_from_the_issuer_to_every_service() {
     assert!(says(&traced, "payload"), "{:?}", traced.cannot_answer);
 }
 
+/// XRootD writes IPv4 addresses as IPv6 ones.
+#[test]
+fn an_address_is_found_in_the_form_that_xrootd_gives_it() {
+    let line = "251103 10:20:00 2207 XrootdXeq: pool.12:88@[::192.0.2.77] pvt IPv4 login\n";
+    let logs = vec![("xrootd.log", Some("se02"), line.to_string())];
+    let traced = ask(logs, &[(Known::Address, "192.0.2.77")], None);
+    assert_eq!(whys(&traced, "se02"), [Because::Asked]);
+    assert_eq!(values(&traced, "address", true), ["192.0.2.77"]);
+}
+
+/// The jti of a token without a signature is its secret: not looked for, and said so.
+#[test]
+fn a_jti_that_is_not_looked_for_is_not_said_to_be_missing() {
+    let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let refresh = format!("{}.{}.", part(r#"{"alg":"none"}"#), part(r#"{"jti":"d1f0c2aa-0001"}"#));
+    let logs = vec![("iam.log", None, format!("refresh_token={refresh} x\n"))];
+    let traced = ask(logs, &[(Known::Jti, "d1f0c2aa-0001")], None);
+    assert!(says(&traced, "without signature") && says(&traced, "nothing else"), "{:?}", traced.cannot_answer);
+    assert!(!says(&traced, "nothing that was read"), "{:?}", traced.cannot_answer);
+    let plain = ask(vec![("iam.log", None, "nothing\n".into())], &[(Known::Jti, "d1f0c2aa-0001")], None);
+    assert!(says(&plain, "nothing that was read") && !says(&plain, "without signature"), "{:?}", plain.cannot_answer);
+}
+
 /// An abuse report names the address of a worker node and a time.
 #[test]
 fn incident_2_time_and_address_lead_to_vo_and_job() {

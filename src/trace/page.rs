@@ -334,8 +334,16 @@ fn cannot(question: &Question, found: &Found, answers: &[Answer]) -> Vec<String>
             all.push(format!("{name} cannot be asked by {what}: none of its {records} has a field for it"));
         }
     }
+    if found.hidden_jtis > 0 {
+        let them = text::counted(found.hidden_jtis, "record");
+        all.push(format!(
+            "whether {them} with a token without signature (alg none) hold the jti: it is the secret of such a token, and is \
+             not looked for; ask by --fingerprint"
+        ));
+    }
     if found.hits.is_empty() {
-        all.push("nothing that was read holds what was asked".into());
+        let nothing = if found.hidden_jtis > 0 { "nothing else" } else { "nothing" };
+        all.push(format!("{nothing} that was read holds what was asked"));
         return all;
     }
     for (what, words) in [

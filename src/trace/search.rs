@@ -222,6 +222,8 @@ pub struct Found {
     pub extent: Extent,
     /// Records without time that hold what was asked, when a time was asked for.
     pub timeless: u64,
+    /// Records with a token whose jti is its secret, and was not looked for though a jti was asked for.
+    pub hidden_jtis: u64,
     /// More names than are kept: some joins may be missing.
     pub names_capped: bool,
     /// More records near in time than are taken up.
@@ -394,6 +396,10 @@ impl<'q> Search<'q> {
     }
 
     fn asked(&mut self, origin: &Origin<'_>, service: &str, record: &Record) {
+        let asks_jti = self.question.conditions.iter().any(|condition| condition.known == Known::Jti);
+        if asks_jti && record.tokens.iter().any(|token| token.hides_jti) && self.in_time(record) != Some(false) {
+            self.found.hidden_jtis += 1;
+        }
         let (mask, other, text) = self.mask(record);
         if other || (mask == 0 && !self.question.conditions.is_empty()) {
             return;
