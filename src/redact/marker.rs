@@ -3,8 +3,7 @@
 //! Markers are made of characters that mean nothing in queries, JSON, headers, XML and shells, so that what was well-formed
 //! stays so, and nothing that looks for tokens or secrets takes them for one.
 
-use crate::parse::jwt;
-use crate::scan::find::{Form, Hit};
+use crate::scan::find::{Form, Hit, object_of};
 use crate::source::mask;
 use serde_json::Value;
 
@@ -22,13 +21,7 @@ pub(super) fn token(form: Form, fingerprint: &str) -> String {
 
 /// [`token`] with the claims that a log can be joined by: `REDACTED-jwt-1f2e3d4c5b6a(jti=…,sub=…,exp=…)`.
 pub(super) fn with_claims(hit: &Hit, window: &[u8], fingerprint: &str) -> String {
-    let payload: Vec<u8> = window[hit.payload.clone()]
-        .iter()
-        .copied()
-        .filter(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte))
-        .collect();
-    let claims = std::str::from_utf8(&payload).ok().and_then(jwt::decode_bytes);
-    let claims = claims.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok()).unwrap_or_default();
+    let claims = object_of(&window[hit.payload.clone()]).unwrap_or_default();
     let text = |name: &str| claims.get(name).and_then(Value::as_str).map(escaped);
     let time = |name: &str| claims.get(name).and_then(Value::as_i64).and_then(time);
     let named = [("jti", text("jti")), ("sub", text("sub")), ("exp", time("exp"))];

@@ -10,7 +10,7 @@ pub mod secret;
 
 pub use marker::MARK;
 
-use crate::scan::find::{Finder, Form, Found, Hit, MAX_TOKEN, Memo, State};
+use crate::scan::find::{Finder, Form, Found, Hit, MAX_TOKEN, Memo, State, object_of};
 use crate::scan::fingerprint::Fingerprints;
 use crate::scan::tally;
 use journal::Fields;
@@ -159,10 +159,7 @@ impl Redactor {
 
 /// Does a header say that there is no signature?
 fn is_unsigned(header: &[u8]) -> bool {
-    let chars: Vec<u8> =
-        header.iter().copied().filter(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte)).collect();
-    let bytes = std::str::from_utf8(&chars).ok().and_then(crate::parse::jwt::decode_bytes);
-    let header = bytes.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+    let header = object_of(header);
     let algorithm = header.as_ref().and_then(|header| header.get("alg")?.as_str());
     algorithm.is_some_and(|algorithm| algorithm.eq_ignore_ascii_case("none"))
 }

@@ -463,7 +463,7 @@ fn encoded_char(text: &[u8], at: usize) -> Option<(u8, usize)> {
 }
 
 /// The characters of one part, without what wraps or encodes it.
-pub(crate) fn plain(part: &[u8]) -> Cow<'_, [u8]> {
+pub(super) fn plain(part: &[u8]) -> Cow<'_, [u8]> {
     let mut end = count_base64url(part);
     if end == part.len() {
         return Cow::Borrowed(part);
@@ -557,6 +557,11 @@ fn decode_object<'r>(chars: &[u8], room: &'r mut Vec<u8>) -> Option<&'r [u8]> {
 /// The JSON object that a part encodes.
 fn object(chars: &[u8]) -> Option<Value> {
     serde_json::from_slice::<Value>(decode_object(chars, &mut Vec::new())?).ok().filter(Value::is_object)
+}
+
+/// The JSON object that a part encodes, whatever wraps or encodes it.
+pub(crate) fn object_of(part: &[u8]) -> Option<Value> {
+    object(&plain(part))
 }
 
 /// Does a part encode a JSON object?

@@ -3,9 +3,8 @@
 use super::book::{Book, Content};
 use super::raw::Field;
 use super::time::Clock;
-use crate::parse::jwt;
 use crate::redact::{MARK, Mode, Redactor};
-use crate::scan::find::{Finder, Form, Found, Hit, State};
+use crate::scan::find::{Finder, Form, Found, Hit, State, object_of};
 use crate::scan::tally;
 use serde_json::Value;
 use std::io::{self, BufRead, BufReader, Read};
@@ -276,11 +275,7 @@ fn claims(hit: &Hit, text: &[u8]) -> Value {
     if hit.form != Form::Jwt {
         return Value::Null;
     }
-    let payload = &text[hit.payload.clone()];
-    let plain = payload.iter().filter(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte));
-    let plain: String = plain.map(|byte| char::from(*byte)).collect();
-    let read = jwt::decode_bytes(&plain).and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    read.filter(Value::is_object).unwrap_or(Value::Null)
+    object_of(&text[hit.payload.clone()]).unwrap_or_default()
 }
 
 /// Adds what a token says of itself.
