@@ -880,6 +880,11 @@ struct Shared {
 pub(super) struct Keys(Vec<crate::evaluate::Fact>);
 
 impl Keys {
+    /// Are there none?
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Does some work with what verifies tokens; `None` without keys.
     pub(super) fn with_verifier<T>(&self, work: impl FnOnce(Option<&judge::Verifier<'_>>) -> T) -> T {
         #[cfg(feature = "verify")]

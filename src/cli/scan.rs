@@ -33,6 +33,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(super) const KIND: &str = "text";
 /// Tokens that one thread judges and that are then reported, while others are judged.
 const BATCH: usize = 128;
+/// Up to so many tokens are judged by one thread, unless they are verified too: others would cost more than they save.
+const MANY: usize = 8192;
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct ScanArgs {
@@ -426,7 +428,8 @@ pub(super) fn report(
     account.number_lines(&|path, offset| lines.before(path, offset));
     account.notes().into_iter().for_each(|note| job.note(note));
     let (keys, now) = (job.take_keys(), job.now);
-    let workers = Workers::new(reading.threads, account.tokens.len().div_ceil(BATCH));
+    let shared = if keys.is_empty() { MANY } else { BATCH };
+    let workers = Workers::new(reading.threads, account.tokens.len().div_ceil(shared));
     let of_one_text = account.tokens.chunk_by(|seen, next| first_text(seen) == first_text(next));
     let mut batches = of_one_text.flat_map(|tokens| tokens.chunks(BATCH));
     keys.with_verifier(|verifier| {
