@@ -160,8 +160,6 @@ impl Open {
             }
         }
         let text = seen.shown(&text, |hit| format!("[token {}]", fingerprint(hit, &text)));
-        // A copy of a log keeps `salt=` and its like, which nobody here asks for.
-        let text = mask::redact(&text).into_owned();
         sink(&Record { line: self.line, content, tokens, text });
     }
 }
@@ -226,14 +224,16 @@ impl Seen {
         let secrets = self.secrets.iter().map(|span| (span, MARK.to_string()));
         let mut marks: Vec<(&Range<usize>, String)> = hits.chain(secrets).collect();
         marks.sort_unstable_by_key(|(span, _)| span.start);
+        // A copy of a log keeps `salt=` and its like, which nobody here asks for.
+        let between = |span: Range<usize>| mask::redact(text.get(span).unwrap_or_default());
         let mut out = String::with_capacity(text.len());
         let mut from = 0;
         for (span, mark) in marks {
-            out.push_str(text.get(from..span.start).unwrap_or_default());
+            out.push_str(&between(from..span.start));
             out.push_str(&mark);
             from = span.end;
         }
-        out.push_str(text.get(from..).unwrap_or_default());
+        out.push_str(&between(from..text.len()));
         out
     }
 
