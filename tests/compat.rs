@@ -586,7 +586,9 @@ fn a_service_that_takes_no_tokens_refuses_and_names_the_line() {
         assert_eq!(found, (Verdict::Refused, reason, line), "{software}: {text}");
     }
     let on = configured("fts", "fts3restconfig", &format!("[fts3]\n{audience}OAuth2=True\n{fts}"));
-    assert_eq!(at(&on, serde_json::json!({}), None).verdict, Verdict::Accepted);
+    let issuer = serde_json::json!({"iss": "https://issuer.example.org/"});
+    assert_eq!(at(&on, issuer, None).verdict, Verdict::Accepted, "FTS adds the slash to what its file says");
+    assert_eq!(at(&on, serde_json::json!({}), None).verdict, Verdict::Refused, "and no token without it fits");
     // Which of two gPlazmas is asked is not known.
     let two = format!("{dcache}[a]\n[a/gplazma]\n{provider} -prefix=/vo\n[b]\n[b/gplazma]\n{provider}\n");
     assert_ne!(at(&configured("dcache", "layout.conf", &two), serde_json::json!({}), None).verdict, Verdict::Refused);
