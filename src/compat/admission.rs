@@ -1,7 +1,7 @@
 //! What the rules of a configuration make of a token that is valid: those of `arc.conf`, which name subjects, issuers,
 //! audiences, scopes and groups.
 
-use super::config::{Known, Row, said};
+use super::config::{Row, said};
 use super::json::Value;
 use super::service::{Place, Placed};
 use crate::report::text;
@@ -26,17 +26,16 @@ pub struct Admission {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Rule {
     place: Option<Place>,
-    /// Claims, and what they have to be.
-    wants: Vec<(&'static str, Want)>,
+    /// All of them.
+    wants: Vec<Want>,
 }
 
 /// What a rule wants of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Want {
-    /// This text.
-    Text(String),
-    /// Something that is not understood here.
-    Unknown,
+struct Want {
+    claim: &'static str,
+    /// `None` for something that is not understood here.
+    text: Option<String>,
 }
 
 /// What becomes of a token.
@@ -59,8 +58,8 @@ enum Fit {
 
 impl Admission {
     pub(super) fn of(services: &[Row], mappings: &[Row]) -> Admission {
-        let lets_in = |row: &&Row| row.is_active() && row.first("bans").as_deref() != Some("true");
-        let open = services.iter().map(|row| row.get("any_issuer")).find(is_true);
+        let lets_in = |row: &&Row| row.is_active() && row.get("bans").flag() != Some(true);
+        let open = services.iter().map(|row| row.get("any_issuer")).find(|known| known.flag() == Some(true));
         Admission {
             rules: mappings.iter().filter(lets_in).map(Rule::of).collect(),
             everybody: open.map(|known| Placed { value: (), place: known.place }),
@@ -113,10 +112,6 @@ impl Admission {
     }
 }
 
-fn is_true(known: &Known) -> bool {
-    known.texts.as_ref().is_some_and(|texts| texts.first().is_some_and(|text| text == "true"))
-}
-
 impl Rule {
     fn of(row: &Row) -> Rule {
         let fields = [
@@ -128,41 +123,36 @@ impl Rule {
         ];
         let place = fields.iter().find_map(|(_, known)| known.place.clone());
         let wants = fields.into_iter().filter(|(_, known)| !known.absent && !known.unlimited);
-        let want = |known: Known| match known.texts.and_then(|texts| texts.into_iter().next()) {
-            Some(text) => Want::Text(text),
-            None => Want::Unknown,
-        };
-        Rule { place, wants: wants.map(|(claim, known)| (claim, want(known))).collect() }
+        Rule { place, wants: wants.map(|(claim, known)| Want { claim, text: known.first() }).collect() }
     }
 
     fn fit(&self, claims: &Value) -> Fit {
-        self.wants.iter().map(|(claim, want)| want.fit(claim, claims)).max().unwrap_or(Fit::Yes)
+        self.wants.iter().map(|want| want.fit(claims)).max().unwrap_or(Fit::Yes)
     }
 
     /// What it wants and the token does not have.
     fn misses(&self, claims: &Value) -> String {
-        let missing = self.wants.iter().filter(|(claim, want)| want.fit(claim, claims) == Fit::No);
-        let shown = missing.filter_map(|(claim, want)| match want {
-            Want::Text(wanted) => Some(format!("`{claim}` \"{}\"", text::shortened(wanted, MAX_SHOWN))),
-            Want::Unknown => None,
+        let missing = self.wants.iter().filter(|want| want.fit(claims) == Fit::No);
+        let shown = missing.filter_map(|Want { claim, text: wanted }| {
+            Some(format!("`{claim}` \"{}\"", text::shortened(wanted.as_ref()?, MAX_SHOWN)))
         });
         shown.collect::<Vec<_>>().join(" and ")
     }
 }
 
 impl Want {
-    fn fit(&self, claim: &str, claims: &Value) -> Fit {
-        let Want::Text(wanted) = self else { return Fit::Open };
-        let found = claims.members().unwrap_or_default().iter().find(|(key, _)| key == claim);
+    fn fit(&self, claims: &Value) -> Fit {
+        let Some(wanted) = &self.text else { return Fit::Open };
+        let found = claims.members().unwrap_or_default().iter().find(|(key, _)| key == self.claim);
         let texts: Vec<&str> = match found.map(|(_, value)| value) {
-            Some(Value::Text(text)) if claim == "scope" => text.split(' ').collect(),
+            Some(Value::Text(text)) if self.claim == "scope" => text.split(' ').collect(),
             Some(Value::List(items)) => items.iter().filter_map(Value::as_text).collect(),
             Some(value) => value.as_text().into_iter().collect(),
             None => Vec::new(),
         };
         match texts.iter().position(|text| text == wanted) {
             // Of several audiences ARC takes the first.
-            Some(at) if at > 0 && claim == "aud" => Fit::Open,
+            Some(at) if at > 0 && self.claim == "aud" => Fit::Open,
             Some(_) => Fit::Yes,
             None => Fit::No,
         }

@@ -2,6 +2,7 @@
 
 use super::admission::Admission;
 use super::model::{Model, Software, fits, version};
+use super::raw::Configuration;
 use super::scopes::canonical;
 use super::service::{OnMissing, Place, Placed, Service, TrustedIssuer};
 use crate::adapt::{self, Sink};
@@ -66,12 +67,24 @@ impl Row {
     }
 
     pub(crate) fn first(&self, name: &str) -> Option<String> {
-        self.get(name).texts.and_then(|texts| texts.into_iter().next())
+        self.get(name).first()
     }
 
     /// False for an entry that the service drops.
     pub(super) fn is_active(&self) -> bool {
-        self.first("active").as_deref() != Some("false")
+        self.get("active").flag() != Some(false)
+    }
+}
+
+impl Known {
+    /// The first of its texts, or the only one.
+    pub(super) fn first(&self) -> Option<String> {
+        self.texts.as_ref().and_then(|texts| texts.first().cloned())
+    }
+
+    /// A yes or no; `None` when it says neither, or that is not known.
+    pub(super) fn flag(&self) -> Option<bool> {
+        Some(self.texts.as_ref()?.first()? == "true")
     }
 }
 
@@ -79,7 +92,7 @@ impl Row {
 /// one does not know.
 pub(crate) fn said(rows: &[Row], name: &str) -> Option<bool> {
     let rows = rows.iter().map(|row| row.get(name)).filter(|known| !known.absent);
-    let said: Vec<Option<bool>> = rows.map(|known| Some(known.texts?.first()? == "true")).collect();
+    let said: Vec<Option<bool>> = rows.map(|known| known.flag()).collect();
     match () {
         () if said.contains(&Some(true)) => Some(true),
         () if said.is_empty() || said.contains(&None) => None,
@@ -198,37 +211,43 @@ impl Service {
     ///
     /// The error says what the file is not.
     pub fn configured(self, source: &Arc<Source>, root: Option<&Path>) -> Result<Service, String> {
-        match self.software.as_str() {
-            "xrootd" => Ok(self.xrootd(source, root)),
-            _ => self.general(source, &*Model::builtin()?),
+        let model = Model::builtin()?;
+        let software = model.find(&self.software);
+        match software.map(|known| known.raw.configuration).unwrap_or_default() {
+            Configuration::ScitokensCfg => Ok(self.xrootd(source, root)),
+            kind => self.general(source, software, kind),
         }
     }
 
     /// Any format with the targets that say it: issuers, audiences, profiles.
-    fn general(mut self, source: &Arc<Source>, model: &Model) -> Result<Service, String> {
+    fn general(
+        mut self,
+        source: &Arc<Source>,
+        software: Option<&Software>,
+        kind: Configuration,
+    ) -> Result<Service, String> {
         let found = read(source, None);
         if found.services.is_empty() && found.trusts.is_empty() {
             return Err(format!("{}: no configuration that says whom {} trusts", source.name(), self.software));
         }
         let audiences = found.services.iter().map(|row| row.get("audiences")).find(|known| !known.absent);
         self.audiences = audiences.and_then(|known| Some(Placed { value: known.texts?, place: known.place }));
-        let software = model.find(&self.software);
         self.takes_no_tokens = found.closed(software);
-        if self.software == "arc" {
-            self.admission = Some(Admission::of(&found.services, &found.mappings));
-        }
-        // Their rules match issuers by pattern, after the token was found valid, whoever issued it.
-        if matches!(self.software.as_str(), "htcondor" | "arc") {
-            return Ok(self);
+        match kind {
+            Configuration::Issuers | Configuration::ScitokensCfg => {}
+            Configuration::Rules => {
+                self.admission = Some(Admission::of(&found.services, &found.mappings));
+                return Ok(self);
+            }
+            Configuration::Patterns => return Ok(self),
         }
         let modes = software.map_or(&[][..], |software| software.raw.modes.as_slice());
         let (active, dropped): (Vec<&Row>, Vec<&Row>) = found.trusts.iter().partition(|trust| trust.is_active());
         let issuers = active.iter().filter_map(|trust| {
             let (profile, checked, audiences) =
                 (trust.get("profile"), trust.get("audience_checked"), trust.get("audiences"));
-            let mode = profile.texts.and_then(|texts| texts.into_iter().next());
-            let mode = mode.filter(|mode| modes.iter().any(|known| known.mode == *mode));
-            let compared = checked.texts.and_then(|texts| Some(texts.first()? == "true"));
+            let mode = profile.first().filter(|mode| modes.iter().any(|known| known.mode == *mode));
+            let compared = checked.flag();
             let own = audiences.texts.filter(|_| !audiences.absent);
             Some(TrustedIssuer {
                 audiences: own.map(|value| Placed { value, place: audiences.place }),
@@ -281,8 +300,7 @@ impl Service {
                 self.refuses_to_start = refused(why, audiences.place.clone());
             }
             self.audiences = audiences.texts.map(|value| Placed { value, place: audiences.place });
-            let word = missing.texts.as_ref().and_then(|texts| texts.first()).map(String::as_str);
-            match word {
+            match missing.first().as_deref() {
                 Some("allow") => self.on_missing = Placed { value: OnMissing::Allowed, place: missing.place },
                 None | Some("deny" | "passthrough") => {}
                 Some(other) => {
@@ -292,7 +310,7 @@ impl Service {
         }
         if let Some(root) = root {
             let files = found.trusts.iter().map(|trust| trust.get("map_file"));
-            let gone = files.filter_map(|file| Some((file.texts?.into_iter().next()?, file.place)));
+            let gone = files.filter_map(|file| Some((file.first()?, file.place)));
             let files = gone.map(|(file, place)| (broken_map(&root.join(file.trim_start_matches('/'))), place));
             if let Some((Some(why), place)) = files.into_iter().find(|(why, _)| why.is_some()) {
                 self.refuses_to_start = refused(format!("the name_mapfile {why}"), place);
@@ -300,7 +318,7 @@ impl Service {
         }
         // Releases before 5.7.0 do not know the key.
         let knows_strategy = version(&self.version).is_some_and(|version| fits(Some(&">=5.7.0".into()), &version));
-        let issuers: Vec<TrustedIssuer> = found.trusts.iter().filter_map(issuer).collect();
+        let issuers: Vec<TrustedIssuer> = found.trusts.iter().filter(|trust| trust.is_active()).filter_map(issuer).collect();
         let issuers = issuers.into_iter().map(|issuer| TrustedIssuer {
             capabilities: if knows_strategy { issuer.capabilities } else { Placed::nowhere(true) },
             ..issuer
@@ -364,11 +382,8 @@ fn broken_map(path: &Path) -> Option<&'static str> {
     None
 }
 
-/// An issuer that takes effect.
+/// An issuer of an entry that the service does not drop.
 fn issuer(trust: &Row) -> Option<TrustedIssuer> {
-    if !trust.is_active() {
-        return None;
-    }
     let (iss, bases, limits) = (trust.get("issuer"), trust.get("base_paths"), trust.get("restricted_paths"));
     let strategy = trust.get("strategy");
     let paths =
@@ -376,7 +391,7 @@ fn issuer(trust: &Row) -> Option<TrustedIssuer> {
     let capable = |words: &Vec<String>| words.iter().any(|word| word.eq_ignore_ascii_case("capability"));
     let capabilities = strategy.absent || strategy.texts.as_ref().is_none_or(capable);
     Some(TrustedIssuer {
-        issuer: Placed { value: iss.texts?.into_iter().next()?, place: iss.place },
+        issuer: Placed { value: iss.first()?, place: iss.place },
         base_paths: Placed { value: paths(&bases), place: bases.place },
         restricted_paths: Placed { value: paths(&limits), place: limits.place },
         capabilities: Placed { value: capabilities, place: strategy.place },

@@ -33,6 +33,9 @@ pub struct RawSoftware {
     /// What the service's configuration may settle, in the words of the steps; for documentation.
     #[serde(default)]
     pub settings: Vec<String>,
+    /// What its configuration says of issuers.
+    #[serde(default)]
+    pub configuration: Configuration,
     /// Traps in its configuration with which it takes no token at all.
     #[serde(default)]
     pub closed_by: Vec<RawClosedBy>,
@@ -54,6 +57,21 @@ pub struct RawSoftware {
 
 fn oracle() -> EvidenceKind {
     EvidenceKind::Oracle
+}
+
+/// What the configuration of a software says of issuers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Configuration {
+    /// The issuers whose tokens it takes.
+    #[default]
+    Issuers,
+    /// Rules on tokens that were found valid, whoever issued them: each names what a token has to hold.
+    Rules,
+    /// Patterns that make users of tokens that were found valid, whoever issued them.
+    Patterns,
+    /// The issuers whose tokens it takes, in a file that stops the service when it is broken: `scitokens.cfg`.
+    ScitokensCfg,
 }
 
 /// A way a software can be asked.
