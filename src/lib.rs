@@ -23,6 +23,7 @@ pub mod inspect;
 mod keyed;
 pub mod model;
 pub mod parse;
+mod percent;
 pub mod policy;
 pub mod profile;
 pub mod redact;

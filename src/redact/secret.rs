@@ -5,6 +5,7 @@
 //! here: the name says so beyond doubt, or the value looks drawn at random.
 
 use super::marker;
+use crate::percent::{self, Char};
 use crate::scan::find::Hit;
 use crate::source::mask;
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, Input, MatchKind};
@@ -322,25 +323,8 @@ fn is_known(name: &[u8]) -> bool {
     name_of(name).is_some() || BESIDE.iter().any(|known| known.as_bytes() == folded(name))
 }
 
-/// A character, which may be percent-encoded.
-#[derive(Clone, Copy)]
-struct Char {
-    byte: u8,
-    length: usize,
-    /// How often it is encoded.
-    level: usize,
-}
-
 fn char_at(text: &[u8], at: usize) -> Option<Char> {
-    let byte = *text.get(at)?;
-    let digit = |at: usize| char::from(*text.get(at)?).to_digit(16);
-    let code = |at: usize| u8::try_from(digit(at)? << 4 | digit(at + 1)?).ok();
-    let encoded = |byte: u8, level: usize| Char { byte, length: 1 + 2 * level, level };
-    match byte {
-        b'%' if text[at..].starts_with(b"%25") && code(at + 3).is_some() => code(at + 3).map(|byte| encoded(byte, 2)),
-        b'%' => Some(code(at + 1).map_or(encoded(byte, 0), |byte| encoded(byte, 1))),
-        _ => Some(encoded(byte, 0)),
-    }
+    percent::char_at(text, at, 2)
 }
 
 /// How many characters of a kind stand there, eight at the most, and their length.

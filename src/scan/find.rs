@@ -11,6 +11,7 @@
 
 use super::glance::Glance;
 use crate::keyed::Keyed;
+use crate::percent::{Char, char_at};
 use aho_corasick::{AhoCorasick, Input, MatchKind};
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -428,7 +429,7 @@ fn dot(text: &[u8], at: usize) -> usize {
     for _ in 0..2 {
         end += match text.get(end) {
             Some(b'=') => 1,
-            _ => encoded(text, end, b"3d"),
+            _ => encoded(text, end, b'='),
         };
     }
     match plain_dot(text, end) {
@@ -437,29 +438,20 @@ fn dot(text: &[u8], at: usize) -> usize {
     }
 }
 
-/// The length of a character in percent-encoding, once or several times, that has this code; 0 when it does not stand here.
-fn encoded(text: &[u8], at: usize, code: &[u8; 2]) -> usize {
-    if text.get(at) != Some(&b'%') {
-        return 0;
-    }
-    let mut end = at + 1;
-    while end < at + 9 && text.get(end..end + 2) == Some(b"25") {
-        end += 2;
-    }
-    match text.get(end..end + 2) {
-        Some(found) if found.eq_ignore_ascii_case(code) => end + 2 - at,
-        _ => 0,
-    }
+/// The length of a character where it stands in percent-encoding; 0 when it does not.
+fn encoded(text: &[u8], at: usize, byte: u8) -> usize {
+    encoded_char(text, at).filter(|char| char.byte == byte).map_or(0, |char| char.length)
 }
 
-/// A character of base64url that is percent-encoded, though it need not be, and the length of that.
-fn encoded_char(text: &[u8], at: usize) -> Option<(u8, usize)> {
-    let [dash, line] = [b"2d", b"5f"].map(|code| encoded(text, at, code));
-    match (dash, line) {
-        (0, 0) => None,
-        (0, length) => Some((b'_', length)),
-        (length, _) => Some((b'-', length)),
-    }
+/// A character in percent-encoding, once or several times.
+fn encoded_char(text: &[u8], at: usize) -> Option<Char> {
+    const DEEPEST: usize = 5;
+    char_at(text, at, DEEPEST).filter(|char| char.level > 0)
+}
+
+/// A character of base64url that is percent-encoded, though it need not be.
+fn encoded_base64url(text: &[u8], at: usize) -> Option<Char> {
+    encoded_char(text, at).filter(|char| matches!(char.byte, b'-' | b'_'))
 }
 
 /// The characters of one part, without what wraps or encodes it.
@@ -470,10 +462,10 @@ pub(super) fn plain(part: &[u8]) -> Cow<'_, [u8]> {
     }
     let mut chars = part[..end].to_vec();
     while end < part.len() {
-        end += match encoded_char(part, end) {
-            Some((char, length)) => {
-                chars.push(char);
-                length
+        end += match encoded_base64url(part, end) {
+            Some(char) => {
+                chars.push(char.byte);
+                char.length
             }
             None => {
                 chars.extend(Some(part[end]).filter(|byte| is_base64url(*byte)));
@@ -496,7 +488,7 @@ fn plain_dot(text: &[u8], at: usize) -> usize {
     // %2E, %252E, %25252E … and =2E of quoted-printable mails.
     match rest {
         [b'=', code @ ..] if code.get(..2).is_some_and(|code| code.eq_ignore_ascii_case(b"2e")) => 3,
-        _ => encoded(text, at, b"2e"),
+        _ => encoded(text, at, b'.'),
     }
 }
 
@@ -522,9 +514,9 @@ fn part(text: &[u8], first: Range<usize>, goes_on: impl Fn(&[u8]) -> bool) -> (u
     let mut end = first.end;
     let mut chars = Cow::Borrowed(&text[first]);
     for _ in 0..MAX_LINES {
-        while let Some((char, length)) = encoded_char(text, end).filter(|_| chars.len() < MAX_TOKEN) {
+        while let Some(Char { byte, length, .. }) = encoded_base64url(text, end).filter(|_| chars.len() < MAX_TOKEN) {
             let more = run(text, end + length);
-            chars.to_mut().push(char);
+            chars.to_mut().push(byte);
             chars.to_mut().extend_from_slice(&text[end + length..more]);
             end = more;
         }
@@ -636,7 +628,7 @@ impl Extent {
             }
         }
         let is_certain =
-            (last || text.len() - end >= AHEAD) && !is_ellipsis(text, end) && encoded_char(text, end).is_none();
+            (last || text.len() - end >= AHEAD) && !is_ellipsis(text, end) && encoded_base64url(text, end).is_none();
         let is_alone = unwrapped(text, end).is_none();
         (dots > 0 && is_certain && end - start <= MAX_KNOWN).then_some(Extent { end, is_alone, runs })
     }
