@@ -36,7 +36,7 @@ pub struct Outcome {
     pub not_judged: Vec<NotJudged>,
     /// Errors.
     pub errors: Vec<FileError>,
-    /// Spans of known secrets in files with findings.
+    /// Spans of known secrets in files with findings; everything where [`Source::is_quoted`] is false.
     pub secrets: Vec<Span>,
     /// Family and generic profiles that were applied, with the reason.
     pub profiles: BTreeSet<ProfileRef>,
@@ -716,8 +716,19 @@ impl<'r> Run<'r> {
 
     /// Notes the spans of a document's secrets, once per document.
     fn mask(&mut self, document: &Document) {
-        if self.masked.insert(place_of_root(document)) {
+        if self.source.is_quoted() && self.masked.insert(place_of_root(document)) {
             self.outcome.secrets.extend(secret_spans(document).into_iter().map(|span| outer_span(document, span)));
+        }
+    }
+
+    /// Notes the span of a secret value.
+    fn hide(&mut self, value: Cursor<'_>) {
+        let document = value.document;
+        self.outcome.secrets.push(outer_span(document, value.span()));
+        // A repeated key: the adapter sees the value that counts, the others are as secret.
+        if let (Some(key), Some(parent)) = (value.key(), document.tree.parent(value.id)) {
+            let twins = document.cursor(parent).entries().filter(|(name, _)| *name == key);
+            self.outcome.secrets.extend(twins.map(|(_, twin)| outer_span(document, twin.span())));
         }
     }
 
@@ -730,7 +741,7 @@ impl<'r> Run<'r> {
             return;
         }
         let mut part = std::mem::take(&mut self.outcome);
-        arrange(&mut part);
+        arrange(&mut part, self.source);
         (part.recognised, part.more, part.issuerless) = (true, true, self.issuerless);
         self.masked.clear();
         let part = parts.take(part, parts.reached);
@@ -746,7 +757,7 @@ impl<'r> Run<'r> {
         }
         let window = std::mem::replace(&mut flow.window, Arc::clone(source));
         let mut part = std::mem::take(&mut self.outcome);
-        arrange(&mut part);
+        arrange(&mut part, self.source);
         part.secrets.push(Span::new(flow.reached as usize, window.text().len()));
         flow.reached = 0;
         (part.recognised, part.more, part.gapped) = (true, true, flow.gapped);
@@ -764,7 +775,7 @@ impl<'r> Run<'r> {
     }
 
     fn finish(mut self) -> Outcome {
-        arrange(&mut self.outcome);
+        arrange(&mut self.outcome, self.source);
         if let Some(flow) = &self.flow {
             (self.outcome.recognised, self.outcome.gapped) = (true, flow.gapped);
         }
@@ -776,8 +787,11 @@ impl<'r> Run<'r> {
     }
 }
 
-/// Brings an outcome into the order of reports.
-fn arrange(outcome: &mut Outcome) {
+/// Brings what was found in a source into the order of reports.
+fn arrange(outcome: &mut Outcome, source: &Source) {
+    if !source.is_quoted() {
+        outcome.secrets = vec![Span { start: 0, end: u32::MAX }];
+    }
     sort(&mut outcome.findings);
     outcome.secrets.sort();
     outcome.secrets.dedup();
@@ -938,11 +952,8 @@ impl Sink for Run<'_> {
     fn secret(&mut self, document: &Document, node: NodeId) {
         self.enter(document);
         let cursor = document.cursor(node);
-        self.outcome.secrets.push(outer_span(document, cursor.span()));
-        // A repeated key: the adapter sees the value that counts, the others are as secret.
-        if let (Some(key), Some(parent)) = (cursor.key(), document.tree.parent(node)) {
-            let twins = document.cursor(parent).entries().filter(|(name, _)| *name == key);
-            self.outcome.secrets.extend(twins.map(|(_, twin)| outer_span(document, twin.span())));
+        if self.source.is_quoted() {
+            self.hide(cursor);
         }
         // A reference to a secret kept elsewhere (`${VARIABLE}`) is masked all the same, but it leaks nothing; nor does what
         // is left of a token.
@@ -1221,5 +1232,32 @@ mod tests {
             assert_eq!(parts.iter().flat_map(|part| part.documents.clone()).collect::<Vec<_>>(), whole.documents);
             assert_eq!(parts.iter().flat_map(|part| part.profiles.clone()).collect::<BTreeSet<_>>(), whole.profiles);
         }
+    }
+
+    #[test]
+    fn of_a_source_that_nobody_quotes_nothing_can_be_read() {
+        let book = Arc::new(RuleBook::builtin().expect("built in"));
+        let plan = Plan::new(book, Selection::Auto, &Adjustments::default());
+        let large = format!("[{}]", clients(2500));
+        for text in [format!("[{}]", clients(2)), large.clone()] {
+            let quoted = Arc::new(Source::from_text("listing", text.as_str()));
+            let source = Arc::new(Source::from_text("listing", text.as_str()).unquoted());
+            let mut findings = Vec::new();
+            check_in_parts(&plan, &source, 0, &mut |source, part| {
+                let shown = View::new(source, &part.secrets).text(0..source.text().len());
+                assert!(!shown.contains(char::is_alphanumeric));
+                findings.extend(part.findings);
+            });
+            sort(&mut findings);
+            assert_eq!(findings, check(&plan, &quoted, 0).findings);
+        }
+        let frame = Source::from_text("listing", "").unquoted();
+        let mut parts = 0;
+        let back = check_list(&plan, &frame, Box::new(io::Cursor::new(large)), 0, &mut |window, part| {
+            let (from, view) = (window.origin().byte as usize, View::new(window, &part.secrets));
+            assert!(!view.text(from..from + window.text().len()).contains(char::is_alphanumeric));
+            parts += 1;
+        });
+        assert!(back.expect("no device fails").is_none() && parts > 3);
     }
 }

@@ -2,10 +2,17 @@
 
 /// Lower-case digits, two for each byte.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| nibble + if nibble < 10 { b'0' } else { b'a' - 10 };
-    let mut digits = vec![0; 2 * bytes.len()];
-    for (two, byte) in digits.chunks_exact_mut(2).zip(bytes) {
-        two.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
-    }
-    String::from_utf8(digits).unwrap_or_default()
+    let digits: Vec<[u8; 2]> = bytes.iter().map(|byte| DIGITS[usize::from(*byte)]).collect();
+    String::from_utf8(digits.into_flattened()).unwrap_or_default()
 }
+
+/// Both digits of every byte.
+const DIGITS: [[u8; 2]; 256] = {
+    let mut digits = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < digits.len() {
+        digits[byte] = [b"0123456789abcdef"[byte >> 4], b"0123456789abcdef"[byte & 15]];
+        byte += 1;
+    }
+    digits
+};

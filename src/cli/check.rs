@@ -138,6 +138,8 @@ struct Task<'i> {
     reachable: Option<bool>,
     /// What is judged in place of the file's text.
     replaced: Option<Arc<str>>,
+    /// Some report quotes lines of it.
+    quoted: bool,
 }
 
 impl<'i> Task<'i> {
@@ -151,14 +153,15 @@ impl<'i> Task<'i> {
             folders.insert(folder.to_path_buf(), reachable);
             reachable
         });
-        Task { input, relative, plan, reachable, replaced: None }
+        Task { input, relative, plan, reachable, replaced: None, quoted: true }
     }
 
     /// Tells a source where it lies.
     fn place(&self, source: Source) -> Source {
         let source = source.anchored(self.relative.as_str());
         let open = source.open_to_all().and_then(|open| Some(open && self.reachable?));
-        source.opened_to_all(open)
+        let source = source.opened_to_all(open);
+        if self.quoted { source } else { source.unquoted() }
     }
 }
 
@@ -288,6 +291,8 @@ pub(super) struct Job<'j> {
     accepted: Vec<baseline::Entry>,
     /// The change whose lines count, when only they do.
     pub(super) changed: Option<Changed>,
+    /// Some report quotes lines of files.
+    quotes: bool,
     /// The run has so few files that they are kept, to show what findings at its end point at.
     keeps: bool,
     /// Those files, with what they were judged by.
@@ -334,9 +339,23 @@ impl<'j> Job<'j> {
     ) -> Result<Self, Failure> {
         let (clock, now) = (now.to_string(), now.as_second());
         let (accepted, kept, tally) = (vec![], BTreeMap::new(), Tally::default());
-        let (changed, replaced, excerpts, keeps) = (None, BTreeMap::new(), BTreeMap::new(), false);
-        let mut job =
-            Job { args, now, clock, governance, reporters, accepted, changed, keeps, kept, excerpts, replaced, tally };
+        let (changed, replaced, excerpts) = (None, BTreeMap::new(), BTreeMap::new());
+        let (quotes, keeps) = (true, false);
+        let mut job = Job {
+            args,
+            now,
+            clock,
+            governance,
+            reporters,
+            accepted,
+            changed,
+            quotes,
+            keeps,
+            kept,
+            excerpts,
+            replaced,
+            tally,
+        };
         #[cfg(feature = "verify")]
         job.tally.facts.take(&job.governance.plan, super::trust::keys(&job.governance.book, &args.keys, now)?);
         Ok(job)
@@ -351,6 +370,7 @@ impl<'j> Job<'j> {
     /// Judges files and hands them to the reporters.
     pub(super) fn check(&mut self, inputs: Vec<Input>) -> Result<(), Failure> {
         inputs.iter().for_each(|input| self.tally.facts.expect(&input.name));
+        self.quotes = self.reporters.iter().any(|reporter| reporter.quotes());
         self.each(&inputs, &mut |job, task, judged| job.report(task, judged))
     }
 
@@ -359,7 +379,7 @@ impl<'j> Job<'j> {
         let workers = Workers::new(self.args.threads, inputs.len());
         let progress = Progress::new(inputs.len(), || inputs.iter().map(walk::length_of).sum());
         let mut folders = HashMap::new();
-        self.keeps = are_kept(inputs);
+        self.keeps = self.quotes && are_kept(inputs);
         let now = self.now;
         let mut groups = Groups(inputs);
         let done = workers.in_order(
@@ -384,7 +404,8 @@ impl<'j> Job<'j> {
 
     fn tasks<'i>(&self, group: &'i [Input], folders: &mut HashMap<PathBuf, Option<bool>>) -> Vec<Task<'i>> {
         let replaced = |input: &Input| self.replaced.get(&input.name).cloned();
-        let task = |input| Task { replaced: replaced(input), ..Task::new(input, &self.governance, folders) };
+        let quoted = self.quotes;
+        let task = |input| Task { replaced: replaced(input), quoted, ..Task::new(input, &self.governance, folders) };
         group.iter().map(task).collect()
     }
 

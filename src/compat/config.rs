@@ -318,7 +318,8 @@ impl Service {
         }
         // Releases before 5.7.0 do not know the key.
         let knows_strategy = version(&self.version).is_some_and(|version| fits(Some(&">=5.7.0".into()), &version));
-        let issuers: Vec<TrustedIssuer> = found.trusts.iter().filter(|trust| trust.is_active()).filter_map(issuer).collect();
+        let issuers: Vec<TrustedIssuer> =
+            found.trusts.iter().filter(|trust| trust.is_active()).filter_map(issuer).collect();
         let issuers = issuers.into_iter().map(|issuer| TrustedIssuer {
             capabilities: if knows_strategy { issuer.capabilities } else { Placed::nowhere(true) },
             ..issuer

@@ -6,12 +6,11 @@
 
 use super::plan::{Plan, Reads};
 use super::target::{Judgement, Said};
-use crate::keyed::Keyed;
+use crate::keyed::{ByHash, Keyed};
 use crate::model::{At, Field, Record, State, Value};
 use siphasher::sip128::SipHasher13;
 use std::cell::RefCell;
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hash as _, Hasher};
+use std::hash::{Hash as _, Hasher as _};
 
 /// Answers that are remembered; when there are more, all are forgotten.
 const MOST: usize = 1 << 12;
@@ -76,7 +75,7 @@ pub(super) struct Memory {
     plan: u64,
     now: i64,
     keyed: Keyed,
-    known: HashMap<Key, Answer, BuildHasherDefault<AsItIs>>,
+    known: ByHash<Answer>,
     /// By target kind and group.
     trials: Vec<Vec<Trial>>,
     /// Room for [`Contents`].
@@ -98,24 +97,6 @@ enum Aspect {
     State,
     /// Whether it has a place.
     Place,
-}
-
-/// Keys are hashes already.
-#[derive(Debug, Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
-    }
-
-    fn write_u128(&mut self, key: u128) {
-        self.0 = key as u64;
-    }
 }
 
 /// Works with what this thread remembers of a plan.
@@ -142,7 +123,7 @@ pub(super) fn with<T>(plan: &Plan, now: i64, work: impl FnOnce(&mut Memory) -> T
 
 impl Memory {
     fn new(plan: u64, now: i64) -> Self {
-        Memory { plan, now, keyed: Keyed::new(), known: HashMap::default(), trials: Vec::new(), parts: Vec::new() }
+        Memory { plan, now, keyed: Keyed::new(), known: ByHash::default(), trials: Vec::new(), parts: Vec::new() }
     }
 
     /// The part of a group in its keys; `None` when its answers are not worth asking for, since they did not repeat so far.

@@ -98,6 +98,10 @@ impl<W: io::Write> Reporter for Github<W> {
         run.remarks().iter().try_for_each(|remark| self.plain(remark))?;
         self.out.flush()
     }
+
+    fn quotes(&self) -> bool {
+        false
+    }
 }
 
 /// The text behind a command, as the runner decodes it.

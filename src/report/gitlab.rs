@@ -37,6 +37,10 @@ impl<W: io::Write> Reporter for Gitlab<W> {
         write(&mut self.out, &issues, 1)?;
         self.out.flush()
     }
+
+    fn quotes(&self) -> bool {
+        false
+    }
 }
 
 #[derive(Serialize)]

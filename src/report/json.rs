@@ -134,6 +134,10 @@ impl<W: io::Write> Reporter for Json<W> {
         write(&mut self.out, &report, 2)?;
         self.out.flush()
     }
+
+    fn quotes(&self) -> bool {
+        false
+    }
 }
 
 /// Writes a value and a line feed. Arrays down to this level get a line per element, and the objects around them a

@@ -79,4 +79,8 @@ impl<W: io::Write> Reporter for Jsonl<W> {
         write(&mut self.out, &closing, 0)?;
         self.out.flush()
     }
+
+    fn quotes(&self) -> bool {
+        false
+    }
 }

@@ -71,6 +71,10 @@ impl<W: io::Write> Reporter for Junit<W> {
         writeln!(out, "</testsuites>")?;
         out.flush()
     }
+
+    fn quotes(&self) -> bool {
+        false
+    }
 }
 
 fn suites(collected: &Collected) -> BTreeMap<&str, Suite<'_>> {

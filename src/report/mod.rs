@@ -244,6 +244,11 @@ pub trait Reporter {
 
     /// The run is finished; everything still held back is written.
     fn finish(&mut self, run: &Run) -> io::Result<()>;
+
+    /// Does it quote lines of files? For those that do not, nobody looks for what has to be hidden in them.
+    fn quotes(&self) -> bool {
+        true
+    }
 }
 
 /// What is reported to one place and read at another.
@@ -254,5 +259,9 @@ impl<R: Reporter> Reporter for Rc<RefCell<R>> {
 
     fn finish(&mut self, run: &Run) -> io::Result<()> {
         self.borrow_mut().finish(run)
+    }
+
+    fn quotes(&self) -> bool {
+        self.borrow().quotes()
     }
 }

@@ -51,6 +51,10 @@ impl<W: io::Write> Reporter for Sarif<'_, W> {
         write(&mut self.out, &log, 4)?;
         self.out.flush()
     }
+
+    fn quotes(&self) -> bool {
+        false
+    }
 }
 
 #[derive(Serialize)]

@@ -678,6 +678,21 @@ fn secrets_on_the_marked_lines_reach_no_format() {
 }
 
 #[test]
+fn formats_that_say_that_they_quote_nothing_quote_nothing() {
+    let source = Source::from_text("clients.json", CLIENTS);
+    let whole = [Span::new(0, CLIENTS.len())];
+    let text = |format, secrets| render(format, Options::default(), &[demo(&source, secrets)], &run());
+    let mut quoting = 0;
+    for &format in Format::ALL {
+        let rules = rules();
+        let quotes = reporter(format, Vec::new(), Options::default(), &rules).quotes();
+        assert_eq!(text(format, &[]) != text(format, &whole), quotes, "{format}");
+        quoting += usize::from(quotes);
+    }
+    assert!(quoting > 1);
+}
+
+#[test]
 fn what_cannot_be_written_is_an_error_of_the_run() {
     struct Full;
     impl io::Write for Full {

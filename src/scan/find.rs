@@ -10,7 +10,7 @@
 //! [`Memo`] under a hash of its bytes.
 
 use super::glance::Glance;
-use crate::keyed::Keyed;
+use crate::keyed::{ByHash, Keyed};
 use crate::percent::{Char, char_at};
 use aho_corasick::{AhoCorasick, Input, MatchKind};
 use base64::Engine as _;
@@ -125,7 +125,7 @@ impl Hit {
 pub struct Memo {
     payload: Payload,
     /// Tokens by the hash of their bytes, counted from their own beginning.
-    hits: HashMap<u128, Hit>,
+    hits: ByHash<Hit>,
     keyed: Option<Keyed>,
     headers: HashMap<Vec<u8>, Option<Arc<Header>>>,
 }

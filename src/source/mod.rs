@@ -52,6 +52,7 @@ pub struct Source {
     name: SmolStr,
     anchor: Option<String>,
     open_to_all: Option<bool>,
+    quoted: bool,
     text: Box<str>,
     lines: OnceLock<LineIndex>,
     origin: Origin,
@@ -99,13 +100,13 @@ impl Source {
     /// Wraps text that is already UTF-8 (stdin of an embedder, fixtures, decoded values).
     pub fn from_text(name: impl Into<SmolStr>, text: impl Into<Box<str>>) -> Self {
         let (text, lines, origin) = (text.into(), OnceLock::new(), Origin::default());
-        Source { name: name.into(), anchor: None, open_to_all: None, text, lines, origin }
+        Source { name: name.into(), anchor: None, open_to_all: None, quoted: true, text, lines, origin }
     }
 
     /// Another part of the same file.
     pub fn part(&self, text: impl Into<Box<str>>, origin: Origin) -> Self {
-        let (name, anchor) = (self.name.clone(), self.anchor.clone());
-        Source { name, anchor, open_to_all: self.open_to_all, text: text.into(), lines: OnceLock::new(), origin }
+        let (name, anchor, open_to_all) = (self.name.clone(), self.anchor.clone(), self.open_to_all);
+        Source { name, anchor, open_to_all, quoted: self.quoted, text: text.into(), lines: OnceLock::new(), origin }
     }
 
     /// Where the text begins in its file.
@@ -178,6 +179,16 @@ impl Source {
     /// matter (a checkout, standard input).
     pub fn open_to_all(&self) -> Option<bool> {
         self.open_to_all
+    }
+
+    /// Says that no report quotes lines of it, so that nobody looks for the secrets in them: views of it hide everything.
+    pub fn unquoted(self) -> Self {
+        Source { quoted: false, ..self }
+    }
+
+    /// May reports quote lines of it? They may unless [`Source::unquoted`] says otherwise.
+    pub fn is_quoted(&self) -> bool {
+        self.quoted
     }
 
     /// The whole text.
