@@ -148,6 +148,18 @@ pub(crate) fn write(out: &mut impl io::Write, value: &impl Serialize, levels: us
     out.write_all(b"\n")
 }
 
+/// The same in one line, for many values; `room` is memory for one. Nearly every value needs no escapes but those of JSON, and
+/// to see that in a whole line costs less than in each of its strings.
+pub(super) fn write_line(out: &mut impl io::Write, room: &mut Vec<u8>, value: &impl Serialize) -> io::Result<()> {
+    room.clear();
+    serde_json::to_writer(&mut *room, value)?;
+    if !is_plain(room) {
+        return write(out, value, 0);
+    }
+    room.push(b'\n');
+    out.write_all(room)
+}
+
 /// The JSON of a whole answer as text.
 pub(crate) fn text_of(value: &impl Serialize) -> String {
     let mut out = Vec::new();
@@ -156,7 +168,7 @@ pub(crate) fn text_of(value: &impl Serialize) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// True for bytes that may stand as they are: what is printable and no part of a command.
+/// True for bytes that may stand as they are: what is printable, and what begins no command.
 fn is_plain(bytes: &[u8]) -> bool {
     const ONES: u64 = u64::MAX / 0xff;
     const HIGH: u64 = ONES << 7;
@@ -164,7 +176,7 @@ fn is_plain(bytes: &[u8]) -> bool {
     let zero = |word: u64| word.wrapping_sub(ONES) & !word;
     let control = |word: u64| word.wrapping_sub(ONES * u64::from(b' ')) & !word;
     let is = |word: u64, byte: u8| zero(word ^ (ONES * u64::from(byte)));
-    let odd = |word: u64| (word | control(word) | is(word, b'\x7f') | is(word, b'[')) & HIGH;
+    let odd = |word: u64| (word | control(word) | is(word, b'\x7f') | is(word, b'#')) & HIGH;
     let (words, rest) = bytes.as_chunks::<8>();
     // Filled up with spaces.
     let last = rest.iter().fold(ONES * u64::from(b' '), |word, byte| word << 8 | u64::from(*byte));
@@ -275,12 +287,12 @@ impl Formatter for SafeJson {
 
 #[cfg(test)]
 mod tests {
-    use super::is_plain;
+    use super::{is_plain, write, write_line};
 
     #[test]
     fn odd_bytes_are_noticed_wherever_they_stand() {
         for byte in 0..=u8::MAX {
-            let plain = (b' '..=b'~').contains(&byte) && byte != b'[';
+            let plain = (b' '..=b'~').contains(&byte) && byte != b'#';
             for length in [1, 7, 8, 9, 20] {
                 for at in 0..length {
                     let mut text = vec![b'~'; length];
@@ -290,5 +302,19 @@ mod tests {
             }
         }
         assert!(is_plain(b""));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_line_is_what_is_written_in_one_line(
+            texts in proptest::collection::vec("[a-z#\\[\"\\\\/\u{0}-\u{1f}\u{7f}é\u{202e}\u{feff}]{0,6}", 0..6),
+            number in -9_i64..9,
+        ) {
+            let value = serde_json::json!({"a": texts, "b": {"c": number, "d": []}, "e": null});
+            let (mut line, mut expected, mut room) = (Vec::new(), Vec::new(), b"before".to_vec());
+            write_line(&mut line, &mut room, &value).expect("memory takes every write");
+            write(&mut expected, &value, 0).expect("memory takes every write");
+            proptest::prop_assert_eq!(String::from_utf8_lossy(&line), String::from_utf8_lossy(&expected));
+        }
     }
 }

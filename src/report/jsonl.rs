@@ -1,7 +1,7 @@
 //! `jsonl`: one object a line, written as soon as a file is finished. The objects are the elements of the arrays of
 //! `json` with a `type` before them; the last line has the type `run` and holds what remains.
 
-use super::json::{SCHEMA_VERSION, Tool, write};
+use super::json::{SCHEMA_VERSION, Tool, write_line};
 use super::{
     Checked, DocumentRef, FileError, Finding, NotJudged, OnlyChanged, PolicyFrom, ProfileRef, Reporter, Run, Summary,
     WorkflowRef,
@@ -37,17 +37,19 @@ enum Line<'a> {
 #[derive(Debug)]
 pub struct Jsonl<W: io::Write> {
     out: W,
+    /// Room for one line.
+    room: Vec<u8>,
 }
 
 impl<W: io::Write> Jsonl<W> {
     /// A report to this writer.
     pub fn new(out: W) -> Self {
-        Jsonl { out }
+        Jsonl { out, room: Vec::new() }
     }
 
     fn lines<'l>(&mut self, lines: impl Iterator<Item = Line<'l>>) -> io::Result<()> {
         for line in lines {
-            write(&mut self.out, &line, 0)?;
+            write_line(&mut self.out, &mut self.room, &line)?;
         }
         Ok(())
     }
@@ -76,7 +78,7 @@ impl<W: io::Write> Reporter for Jsonl<W> {
             skipped: run.skipped,
             summary: &run.summary,
         };
-        write(&mut self.out, &closing, 0)?;
+        write_line(&mut self.out, &mut self.room, &closing)?;
         self.out.flush()
     }
 
