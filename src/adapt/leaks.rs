@@ -19,9 +19,11 @@ fn read<'d>(reader: &Reader<'d>) -> Target<'d> {
         Some("unlimited") => Field::unlimited(reader.at("remaining")),
         _ => reader.int("remaining"),
     };
+    // `redacted` is a state here, and not what somebody put in place of one.
+    let state = reader.cursor().get("state").map(|state| Reader::text_of(state, reader.place(state)));
     let record = Leak {
         form: reader.text("form"),
-        state: reader.text("state"),
+        state: state.unwrap_or_default(),
         purpose: reader.text("purpose"),
         carrier: reader.text("carrier"),
         issuer: reader.text("issuer"),

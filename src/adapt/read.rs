@@ -3,6 +3,7 @@
 
 use crate::model::{At, Field};
 use crate::parse::{Cursor, Data};
+use crate::redact;
 
 /// Reads members of one mapping.
 #[derive(Clone, Copy)]
@@ -14,21 +15,37 @@ pub struct Reader<'d> {
 /// What a template leaves open.
 const TEMPLATE: &str = "a template placeholder stands in its place";
 
-/// True for text that a template engine fills in later: `${VAR}`, `$(env:X)`, `{{ … }}`, `<% … %>`, `%(x)s`,
-/// `@VAR@`, `$VAR` as a whole, `REDACTED`, `**********`.
+/// True for text that a template engine fills in later (`${VAR}`, `$(env:X)`, `{{ … }}`, `<% … %>`, `%(x)s`, `@VAR@`,
+/// `$VAR` as a whole), that a person is to fill in (`<client-secret>`, `xxxx`, `...`), or that somebody cut out
+/// (`REDACTED`, `[redacted]`, `****`). A word that may be meant, such as `changeme`, is none.
 pub fn is_placeholder(text: &str) -> bool {
     let bytes = text.as_bytes();
+    let only = |known: fn(&u8) -> bool| bytes.len() >= 3 && bytes.iter().all(known);
     let whole = match bytes {
         [b'$', name @ ..] if !name.is_empty() => {
             name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
         }
         [b'@', .., b'@'] => text.len() > 2,
-        [b'*', b'*', b'*', b'*', rest @ ..] => rest.iter().all(|b| *b == b'*'),
-        [b'R', ..] => text == "REDACTED",
-        _ => false,
+        // Digits may be those of a password.
+        [b'<', name @ .., b'>'] if !name.is_empty() => {
+            name.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b' ' | b'-' | b'_'))
+        }
+        [b'*', ..] if only(|b| *b == b'*') => true,
+        [b'x' | b'X', ..] => only(|b| matches!(b, b'x' | b'X' | b'-')),
+        [b'.', ..] => only(|b| *b == b'.'),
+        [b'[' | b'(' | b'*' | b'_' | b'-' | b'R' | b'r', ..] => is_cut_out(text),
+        _ => text == "…",
     };
     let opens = |at: usize| matches!(bytes.get(at..at + 2), Some(b"${" | b"$(" | b"{{" | b"<%"));
     whole || memchr::memchr3_iter(b'$', b'{', b'<', bytes).any(opens)
+}
+
+/// True for a word that says that something was taken away, with marks around it or alone when nothing else is meant by it.
+fn is_cut_out(text: &str) -> bool {
+    const WORDS: [&str; 6] = ["redacted", "removed", "hidden", "masked", "omitted", "filtered"];
+    let word = text.trim_matches(['[', ']', '(', ')', '*', '_', '-']);
+    let known = if word.len() == text.len() { &WORDS[..1] } else { &WORDS };
+    known.iter().any(|known| word.eq_ignore_ascii_case(known)) || redact::is_marker(word)
 }
 
 impl<'d> Reader<'d> {
@@ -312,7 +329,67 @@ pub(super) fn log_settings<'d>(found: impl IntoIterator<Item = Option<Field<'d>>
 
 #[cfg(test)]
 mod tests {
-    use super::epoch_seconds;
+    use super::{epoch_seconds, is_placeholder};
+
+    #[test]
+    fn what_is_to_be_filled_in_or_was_cut_out_is_known() {
+        for text in [
+            "${VAR}",
+            "$(env:X)",
+            "a {{ .Values.x }}",
+            "<% x %>",
+            "$VAR_2",
+            "@VAR@",
+            "REDACTED",
+            "redacted",
+            "[REDACTED]",
+            "(redacted)",
+            "***REDACTED***",
+            "__hidden__",
+            "[removed]",
+            "[FILTERED]",
+            "<token>",
+            "<your client-secret>",
+            "***",
+            "**********",
+            "xxx",
+            "XXXX-XXXX",
+            "...",
+            "…",
+            "REDACTED-jwt-0123456789ab",
+            "REDACTED-jwt-0123456789ab(jti=a,exp=20260101T000000Z)",
+        ] {
+            assert!(is_placeholder(text), "{text}");
+        }
+        for text in [
+            "",
+            "$",
+            "@",
+            "*",
+            "**",
+            "/a/**",
+            "xx",
+            "x-ray",
+            "..",
+            "./a",
+            "hunter2",
+            "changeme",
+            "secret",
+            "hidden",
+            "removed",
+            "[hunter]",
+            "<>",
+            "<hunter2>",
+            "<127.0.0.1:9618>",
+            "-1",
+            "_",
+            "()",
+            "REDACTED-hunter2",
+            "unredacted",
+        ] {
+            assert!(!is_placeholder(text), "{text}");
+        }
+    }
 
     #[test]
     fn dates_of_the_products_are_read() {

@@ -52,6 +52,11 @@ pub(super) fn length(text: &[u8]) -> usize {
     MARK.len()
 }
 
+/// Is all of a text a marker?
+pub fn is_marker(text: &str) -> bool {
+    text.starts_with(MARK) && length(text.as_bytes()) == text.len()
+}
+
 /// A time as `20260131T120000Z`; a colon might be taken for that of a URL.
 fn time(seconds: i64) -> Option<String> {
     jiff::Timestamp::from_second(seconds).ok().map(|time| time.strftime("%Y%m%dT%H%M%SZ").to_string())
@@ -99,6 +104,7 @@ mod tests {
             ("REDACTED-eos-token-0123456789ab x", 31),
         ] {
             assert_eq!(length(text.as_bytes()), length_, "{text}");
+            assert_eq!(is_marker(text), length_ == text.len(), "{text}");
         }
     }
 

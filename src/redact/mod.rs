@@ -8,7 +8,7 @@ mod journal;
 mod marker;
 pub mod secret;
 
-pub use marker::MARK;
+pub use marker::{MARK, is_marker};
 
 use crate::scan::find::{Finder, Form, Found, Hit, MAX_TOKEN, Memo, State, object_of};
 use crate::scan::fingerprint::Fingerprints;
