@@ -315,6 +315,14 @@ fn broken_tokens_are_explained_and_read_as_far_as_possible() {
         (format!("{head}.{}.{signature}", encode(b"{\"iss\":\"x\",\"a\":\"\xff\"}")), "no UTF-8", "iss", "not UTF-8"),
         (format!("{head}.{body}.{signature}.{signature}"), "4 parts", "iam.example.org", "too many parts"),
         (format!("{head}..{signature}"), "is empty", "rsa1", "no payload"),
+        (format!("{head}.{}.REDACTED", &body[..81]), "shortened or redacted", "85e6f7a5", "redacted, the payload cut"),
+        (
+            format!("{}.{body}.xxxx", &head[..14]),
+            "shortened or redacted",
+            "iam.example.org",
+            "redacted, the header cut",
+        ),
+        (format!("{head}...{}", &body[..9]), "shortened or redacted", "rsa1", "shortened with dots"),
     ] {
         let ran = inspect(&text);
         assert_eq!(ran.code, 2, "{remark}\n{}", ran.out);
@@ -322,6 +330,8 @@ fn broken_tokens_are_explained_and_read_as_far_as_possible() {
         let out = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(out.contains(&problem.replace("  ", " ")), "{remark}: {problem} in\n{}", ran.out);
         assert!(out.contains(still), "{remark}: {still} in\n{}", ran.out);
+        let why_not = ["JSON", "base64url", "parts,"].iter().any(|word| out.contains(word));
+        assert!(problem != "shortened or redacted" || !why_not, "{remark}: nothing else is said\n{}", ran.out);
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::view::{list, sha256_prefix, signature};
 use super::{Claim, Problem, TokenView, claims};
-use crate::parse::jwt::{MAX_TOKEN_BYTES, bare, check_base64url};
+use crate::parse::jwt::{LEFT_OVER, MAX_TOKEN_BYTES, bare, check_base64url, is_left_over};
 use crate::parse::{Document, Syntax, parse};
 use crate::source::Source;
 use base64::Engine as _;
@@ -41,7 +41,10 @@ pub(super) fn dissect(text: &str, now: i64) -> TokenView {
         return view;
     }
     let parts: Vec<&str> = token.split('.').collect();
-    if let Some(message) = outline(&parts) {
+    let left_over = is_left_over(token);
+    if left_over {
+        problem("token", LEFT_OVER.into());
+    } else if let Some(message) = outline(&parts) {
         problem("token", message);
     }
     if parts.len() == 1 {
@@ -54,13 +57,17 @@ pub(super) fn dissect(text: &str, now: i64) -> TokenView {
     };
     for &(name, index) in readable {
         let (claims, problems) = part(parts[index], name, now);
-        view.problems.extend(problems.into_iter().map(|message| Problem { part: name, message }));
+        if !left_over {
+            view.problems.extend(problems.into_iter().map(|message| Problem { part: name, message }));
+        }
         match name {
             "header" => view.header = claims,
             _ => view.payload = claims,
         }
     }
-    if let [_, _, last] = parts.as_slice() {
+    if let [_, _, last] = parts.as_slice()
+        && !left_over
+    {
         view.signature = Some(signature(last));
         if let Err((offset, why)) = check_base64url(last.as_bytes()) {
             let message = format!("{why} (character {} of the signature)", offset + 1);

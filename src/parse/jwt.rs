@@ -7,6 +7,7 @@
 //! The third part is checked for its alphabet and never decoded, kept or returned: with it a live token could be used.
 
 use super::{Data, Decoded, Document, Encoding, NodeId, ParseError, Text, Tree, TreeBuilder};
+use crate::scan::find::is_defused;
 use crate::source::Span;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
@@ -46,9 +47,17 @@ impl Compact {
     /// Splits a compact JWS; offsets count within `text`. Surrounding whitespace, quotes and `Bearer ` are skipped.
     ///
     /// Errors: not three parts (each case says what the text seems to be), a byte outside the base64url alphabet,
-    /// padding, an impossible length, left-over bits, more than [`MAX_TOKEN_BYTES`].
+    /// padding, an impossible length, left-over bits, more than [`MAX_TOKEN_BYTES`]; of a token that was shortened or
+    /// redacted just that.
     pub fn split(text: &str) -> Result<Compact, ParseError> {
         let bare = bare(text);
+        Compact::split_bare(text, bare).map_err(|error| match is_left_over(&text[bare.range()]) {
+            true => ParseError { message: LEFT_OVER.into(), span: bare },
+            false => error,
+        })
+    }
+
+    fn split_bare(text: &str, bare: Span) -> Result<Compact, ParseError> {
         if bare.len() > MAX_TOKEN_BYTES {
             return Err(ParseError {
                 message: "the token is longer than 64 KiB; no server accepts that".into(),
@@ -83,6 +92,15 @@ impl Compact {
             Segment::Payload => self.payload,
         }
     }
+}
+
+/// What is said of [what is left of a token](is_left_over).
+pub(crate) const LEFT_OVER: &str =
+    "a token that was shortened or redacted: nobody can use it, and what is left of it cannot be judged";
+
+/// Is this what somebody left of a token, a word or dots in place of the rest? Two parts alone may be a mishap.
+pub(crate) fn is_left_over(token: &str) -> bool {
+    token.len() <= MAX_TOKEN_BYTES && token.split('.').nth(2).is_some() && is_defused(token)
 }
 
 fn wrong_parts(parts: usize, empty: bool) -> &'static str {
@@ -216,7 +234,7 @@ fn shifted(error: ParseError, offset: usize) -> ParseError {
 /// Decodes one part of the compact JWT that the string `node` holds, as a document of its own.
 ///
 /// Errors are located in the outer document's file: a string that is no compact JWS, a part that is no UTF-8, no
-/// JSON, or no JSON object.
+/// JSON, or no JSON object, or a token that was shortened or redacted.
 pub fn decode_segment(document: &Document, node: NodeId, segment: Segment) -> Result<Document, ParseError> {
     let (text, start) = match &document.tree.node(node).data {
         Data::Text(Text::Raw(span)) => (document.source.slice(*span), Some(span.start as usize)),
@@ -243,7 +261,10 @@ pub fn decode_segment(document: &Document, node: NodeId, segment: Segment) -> Re
         message: format!("the token's {} is no base64url", segment.name()),
         span: decoded.outer_span(Span::default()),
     })?;
-    derived(document, segment, &bytes, decoded)
+    derived(document, segment, &bytes, decoded).map_err(|error| match is_left_over(&text[bare(text).range()]) {
+        true => ParseError { message: LEFT_OVER.into(), span: document.tree.node(node).span },
+        false => error,
+    })
 }
 
 /// A decoded part of a token that stands at `node`, somehow, as a document of its own; errors as those of [`decode_segment`].
@@ -337,6 +358,10 @@ mod tests {
             (&format!("{header}.e30 .AAAA"), header.len() + 4, "space"),
             (".e30.AAAA", 0, "header is empty"),
             (&format!("{header}.e30.{}", "A".repeat(MAX_TOKEN_BYTES)), 0, "64 KiB"),
+            (&format!("Bearer {}.e30.REDACTED", &header[..9]), 7, "shortened or redacted"),
+            (&format!("{header}.e3.redacted"), 0, "shortened or redacted"),
+            (&format!("{}...e30...REDACTED", &header[..9]), 0, "shortened or redacted"),
+            (&format!("{header}..."), 0, "shortened or redacted"),
         ] {
             let (_, errors) = read_lines(text);
             let error = errors.first().expect(text);
@@ -404,6 +429,15 @@ mod tests {
             let start = node.span().start as usize + encode(r#"{"alg":"ES256"}"#).len() + 1;
             assert_eq!(error.span.start as usize, start + inner * 4 / 3, "{error}");
             assert!(error.message.contains(part), "{error}");
+        }
+        for text in
+            [format!("{}.e30.REDACTED", encode(r#"{"alg":"ES25"#)), format!("{}.eyJp.xxxx", encode(r#"{"a":1}"#))]
+        {
+            let outer = document(&text, Syntax::Jwt);
+            let node = outer.root().items().next().expect("one").id;
+            let decode = |segment| decode_segment(&outer, node, segment);
+            let error = decode(Segment::Header).and(decode(Segment::Payload)).expect_err("cut");
+            assert_eq!((error.message.as_str(), error.span.start), (LEFT_OVER, 0), "{text}");
         }
         let outer = document(r#"{"t": "a\u002eb", "n": 1}"#, Syntax::Json);
         for name in ["t", "n"] {
