@@ -694,11 +694,11 @@ impl<'j> Job<'j> {
         self.tally.fleet.push(finding);
     }
 
-    /// Takes a finding that is reported before anything else is read.
-    pub(super) fn at_once(&mut self, relative: &str, mut finding: Finding) -> Result<(), Failure> {
-        self.suppress(relative, std::slice::from_mut(&mut finding), false);
-        self.tally.count(&finding, self.governance.fail_on);
-        self.emit(&Checked { findings: vec![finding], ..Checked::default() })
+    /// Takes the findings about one thing, which are reported before anything else is read.
+    pub(super) fn at_once(&mut self, relative: &str, mut findings: Vec<Finding>) -> Result<(), Failure> {
+        self.suppress(relative, &mut findings, false);
+        findings.iter().for_each(|finding| self.tally.count(finding, self.governance.fail_on));
+        self.emit(&Checked { findings, ..Checked::default() })
     }
 
     /// Does anybody still read a report?

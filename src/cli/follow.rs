@@ -88,8 +88,9 @@ struct Judged {
     fingerprints: Fingerprints,
 }
 
-/// Findings, each with the path that policies know its file by; reported when nothing borrows the text any more.
-type Fresh = Vec<(String, Finding)>;
+/// What is found about each token, with the path that policies know its file by; reported when nothing borrows the text any
+/// more.
+type Fresh = Vec<(String, Vec<Finding>)>;
 
 impl<'w> Watcher<'w, '_, '_> {
     /// Logs to be followed. What is compressed or an archive does not grow and is scanned at once.
@@ -139,7 +140,7 @@ impl<'w> Watcher<'w, '_, '_> {
     }
 
     fn report(&mut self, fresh: Fresh) -> Result<(), Failure> {
-        fresh.into_iter().try_for_each(|(relative, finding)| self.job.at_once(&relative, finding))
+        fresh.into_iter().try_for_each(|(relative, findings)| self.job.at_once(&relative, findings))
     }
 
     fn note(&mut self, name: &str, message: String) -> Result<(), Failure> {
@@ -184,14 +185,20 @@ impl<'w> Listened<'w> {
 }
 
 /// What is wrong with a token that was not seen before.
-fn findings(job: &Job<'_>, inputs: &[Input], judged: &mut Judged, name: &str, place: &Place<'_>) -> Fresh {
+fn findings(
+    job: &Job<'_>,
+    inputs: &[Input],
+    judged: &mut Judged,
+    name: &str,
+    place: &Place<'_>,
+) -> Option<(String, Vec<Finding>)> {
     let seen = &mut judged.seen;
     if seen.len() >= MOST {
         // What was reported long ago may be reported again, rather than anything be missed.
         seen.clear();
     }
     if !seen.insert(tally::digest(place.hit, place.window)) {
-        return vec![];
+        return None;
     }
     let mut tally = Tally::new(tally::Limits::of(1, job.now)).named_by(judged.fingerprints.clone());
     tally.begin(name);
@@ -201,8 +208,7 @@ fn findings(job: &Job<'_>, inputs: &[Input], judged: &mut Judged, name: &str, pl
     let account = tally.finish();
     judged.keys.with_verifier(|verifier| {
         let judge = Judge::new(job.now, verifier);
-        let findings = account.tokens.iter().flat_map(|token| judge.findings(&plan, token));
-        findings.map(|finding| (relative.clone(), finding)).collect()
+        Some((relative, account.tokens.iter().flat_map(|token| judge.findings(&plan, token)).collect()))
     })
 }
 

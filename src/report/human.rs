@@ -1,7 +1,7 @@
 //! `human`: for a person at a terminal. Snippets come from miette; what stands around them is ours.
 
 use super::excerpt::Excerpt;
-use super::place::{Place, places};
+use super::place::{Counts, Place, places};
 use super::text::wrapped;
 use super::{Checked, FileError, Finding, Options, Region, Reporter, RuleBook, Run, TargetRef, View, text};
 use crate::rule::Severity;
@@ -25,8 +25,8 @@ pub struct Human<'a, W: io::Write> {
     rules: &'a dyn RuleBook,
     errors: Vec<FileError>,
     table: BTreeMap<String, Row>,
-    /// Places by severity: note, warning, error.
-    places: [u64; 3],
+    /// Live findings.
+    counts: Counts,
     not_judged: BTreeMap<(String, String), NotJudgedGroup>,
     targets: BTreeMap<String, u64>,
     files: u64,
@@ -111,7 +111,7 @@ impl<'a, W: io::Write> Human<'a, W> {
             rules,
             errors: Vec::new(),
             table: BTreeMap::new(),
-            places: [0; 3],
+            counts: Counts::default(),
             not_judged: BTreeMap::new(),
             targets: BTreeMap::new(),
             files: 0,
@@ -122,7 +122,7 @@ impl<'a, W: io::Write> Human<'a, W> {
     fn findings(&mut self, view: Option<&View<'_>>, findings: &[Finding]) -> io::Result<()> {
         for place in places(findings) {
             let finding = place.findings[0];
-            self.places[finding.severity as usize] += 1;
+            self.counts.add(&place);
             if !self.table.contains_key(finding.rule.as_str()) {
                 self.table.insert(finding.rule.to_string(), Row::default());
             }
@@ -562,7 +562,7 @@ impl<W: io::Write> Human<'_, W> {
     fn summary_line(&self, run: &Run) -> String {
         let mut parts = Vec::new();
         for severity in [Severity::Error, Severity::Warning, Severity::Note] {
-            let number = self.places[severity as usize];
+            let number = self.counts.by_severity[severity as usize];
             if number > 0 {
                 parts.push(self.paint(Paint::Severity(severity), &text::counted(number, severity.name())));
             }
@@ -573,6 +573,7 @@ impl<W: io::Write> Human<'_, W> {
             0 => format!("{found}: nothing to check"),
             files => format!("{found} in {}", text::counted(files, "file")),
         };
+        line.extend(self.counts.repeated_words().map(|words| format!("; {words}")));
         match (summary.judged, summary.not_judged) {
             (0, 0) => {}
             (judged, 0) => line.push_str(&format!("; {} judged", text::counted(judged, "target"))),

@@ -1,11 +1,33 @@
 //! Findings as people count them: what several profiles say about one place is one thing to mend.
 
-use super::Finding;
+use super::{Finding, text};
 
 /// What several profiles say about one place: the finding with the highest severity first.
 pub(super) struct Place<'f> {
     /// One at least.
     pub(super) findings: Vec<&'f Finding>,
+}
+
+/// How many live findings there are, as every format counts them, and how many of them are not shown apart.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    /// By severity: note, warning, error.
+    pub(super) by_severity: [u64; 3],
+    repeated: u64,
+}
+
+impl Counts {
+    /// Takes what is shown together.
+    pub(super) fn add(&mut self, place: &Place<'_>) {
+        place.findings.iter().for_each(|finding| self.by_severity[finding.severity as usize] += 1);
+        self.repeated += place.findings.len().saturating_sub(1) as u64;
+    }
+
+    /// Why fewer are shown, if so.
+    pub(super) fn repeated_words(&self) -> Option<String> {
+        (self.repeated > 0)
+            .then(|| format!("{} shown with what another profile says of the same place", text::count(self.repeated)))
+    }
 }
 
 /// Live findings, those of one rule on one place together.

@@ -209,7 +209,8 @@ error        1  token-outlives-maximum  IAM operator
 warning      1  redirect-without-tls
 
 profiles: wlcg@1.3 (--profile)
-1 error, 1 warning in 1 file; 1 target judged; 1 suppressed; 1 file not checked
+1 error, 2 warnings in 1 file; 1 shown with what another profile says of the
+same place; 1 target judged; 1 suppressed; 1 file not checked
 "#;
     assert_eq!(text, expected, "\n{text}");
 }

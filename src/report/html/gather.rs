@@ -3,7 +3,7 @@
 
 use crate::audit::inventory::{Entry, UNLIMITED};
 use crate::report::excerpt::Excerpt;
-use crate::report::place::places;
+use crate::report::place::{Counts, places};
 use crate::report::{Checked, FileError, Finding, Run, SuppressionKind, TargetRef, View};
 use crate::rule::Severity;
 use serde_json::Value as Json;
@@ -153,6 +153,8 @@ pub(super) struct Gap {
 pub(super) struct Gathered {
     pub(super) all: bool,
     pub(super) shown: Vec<Shown>,
+    /// Live findings.
+    pub(super) counts: Counts,
     /// Places by severity: note, warning, error.
     pub(super) places: [u64; 3],
     pub(super) left_out: [u64; 3],
@@ -266,6 +268,7 @@ impl Gathered {
 
     fn findings(&mut self, view: Option<&View<'_>>, findings: &[Finding]) {
         for place in places(findings) {
+            self.counts.add(&place);
             self.place(view, &place.findings);
         }
         for finding in findings {

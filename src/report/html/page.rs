@@ -207,14 +207,14 @@ impl Page<'_> {
         });
     }
 
-    /// `2 errors, 1 warning`, as people count places.
+    /// `2 errors, 1 warning`.
     pub(super) fn counts(&self) -> String {
-        let places = match (self.audit, &self.gathered.run) {
+        let counts = match (self.audit, &self.gathered.run) {
             (Some(audit), None) => [audit.findings.note, audit.findings.warning, audit.findings.error],
-            (_, _) => self.gathered.places,
+            (_, _) => self.gathered.counts.by_severity,
         };
         let parts =
-            [Severity::Error, Severity::Warning, Severity::Note].map(|severity| (severity, places[severity as usize]));
+            [Severity::Error, Severity::Warning, Severity::Note].map(|severity| (severity, counts[severity as usize]));
         let parts = parts.iter().filter(|(_, number)| *number > 0);
         let parts: Vec<String> = parts.map(|(severity, number)| text::counted(*number, severity.name())).collect();
         match parts.split_last() {

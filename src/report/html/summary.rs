@@ -43,11 +43,14 @@ fn verdict(page: &Page<'_>, doc: &mut Doc) {
         words.push('.');
     }
     doc.leaf("p", &[("class", "verdict")], &words);
+    if let Some(words) = page.gathered.counts.repeated_words() {
+        doc.leaf("p", &[("class", "quiet")], &format!("{words}."));
+    }
 }
 
 /// The counts as large figures.
 fn tiles(page: &Page<'_>, doc: &mut Doc) {
-    let [notes, warnings, errors] = page.gathered.places;
+    let [notes, warnings, errors] = page.gathered.counts.by_severity;
     let summary = &page.run.summary;
     let counts = page.audit.filter(|_| page.gathered.run.is_none()).map(|audit| audit.findings);
     let (errors, warnings, notes) =
