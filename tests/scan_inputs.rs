@@ -221,6 +221,17 @@ fn what_is_older_is_left_out_and_counted() {
     }
     assert_eq!(places(&report(folder.path(), &["."]).0).len(), 5);
     assert_eq!(report(folder.path(), &["b.log", "--since", "7d"]).1, 3, "nothing to scan");
+    fs::write(folder.path().join("d.log"), line("2026-11-01T00:00:00Z", 6)).unwrap();
+    aged(&folder.path().join("d.log"), 0);
+    fs::write(folder.path().join("e.log.gz"), packed(Codec::Gzip, old.as_bytes())).unwrap();
+    aged(&folder.path().join("e.log.gz"), 0);
+    for names in [&["d.log"][..], &["e.log.gz"], &["b.log", "d.log", "e.log.gz"]] {
+        let (report, exit) = report(folder.path(), &[names, &["--since", "7d"]].concat());
+        assert_eq!((exit, &report["documents"]), (3, &serde_json::json!([])), "all lines are older: {names:?}");
+    }
+    assert_eq!(report(folder.path(), &["d.log", "c.log", "--since", "7d"]).1, 1, "something was left");
+    fs::write(folder.path().join("empty.log"), "").unwrap();
+    assert_eq!(report(folder.path(), &["empty.log", "--since", "7d"]).1, 0, "it is not older");
     assert_eq!(scan(folder.path(), &[".", "--since", "soon"]).status.code(), Some(2));
 }
 

@@ -298,10 +298,12 @@ impl<'s> Search<'s> {
             return Ok(scanned);
         }
         let opened = walk::opened(input)?;
-        let mut taker = Taker { search: self, scanner, tally, scanned };
+        let mut taker = Taker { search: self, scanner, tally, scanned, remains: false };
         let bytes = self.progress.counted(opened.bytes);
         texts(&input.name, opened.modified, bytes, self.reading.limits, &mut taker);
-        let mut scanned = taker.scanned;
+        let Taker { mut scanned, remains, .. } = taker;
+        // Nothing was left to be read, as of a file that was not touched.
+        scanned.whole = !remains && scanned.left_out != LeftOut::default();
         let changed = opened.watch.and_then(|watch| watch.changed());
         scanned.gaps.extend(changed.map(|message| Gap { name: input.name.clone(), message, foreign: false }));
         Ok(scanned)
@@ -356,11 +358,13 @@ struct Taker<'t, 's, 'f> {
     scanner: &'t mut Scanner<'f>,
     tally: &'t mut Tally,
     scanned: Scanned,
+    /// Not all was left out.
+    remains: bool,
 }
 
 impl Visit for Taker<'_, '_, '_> {
     fn text(&mut self, text: Text<'_>) {
-        let Taker { search, scanner, tally, scanned } = self;
+        let Taker { search, scanner, tally, scanned, remains } = self;
         tally.begin(text.name);
         let mut sink = |place: Place<'_>| {
             scanned.found += 1;
@@ -375,9 +379,13 @@ impl Visit for Taker<'_, '_, '_> {
                 let mut recent = Since::new(text.bytes, text.form, since, search.keep.now);
                 let read = scanner.tokens(&mut recent, &mut sink);
                 scanned.left_out.bytes_of_lines += recent.left_out();
+                *remains |= !recent.left_out_all();
                 read
             }
-            None => scanner.tokens(text.bytes, &mut sink),
+            None => {
+                *remains = true;
+                scanner.tokens(text.bytes, &mut sink)
+            }
         };
         if let Err(error) = read {
             let message = format!("reading it ended early: {error}");

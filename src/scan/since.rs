@@ -30,6 +30,7 @@ pub struct Since<R> {
     /// The line, or the entry, is left out.
     old: bool,
     left_out: u64,
+    kept: u64,
 }
 
 impl<R: Read> Since<R> {
@@ -49,12 +50,18 @@ impl<R: Read> Since<R> {
             binary: 0,
             old: false,
             left_out: 0,
+            kept: 0,
         }
     }
 
     /// Bytes that were left out so far.
     pub fn left_out(&self) -> u64 {
         self.left_out
+    }
+
+    /// Was all of what was read left out?
+    pub fn left_out_all(&self) -> bool {
+        self.left_out > 0 && self.kept == 0
     }
 
     /// Decides what the buffer holds, as far as that is possible.
@@ -119,6 +126,8 @@ impl<R: Read> Since<R> {
         if self.old {
             self.left_out += length as u64;
             bytes.iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b' ');
+        } else {
+            self.kept += length as u64;
         }
         self.decided += length;
     }
@@ -158,6 +167,7 @@ mod tests {
             let mut since = Since::new(Slow(text, step), form, SINCE, SINCE);
             let mut remaining = Vec::new();
             since.read_to_end(&mut remaining).expect("memory");
+            assert_eq!(since.left_out_all(), !text.is_empty() && since.left_out() == text.len() as u64);
             (remaining, since.left_out())
         };
         let at_once = read(usize::MAX);
@@ -178,6 +188,7 @@ mod tests {
         let long = format!("1795200000 {}\n1795310000 {}", "x".repeat(600_000), "y".repeat(600_000));
         let (left, out) = remaining(long.as_bytes(), Form::Text);
         assert_eq!(out, 600_012);
+        assert_eq!(remaining(b"1795200000 old\nof it\n", Form::Text).1, 21);
         assert_eq!(left.iter().filter(|byte| **byte == b'y').count(), 600_000);
     }
 
