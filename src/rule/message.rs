@@ -22,6 +22,8 @@ pub(crate) struct Template {
 enum Part {
     Text(String),
     Field(usize),
+    /// A field, and what is said where it is absent.
+    Or(usize, String),
     /// A number with the noun that it counts.
     Counted(usize, String),
     /// Of the target that `join` found.
@@ -81,9 +83,12 @@ impl Template {
                 "limit" => Part::Limit,
                 "profile" => Part::Profile,
                 "reason" => Part::Reason,
-                name => match name.split_once(' ') {
-                    Some((name, noun)) => Part::counted(name, noun, specs),
-                    None => Part::named(name, specs, other),
+                name => match (name.split_once('|'), name.split_once(' ')) {
+                    (Some((name, absent)), _) => {
+                        field_index(specs, name).map(|index| Part::Or(index, absent.to_string()))
+                    }
+                    (None, Some((name, noun))) => Part::counted(name, noun, specs),
+                    (None, None) => Part::named(name, specs, other),
                 }
                 .map_err(|defect| format!("`message`: {defect}"))?,
             });
@@ -99,7 +104,7 @@ impl Template {
     /// Indexes of the fields it quotes.
     pub(crate) fn reads(&self) -> Vec<usize> {
         let field = |part: &Part| match part {
-            Part::Field(index) | Part::Counted(index, _) => Some(*index),
+            Part::Field(index) | Part::Or(index, _) | Part::Counted(index, _) => Some(*index),
             Part::Text(_) | Part::Other(..) | Part::Item | Part::Limit | Part::Profile | Part::Reason => None,
         };
         self.parts.iter().filter_map(field).collect()
@@ -111,6 +116,7 @@ impl Template {
             Part::Other(index, _) => Some(*index),
             Part::Text(_)
             | Part::Field(_)
+            | Part::Or(..)
             | Part::Counted(..)
             | Part::Item
             | Part::Limit
@@ -151,7 +157,8 @@ impl Template {
                         None => write!(out, "{} {}", show(field, FieldType::Int), text::plural(0, noun)),
                     };
                 }
-                Part::Field(index) => {
+                Part::Or(index, absent) if scope.record.field(*index).is_absent() => out.push_str(absent),
+                Part::Field(index) | Part::Or(index, _) => {
                     out.push_str(&show(scope.record.field(*index), scope.specs[*index].ty));
                 }
             }
@@ -261,7 +268,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_numbers_count_something() {
+    fn only_numbers_count_something_and_only_fields_are_told() {
         let specs = crate::model::Leak::FIELDS;
         for (text, ok) in [
             ("found {count time} in {files file}", true),
@@ -269,6 +276,8 @@ mod tests {
             ("{remaining second}", false),
             ("{nothing time}", false),
             ("{count} {time}", false),
+            ("of {issuer|an unknown issuer}", true),
+            ("of {nobody|an unknown issuer}", false),
         ] {
             assert_eq!(Template::compile(text, specs, &[]).is_ok(), ok, "{text}");
         }

@@ -94,7 +94,7 @@ pub struct RawRule {
     pub at: Vec<String>,
     /// What was found; `{field}`, `{item}`, `{limit}`, `{profile}` and `{reason}` (the operator's own words; with `join`
     /// and `hold: any`, `; did you mean …?` where what is shown of another is nearly ours) are filled in. `{count time}` is a
-    /// number with its noun: `1 time`, `3 times`.
+    /// number with its noun: `1 time`, `3 times`. `{issuer|an unknown issuer}` tells what is said where the field is absent.
     pub message: String,
     /// What to do: names the product's own knob and who can turn it.
     pub help: String,
