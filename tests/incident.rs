@@ -414,6 +414,11 @@ fn several_tokens_have_a_page_each_up_to_a_cap_that_is_said() {
     let print = one["facts"]["fingerprint"].as_str().unwrap().to_string();
     let same = incident(folder.path(), &["x.log", "--fingerprint", &print], "");
     assert_eq!(same["facts"]["identity"], one["facts"]["identity"]);
+    for part in [&print[..1], &print[..11], &format!("{print}0"), "zzzzzzzzzzzz"] {
+        let ran = run(folder.path(), &["x.log", "--fingerprint", part], "");
+        assert_eq!(ran.code, Some(2), "{part}: {}", ran.all());
+        assert!(ran.err().contains("write the 12 hexadecimal digits that a scan shows"), "{}", ran.err());
+    }
     // A subject has many tokens: it is meant as such.
     let all = page(folder.path(), &["x.log", "--sub", "data-manager"], "", 0);
     assert_eq!(all["incidents"][0]["facts"]["origin"], "told");

@@ -138,6 +138,7 @@ impl IncidentArgs {
                 ));
             }
         }
+        self.fingerprint.as_deref().map_or(Ok(()), super::whole_fingerprint)?;
         if let Some(first) = self.paths.first()
             && !first.exists()
             && first.to_str().is_some_and(crate::parse::jwt::looks_like_jwt)

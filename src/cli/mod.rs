@@ -128,6 +128,17 @@ fn clock(now: Option<&str>) -> Result<jiff::Timestamp, exit::Failure> {
     }
 }
 
+/// `--fingerprint`, which has to be a whole one: what some tokens' fingerprints begin with names none of them.
+fn whole_fingerprint(text: &str) -> Result<(), exit::Failure> {
+    match text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        true => Ok(()),
+        false => Err(exit::Failure::Usage(format!(
+            "--fingerprint {}: write the 12 hexadecimal digits that a scan shows",
+            crate::report::text::shown(text)
+        ))),
+    }
+}
+
 /// How text formats look on this terminal.
 fn look(color: args::Color, all: bool) -> crate::report::Options {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");

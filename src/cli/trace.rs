@@ -213,13 +213,7 @@ fn question(args: &TraceArgs) -> Result<Question, Failure> {
     if let Some(empty) = conditions.iter().find(|condition| condition.value.trim().is_empty()) {
         return Err(Failure::Usage(format!("the {} is empty", empty.known.words())));
     }
-    let is_fingerprint = |text: &str| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if let Some(fingerprint) = args.fingerprint.as_deref().filter(|text| !is_fingerprint(text)) {
-        let shown = crate::report::text::shown(fingerprint);
-        return Err(Failure::Usage(format!(
-            "--fingerprint {shown}: write the 12 hexadecimal digits that a scan shows"
-        )));
-    }
+    args.fingerprint.as_deref().map_or(Ok(()), super::whole_fingerprint)?;
     if conditions.iter().any(|condition| crate::parse::jwt::looks_like_jwt(&condition.value)) {
         return Err(Failure::Usage(
             "a token as an argument can be seen by every user of this machine (ps); ask by its \
