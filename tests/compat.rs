@@ -595,6 +595,82 @@ fn a_service_that_takes_no_tokens_refuses_and_names_the_line() {
 }
 
 #[test]
+fn every_scope_that_rucio_expects_has_to_be_there() {
+    let rucio = |expected: &str| {
+        let config =
+            format!("[oidc]\nidpsecrets = /idp.json\nexpected_audience = https://se.example.org\n{expected}\n");
+        configured("rucio", "rucio.cfg", &config)
+    };
+    let scope = |scope: &str| serde_json::json!({ "scope": scope });
+    let (missing, absent) = (Some("rucio/scope-missing"), Some("rucio/scope-absent"));
+    for (expected, changes, verdict, step, line) in [
+        ("expected_scope = openid", scope("openid storage.read:/"), Verdict::Accepted, None, None),
+        ("expected_scope = openid rucio", scope("openid"), Verdict::Refused, missing, Some(4)),
+        ("expected_scope = openid", scope("openidx"), Verdict::Refused, missing, Some(4)),
+        ("expected_scope = openid", serde_json::json!({ "scope": null }), Verdict::Unsaid, absent, Some(4)),
+        ("", scope("openid profile"), Verdict::Accepted, None, None),
+        ("", scope("openid"), Verdict::Refused, missing, None),
+        ("expected_scope =", scope("storage.read:/"), Verdict::Accepted, None, None),
+        ("expected_scope = ${SCOPE}", scope("storage.read:/"), Verdict::Unsaid, Some("rucio/scope-open"), None),
+    ] {
+        let cell = at(&rucio(expected), changes.clone(), None);
+        let found = (cell.verdict, cell.step.as_deref(), cell.config.map(|place| place.line));
+        assert_eq!(found, (verdict, step, line), "{expected}, {changes}: {}", cell.reason);
+    }
+}
+
+#[test]
+fn what_a_configuration_does_not_show_may_be_known_from_elsewhere() {
+    let model = Model::builtin().expect("the model loads");
+    let ours = "https://issuer.example.org";
+    let open = [
+        (
+            "dcache",
+            "layout.conf",
+            format!(
+                "gplazma.oidc.provider!vo = {ours} -profile=wlcg -prefix=/vo\ngplazma.oidc.provider!b = {{{{ issuer }}}} -profile=wlcg -prefix=/b\n"
+            ),
+        ),
+        (
+            "xrootd",
+            "scitokens.cfg",
+            format!(
+                "[Global]\naudience = https://se.example.org\n[Issuer vo]\nissuer = {ours}\nbase_path = /vo\n[Issuer b]\nissuer = {{{{ issuer }}}}\nbase_path = /b\n"
+            ),
+        ),
+    ];
+    for (software, name, text) in open {
+        let source = Arc::new(Source::from_text(name, text.as_str()));
+        let service = |issuers: &[&str], audiences: &[&str]| {
+            let mut service = Service::parse(software, &model).expect("the service is known");
+            let audiences = audiences.iter().map(|audience| audience.to_string()).collect::<Vec<_>>();
+            service.audiences = Some(audiences).filter(|all| !all.is_empty()).map(Placed::nowhere);
+            let issuers: Vec<_> = issuers.iter().map(|issuer| TrustedIssuer::everywhere(issuer)).collect();
+            service.issuers = Some(issuers).filter(|all| !all.is_empty());
+            service.configured(&source, None).expect("the format is recognised")
+        };
+        let verdict = |service: &Service, issuer: &str| at(service, serde_json::json!({ "iss": issuer }), None);
+        let other = "https://other.example.org";
+        let cell = verdict(&service(&[], &["https://se.example.org"]), other);
+        assert_eq!(cell.verdict, Verdict::Unsaid, "{software}: {}", cell.reason);
+        assert!(cell.reason.contains("does not show all issuers") && cell.config.is_some(), "{cell:?}");
+        let cell = verdict(&service(&[], &["https://se.example.org"]), ours);
+        assert_eq!(cell.verdict, Verdict::Accepted, "{software}: {}", cell.reason);
+        let known = service(&[other], &["https://se.example.org"]);
+        assert_eq!(verdict(&known, other).verdict, Verdict::Accepted, "{software}: the command line knows it");
+        assert_eq!(verdict(&known, "https://third.example.org").verdict, Verdict::Refused, "{software}");
+        if software == "dcache" {
+            let cell = verdict(&service(&[], &["https://se02.example.org"]), ours);
+            assert_eq!(
+                cell.step.as_deref(),
+                Some("dcache/aud-of-another"),
+                "the audience of the command line: {cell:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn the_rules_of_arc_conf_decide_over_valid_tokens() {
     let issuer = "https://issuer.example.org";
     let rest = "[mapping]\nmap_to_user = vo pilot:grp\n[arex]\n[arex/ws]\n[arex/ws/jobs]\n";

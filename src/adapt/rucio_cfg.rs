@@ -23,6 +23,7 @@ const SYNTAX: Syntax = Syntax::Ini(IniDialect::ConfigParser);
 
 /// What is in the lists when they are not set.
 const AUDIENCE: &str = "rucio";
+const SCOPES: [&str; 2] = ["openid", "profile"];
 const MIN_LIFETIME: i64 = 300;
 const MAX_LIFETIME: i64 = 21_600;
 
@@ -145,6 +146,11 @@ fn service<'d>(
         State::Absent => Field::list(vec![Field::text(AUDIENCE, None)], None),
         _ => audiences,
     };
+    let scopes = words(&reader, "expected_scope", &[' ']);
+    let scopes = match scopes.state {
+        State::Absent => Field::list(SCOPES.map(|scope| Field::text(scope, None)).to_vec(), None),
+        _ => scopes,
+    };
     let idpsecrets = text(&reader, "idpsecrets");
     let tokens = match (&idpsecrets.state, values) {
         (State::Absent, None) => Field::bool(false, None),
@@ -163,6 +169,7 @@ fn service<'d>(
             _ => Field::bool(true, None),
         },
         audiences,
+        scopes,
         any_issuer: Field::bool(false, None),
         // Certificates, passwords and Rucio's own tokens open the same doors.
         without_token: Field::text("passthrough", None),

@@ -56,6 +56,9 @@ const FILE_REFUSED: &str = "xrootd-file-refused";
 const PATH_LEFT_OUT: &str = "xrootd-path-left-out";
 const PATH_RESOLVED: &str = "xrootd-path-resolved";
 const RESTRICTED_PATH_WITH_BASE: &str = "xrootd-restricted-path-with-base";
+/// What a template leaves open.
+const OPEN: &str = "a template placeholder stands in its place";
+
 const ISSUER_DROPPED: &str = "xrootd-issuer-dropped";
 const ISSUER_SKIPPED: &str = "xrootd-issuer-skipped";
 
@@ -141,15 +144,16 @@ impl Adapter for ScitokensCfg {
             let record = trust(section, &audiences, &without_token);
             // `[Issuer  ]` names nothing and is passed over.
             let named = section.at.key().is_some_and(|name| !name["issuer ".len()..].trim().is_empty());
-            let usable = named && record.issuer.as_text().is_some() && !record.base_paths.items().is_empty();
+            let active = match (dropped, &record.issuer.state) {
+                (Some(_), _) => Field::bool(false, None),
+                _ if !named || record.base_paths.items().is_empty() => Field::bool(false, None),
+                (None, State::Unknown(_)) => Field::unknown(OPEN, None),
+                (None, _) => Field::bool(record.issuer.as_text().is_some(), None),
+            };
             let target = Target {
                 identity: section.name.to_string().into(),
                 at: At::node(section.at.id),
-                ..Target::new(
-                    TargetKind::Trust,
-                    section.name,
-                    Trust { active: Field::bool(dropped.is_none() && usable, None), ..record },
-                )
+                ..Target::new(TargetKind::Trust, section.name, Trust { active, ..record })
             };
             sink.target(&[document], target);
         }
@@ -226,7 +230,7 @@ impl<'d> Section<'d> {
         let at = At::node(cursor.id);
         match cursor.as_str().unwrap_or_default() {
             "" => Field { at: Some(at), ..Field::default() },
-            text if is_placeholder(text) => Field::unknown("a template placeholder stands in its place", at),
+            text if is_placeholder(text) => Field::unknown(OPEN, at),
             text => read(text, at),
         }
     }

@@ -271,7 +271,7 @@ pub(super) struct CompatArgs {
     /// An audience the services answer to, where no configuration says; repeats
     #[arg(long, value_name = "AUDIENCE", help_heading = "What is asked")]
     pub(super) audience: Vec<String>,
-    /// An issuer the services trust, where no configuration says; repeats. Default: every issuer
+    /// An issuer the services trust, where no configuration says, or does not say all; repeats. Default: every issuer
     #[arg(long, value_name = "URL", help_heading = "What is asked")]
     pub(super) issuer: Vec<String>,
     /// What is to be done there (`read:/data/file`): read, list, stat, write, create, mkdir, delete or stage, and an absolute

@@ -231,7 +231,11 @@ impl Service {
             return Err(format!("{}: no configuration that says whom {} trusts", source.name(), self.software));
         }
         let audiences = found.services.iter().map(|row| row.get("audiences")).find(|known| !known.absent);
-        self.audiences = audiences.and_then(|known| Some(Placed { value: known.texts?, place: known.place }));
+        let said = audiences.and_then(|known| Some(Placed { value: known.texts?, place: known.place }));
+        // What it does not say may be known from elsewhere.
+        self.audiences = said.or(self.audiences);
+        let scopes = found.services.iter().map(|row| row.get("scopes")).find(|known| !known.absent);
+        self.scopes = scopes.and_then(|known| Some(Placed { value: known.texts?, place: known.place }));
         self.takes_no_tokens = found.closed(software);
         match kind {
             Configuration::Issuers | Configuration::ScitokensCfg => {}
@@ -264,11 +268,25 @@ impl Service {
             let none =
                 || Placed { value: "none of the issuers that its configuration names takes effect".into(), place };
             self.takes_no_tokens.get_or_insert_with(none);
-        } else if !issuers.is_empty() {
-            self.issuers_place = issuers.first().and_then(|one| one.issuer.place.clone());
+            return Ok(self);
+        }
+        let issuers = self.all_issuers(&active, issuers);
+        if let Some(first) = issuers.first() {
+            self.issuers_place = first.issuer.place.clone();
             self.issuers = Some(issuers);
         }
         Ok(self)
+    }
+
+    /// These issuers, and those that are known from elsewhere when an entry does not show its own.
+    fn all_issuers(&mut self, entries: &[&Row], mut issuers: Vec<TrustedIssuer>) -> Vec<TrustedIssuer> {
+        let hidden = |known: &Known| known.texts.is_none() && known.malformed.is_none() && !known.unlimited;
+        match (entries.iter().map(|trust| trust.get("issuer")).find(hidden), &mut self.issuers) {
+            (Some(_), Some(known)) => issuers.append(known),
+            (Some(open), None) => self.open_issuer = Some(Placed { value: (), place: open.place }),
+            (None, _) => {}
+        }
+        issuers
     }
 
     fn xrootd(self, source: &Arc<Source>, root: Option<&Path>) -> Service {
@@ -299,7 +317,8 @@ impl Service {
             if let Some(why) = audiences.malformed {
                 self.refuses_to_start = refused(why, audiences.place.clone());
             }
-            self.audiences = audiences.texts.map(|value| Placed { value, place: audiences.place });
+            let said = audiences.texts.map(|value| Placed { value, place: audiences.place });
+            self.audiences = said.or(self.audiences);
             match missing.first().as_deref() {
                 Some("allow") => self.on_missing = Placed { value: OnMissing::Allowed, place: missing.place },
                 None | Some("deny" | "passthrough") => {}
@@ -318,13 +337,12 @@ impl Service {
         }
         // Releases before 5.7.0 do not know the key.
         let knows_strategy = version(&self.version).is_some_and(|version| fits(Some(&">=5.7.0".into()), &version));
-        let issuers: Vec<TrustedIssuer> =
-            found.trusts.iter().filter(|trust| trust.is_active()).filter_map(issuer).collect();
-        let issuers = issuers.into_iter().map(|issuer| TrustedIssuer {
+        let active: Vec<&Row> = found.trusts.iter().filter(|trust| trust.is_active()).collect();
+        let issuers = active.iter().filter_map(|trust| issuer(trust)).map(|issuer| TrustedIssuer {
             capabilities: if knows_strategy { issuer.capabilities } else { Placed::nowhere(true) },
             ..issuer
         });
-        self.issuers = Some(issuers.collect());
+        self.issuers = Some(self.all_issuers(&active, issuers.collect()));
         self.issuers_place = Some(Place { path: source.name().to_string(), line: 1 });
         self
     }

@@ -166,6 +166,11 @@ pub fn judge(model: &Model, ask: Ask<'_>) -> Cell {
     let iss = issuer_of(token);
     let mut issuers = ask.service.issuers.iter().flatten();
     run.entry = issuers.find(|one| Some(&one.issuer.value) == iss.as_ref());
+    if let (Some(_), None, Some(open)) = (&iss, run.entry, &ask.service.open_issuer) {
+        let why =
+            "whether it trusts the issuer is not known: its configuration does not show all issuers that it names";
+        return ended(Stop { config: open.place.clone(), ..stop(Verdict::Unsaid, why) }, Vec::new());
+    }
     run.outside(token);
     let number = ask.service.version.as_str();
     let mode = run.entry.and_then(|entry| entry.mode.as_ref()).map_or(&ask.service.mode, |mode| &mode.value);
@@ -275,6 +280,7 @@ impl<'a> Run<'a> {
         let service = self.ask.service;
         let audiences = self.audiences().map(|audiences| audiences.value.clone());
         let checked = self.entry.and_then(|entry| entry.audience_checked.as_ref());
+        let scopes = service.scopes.as_ref().map(|scopes| scopes.value.clone());
         let issuers = service.issuers.as_ref().map(|issuers| issuers.iter().map(|one| one.issuer.value.clone()));
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'+' | b'/' | b'.');
         let in_header = |b: u8| (0x20..0x7f).contains(&b);
@@ -287,6 +293,8 @@ impl<'a> Run<'a> {
                 ("audience_checked".into(), checked.map_or(Value::Null, |checked| Value::Bool(checked.value))),
                 ("knows_audiences".into(), Value::Bool(audiences.is_some())),
                 ("audiences".into(), list(audiences.unwrap_or_default())),
+                ("knows_scopes".into(), Value::Bool(scopes.is_some())),
+                ("scopes".into(), list(scopes.unwrap_or_default())),
                 ("knows_issuers".into(), Value::Bool(issuers.is_some())),
                 ("issuer_addresses".into(), list(issuers.clone().into_iter().flatten().map(|iss| address(&iss)))),
                 ("issuers".into(), list(issuers.into_iter().flatten())),
@@ -328,12 +336,15 @@ impl<'a> Run<'a> {
         };
         let texts: Vec<String> = audiences.iter().filter_map(|one| one.as_text().map(str::to_string)).collect();
         let all_texts = texts.len() == audiences.len();
+        let scope = self.claim("scope").and_then(Value::as_text).unwrap_or_default();
+        let scopes: Vec<String> = scope.split(' ').filter(|word| !word.is_empty()).map(str::to_string).collect();
         let at = Value::Map(self.instants(reader));
         let names: Vec<String> = self.claims.members().unwrap_or_default().iter().map(|(key, _)| key.clone()).collect();
         let iss = self.claim("iss").and_then(Value::as_text).map(address).unwrap_or_default();
         self.names.set("claim_names", &list(names));
         self.names.set("iss_address", &Value::Text(iss));
         self.names.set("aud", &list(texts));
+        self.names.set("scopes", &list(scopes));
         self.names.set("aud_all_texts", &Value::Bool(all_texts));
         self.names.set("at", &at);
         self.names.set("header", &self.header);
@@ -462,6 +473,9 @@ impl<'a> Run<'a> {
         let checked = || self.entry?.audience_checked.as_ref()?.place.clone();
         match step {
             step if step.starts_with("aud") || step.starts_with("any-aud") => checked().or_else(audiences),
+            step if step.starts_with("scope") && self.ask.service.scopes.is_some() => {
+                self.ask.service.scopes.as_ref().and_then(|one| one.place.clone())
+            }
             step if step.starts_with("iss") => self.ask.service.issuers_place.clone(),
             // What a profile demands is decided where the profile is chosen.
             _ => {
@@ -489,10 +503,12 @@ impl<'a> Run<'a> {
             self.header.members().unwrap_or_default().iter().find(|(key, _)| key == name).map(|(_, value)| value)
         });
         let audiences = || self.audiences().map(|audiences| audiences.value.join(" "));
+        let scopes = || self.ask.service.scopes.as_ref().map(|scopes| scopes.value.join(" "));
+        let set =
+            |words: Option<String>| text::shortened(&words.filter(|all| !all.is_empty()).unwrap_or("none".into()), 200);
         match (name, header.or_else(|| self.claim(name))) {
-            ("audiences", _) => {
-                text::shortened(&audiences().filter(|all| !all.is_empty()).unwrap_or("none".into()), 200)
-            }
+            ("audiences", _) => set(audiences()),
+            ("scopes", _) => set(scopes()),
             (_, Some(value)) => text::shortened(&shown(value), MAX_SHOWN),
             (_, None) => "absent".into(),
         }

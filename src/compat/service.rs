@@ -88,8 +88,12 @@ pub struct Service {
     pub parts: Vec<(String, String)>,
     /// Audiences it answers to; `None` when that is not known.
     pub audiences: Option<Placed<Vec<String>>>,
+    /// Scopes that every token has to have; `None` when that is not known.
+    pub scopes: Option<Placed<Vec<String>>>,
     /// Issuers it trusts; `None` when that is not known, and every issuer is taken to be trusted.
     pub issuers: Option<Vec<TrustedIssuer>>,
+    /// An entry whose issuer its configuration does not show, so that `issuers` are not all.
+    pub open_issuer: Option<Placed<()>>,
     /// Where issuers would stand, when there are some or none.
     pub issuers_place: Option<Place>,
     /// Requests without a usable token.
@@ -106,10 +110,11 @@ impl Service {
     /// Changes every place in its configuration.
     pub(super) fn each_place(&mut self, change: impl Fn(&mut Place)) {
         let mut places: Vec<&mut Option<Place>> = vec![&mut self.issuers_place, &mut self.on_missing.place];
-        places.extend(self.audiences.as_mut().map(|one| &mut one.place));
+        places.extend([&mut self.audiences, &mut self.scopes].into_iter().flatten().map(|one| &mut one.place));
         places.extend(
             [&mut self.refuses_to_start, &mut self.takes_no_tokens].into_iter().flatten().map(|one| &mut one.place),
         );
+        places.extend(self.open_issuer.as_mut().map(|one| &mut one.place));
         for issuer in self.issuers.iter_mut().flatten() {
             places.extend([&mut issuer.issuer.place, &mut issuer.base_paths.place]);
             places.extend([&mut issuer.restricted_paths.place, &mut issuer.capabilities.place]);
@@ -149,7 +154,9 @@ impl Service {
             mode,
             parts,
             audiences: None,
+            scopes: None,
             issuers: None,
+            open_issuer: None,
             issuers_place: None,
             on_missing: Placed::nowhere(OnMissing::Refused),
             refuses_to_start: None,

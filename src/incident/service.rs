@@ -334,6 +334,8 @@ fn merged(before: Option<Service>, more: Service) -> Service {
         (Some(_), None) => {}
     }
     service.audiences = service.audiences.or(more.audiences);
+    service.open_issuer = service.open_issuer.or(more.open_issuer);
+    service.scopes = service.scopes.or(more.scopes);
     service.issuers_place = service.issuers_place.or(more.issuers_place);
     service.refuses_to_start = service.refuses_to_start.or(more.refuses_to_start);
     // What takes no tokens by one file may take them by another.

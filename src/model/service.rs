@@ -29,6 +29,8 @@ super::record! {
         tokens "tokens": Bool,
         /// Audiences that the service takes for its own.
         audiences "audiences": Texts,
+        /// Scopes that every token has to have, whatever it is used for.
+        scopes "scopes": Texts,
         /// False where the service compares no audience.
         audience_checked "audience_checked": Bool,
         /// True where any issuer whose keys can be fetched is accepted.
