@@ -531,6 +531,18 @@ mod tests {
             ("password%3Dabc%2526x%3D1", "password%3DREDACTED"),
             ("user=x,password=a,b;c,z=1", "user=x,password=REDACTED"),
             ("password=a,b,client_id=c;token_type=d", "password=REDACTED,client_id=c;token_type=d"),
+            (
+                "Authorization: Digest username=\"u\", nonce=\"dcd98b7102dd2f0e\", response=\"6629fae49393a05397450978507c4ef1\", opaque=\"5ccc069c403ebaf9\"",
+                "Authorization: Digest username=\"u\", nonce=\"dcd98b7102dd2f0e\", response=\"REDACTED\", opaque=\"5ccc069c403ebaf9\"",
+            ),
+            (
+                r#"{"authorization":"Digest realm=\"r\",response=\"6629fae49393a05397450978507c4ef1\",qop=auth","x":1}"#,
+                r#"{"authorization":"Digest REDACTED","x":1}"#,
+            ),
+            (
+                "proxy-authorization: digest uri=/x, response=6629fae49393a05397450978507c4ef1, qop=auth",
+                "proxy-authorization: digest uri=/x, response=REDACTED, qop=auth",
+            ),
             ("password=abc|access_token=abc", "password=REDACTED|access_token=REDACTED"),
             ("{client_secret:a1b2c3d4e5f6a7b8c9,client_id:x}", "{client_secret:REDACTED,client_id:x}"),
             ("x%26token%3Da1b2c3d4e5f6a7b8c9%26y", "x%26token%3DREDACTED%26y"),
@@ -663,6 +675,9 @@ mod tests {
             r#"{"kty":"EC"} {"d":"VGVzdFRlc3RUZXN0VGVzdA"} {"kty":"EC"}"#,
             r#"{"kty":"EC","d":"2026-11-22T12:00:00Z","k":1795348800123456,"q":"short","p":null}"#,
             "said=password: bob was here",
+            "Digest of x\nresponse=6629fae49393a05397450978507c4ef1",
+            "GET /x?response=6629fae49393a05397450978507c4ef1 cresponse=6629fae49393a05397450978507c4ef1",
+            "WWW-Authenticate: Digest realm=\"r\", nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\"",
             "-----BEGIN CERTIFICATE-----\nVGVzdFRlc3RUZXN0VGVzdFRlc3Q\n-----END CERTIFICATE-----",
         ] {
             assert_eq!(redacted(text, Mode::Signature), text);

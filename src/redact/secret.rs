@@ -92,7 +92,7 @@ const TELLING: usize = 256;
 
 /// Words that stand in the names of secrets, in the spellings that are used; last the private members of JSON Web Keys as
 /// they stand in JSON, in JSON within JSON, and in Python.
-const WORDS: [&str; 57] = [
+const WORDS: [&str; 58] = [
     "secret",
     "Secret",
     "SECRET",
@@ -124,6 +124,7 @@ const WORDS: [&str; 57] = [
     "PRIVATE_KEY",
     "privateKey",
     "device_code",
+    "response=",
     "-----BEGIN ",
     "://",
     "\"d\"",
@@ -151,6 +152,7 @@ const WORDS: [&str; 57] = [
     "'k'",
     "'oth'",
 ];
+const RESPONSE: usize = KEY - 3;
 const PEM: usize = KEY - 2;
 const URL: usize = KEY - 1;
 /// The first of those of JSON Web Keys.
@@ -269,6 +271,7 @@ impl Secrets {
         while let Some(found) = self.words.find(Input::new(text).range(at..)) {
             let (start, end) = (found.start(), found.end());
             let look = match found.pattern().as_usize() {
+                RESPONSE => digest(text, start..end, last, tokens, &mut ends),
                 PEM => private_key(text, end, last),
                 URL => url(text, end, last, tokens),
                 KEY.. => key_member(text, start, end, last),
@@ -694,6 +697,28 @@ fn is_basic(value: &[u8]) -> bool {
     let decoded = base64::engine::general_purpose::STANDARD_NO_PAD.decode(&value[..end]);
     decoded
         .is_ok_and(|pair| pair.contains(&b':') && pair.iter().all(|byte| !byte.is_ascii_control()) && pair.is_ascii())
+}
+
+/// The response of a `Digest` header, by which a password can be guessed; its other members name the user and the request.
+fn digest(text: &[u8], word: Range<usize>, last: bool, tokens: Tokens<'_>, ends: &mut Ends) -> Look {
+    /// How far the header may begin before it, in bytes.
+    const REACH: usize = 1024;
+    let before = &text[word.start.saturating_sub(REACH)..word.start];
+    let line = &before[memchr::memrchr(b'\n', before).map_or(0, |at| at + 1)..];
+    let begins = |word: &[u8]| memchr::memmem::find(line, word).is_some();
+    if line.last().is_some_and(|byte| is_name(*byte)) || !(begins(b"Digest ") || begins(b"digest ")) {
+        return Look::No;
+    }
+    if !last && text.len() < word.end + AHEAD {
+        return Look::Open;
+    }
+    let value = value_at(text, word.end, 0);
+    let Some((span, cut)) = value.range(text, last, ends) else { return Look::Open };
+    if span.end > tokens.until {
+        return Look::Open;
+    }
+    let hides = |part: &[u8]| part.len() >= VERY_RANDOM && is_random(part);
+    secret(Kind::Header, text, span, value.quote.is_some(), cut, tokens, hides)
 }
 
 /// A private key, whatever looks like a token in it.
