@@ -271,6 +271,11 @@ impl Service {
             return Ok(self);
         }
         let issuers = self.all_issuers(&active, issuers);
+        let opens = software.map_or(&[][..], |software| software.raw.opened_by.as_slice());
+        let mut codes = found.traps.iter().map(|trap| trap.get("code"));
+        if let Some(trap) = codes.find(|code| code.first().is_some_and(|code| opens.contains(&code))) {
+            self.open_issuer.get_or_insert(Placed { value: (), place: trap.place });
+        }
         if let Some(first) = issuers.first() {
             self.issuers_place = first.issuer.place.clone();
             self.issuers = Some(issuers);

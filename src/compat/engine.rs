@@ -167,8 +167,7 @@ pub fn judge(model: &Model, ask: Ask<'_>) -> Cell {
     let mut issuers = ask.service.issuers.iter().flatten();
     run.entry = issuers.find(|one| Some(&one.issuer.value) == iss.as_ref());
     if let (Some(_), None, Some(open)) = (&iss, run.entry, &ask.service.open_issuer) {
-        let why =
-            "whether it trusts the issuer is not known: its configuration does not show all issuers that it names";
+        let why = "whether it trusts the issuer is not known: not all issuers of its configuration are certain";
         return ended(Stop { config: open.place.clone(), ..stop(Verdict::Unsaid, why) }, Vec::new());
     }
     run.outside(token);

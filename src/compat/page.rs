@@ -323,6 +323,11 @@ fn section(software: &Software) -> Section {
         let traps: Vec<String> = raw.closed_by.iter().map(|one| format!("`{}`", one.trap)).collect();
         facts.push(format!("takes no token at all where `check` finds {}", traps.join(" or ")));
     }
+    if !raw.opened_by.is_empty() {
+        let traps: Vec<String> = raw.opened_by.iter().map(|one| format!("`{one}`")).collect();
+        facts
+            .push(format!("which further issuers it trusts cannot be said where `check` finds {}", traps.join(" or ")));
+    }
     let mut rows = Vec::new();
     for step in &raw.steps {
         let what = match (&step.part, &step.key, step.reason.is_empty()) {

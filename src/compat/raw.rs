@@ -39,6 +39,9 @@ pub struct RawSoftware {
     /// Traps in its configuration with which it takes no token at all.
     #[serde(default)]
     pub closed_by: Vec<RawClosedBy>,
+    /// Traps in its configuration that leave open which issuers it trusts beside those that are certain.
+    #[serde(default)]
+    pub opened_by: Vec<String>,
     /// How it takes a token apart; the first whose `versions` fit.
     #[serde(default)]
     pub reader: Vec<RawReaderUse>,

@@ -92,7 +92,7 @@ pub struct Service {
     pub scopes: Option<Placed<Vec<String>>>,
     /// Issuers it trusts; `None` when that is not known, and every issuer is taken to be trusted.
     pub issuers: Option<Vec<TrustedIssuer>>,
-    /// An entry whose issuer its configuration does not show, so that `issuers` are not all.
+    /// An entry whose issuer is not certain, so that `issuers` may not be all.
     pub open_issuer: Option<Placed<()>>,
     /// Where issuers would stand, when there are some or none.
     pub issuers_place: Option<Place>,
