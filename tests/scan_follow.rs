@@ -102,6 +102,29 @@ impl Drop for Following {
     }
 }
 
+/// What several profiles say of one token is shown once, and counted as the summary of JSON counts it.
+#[test]
+fn a_followed_log_and_a_scanned_one_come_to_the_same_counts() {
+    let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let payload = r#"{"jti":"j","sub":"s","iat":4102441200,"exp":4112444800,"scope":"storage.read:/x"}"#;
+    let signature = "TestSignature000001".repeat(5)[..86].to_string();
+    let log = format!("{}.{}.{signature}\n", part(r#"{"alg":"ES256","kid":"k"}"#), part(payload));
+    let scan = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tokenvet"));
+        command.args(["scan", "--no-config", "--profile", "wlcg@1.1", "--profile", "wlcg@1.3", "-"]).args(more);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(log.as_bytes()).unwrap();
+        String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+    };
+    let last = |text: String| text[text.find("severity count").unwrap()..].to_string();
+    let (followed, scanned) = (last(scan(&["--follow"])), last(scan(&[])));
+    assert_eq!(followed, scanned);
+    let report: Value = serde_json::from_str(&scan(&["-f", "json"])).unwrap();
+    let errors = report["summary"]["error"].as_u64().unwrap();
+    assert!(errors > 1 && scanned.contains(&format!("\n{errors} errors")), "{scanned}");
+    assert!(scanned.contains("shown with what another profile says of the same place"), "{scanned}");
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Rotation {
     /// The writer goes on with the old file for a while.
