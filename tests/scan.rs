@@ -216,7 +216,7 @@ fn what_matters_most_is_told_first() {
     let places: Vec<usize> = [6, 5, 3, 2, 4, 1].iter().map(|line| at(&format!("<stdin>:{line}:1"))).collect();
     assert!(places.is_sorted(), "refresh token, writing, reading, expired, cut off, redacted\n{text}");
     let text = text.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ");
-    assert!(text.contains("expires only in 3 d 4 h (273600 s): start the incident procedure"), "{text}");
+    assert!(text.contains("is still valid for 3 d 4 h (273600 s): start the incident procedure"), "{text}");
     assert!(text.contains("stands here without its signature; found 1 time in 1 file"), "{text}");
     // Files for programs stay in the order of places.
     let output = scan(folder.path(), &["-", "-f", "json"], log.as_bytes());
@@ -282,17 +282,22 @@ fn a_whole_token_is_reported_whatever_its_claims_look_like() {
         URL_SAFE_NO_PAD.encode(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#)
     );
     for (written, rule, said, remark) in [
-        (with(r#","exp":1767225660.5"#), "leaked-token-usable", "expires only in 60 s", "half a second"),
-        (with(r#","exp":1.76722566e9"#), "leaked-token-usable", "expires only in 60 s", "an exponent"),
+        (with(r#","exp":1767225660.5"#), "leaked-token-usable", "is still valid for 60 s", "half a second"),
+        (with(r#","exp":1.76722566e9"#), "leaked-token-usable", "is still valid for 60 s", "an exponent"),
         (with(r#","exp":1767225540.5"#), "leaked-token-expired", "has expired", "half a second, before"),
-        (with(r#","exp":1e300"#), "leaked-token-usable", "expires only in", "further than a number goes"),
+        (with(r#","exp":1e300"#), "leaked-token-usable", "is still valid for", "further than a number goes"),
         (with(r#","exp":1000000000,"exp":1767225660"#), "leaked-token-usable", "60 s", "the last of two counts"),
-        (with(r#","nbf":4000000000,"exp":4000003600"#), "leaked-token-usable", "expires only in", "it has not begun"),
+        (
+            with(r#","nbf":4000000000,"exp":4000003600"#),
+            "leaked-token-usable",
+            "is still valid for",
+            "it has not begun",
+        ),
         (with(""), "leaked-token-endless", "of https://vo.example.org/ never expires", "none"),
         (
             token(header, r#"{"exp":1767225660}"#, &"TestSignature".repeat(7)[..86]),
             "leaked-token-usable",
-            "of an unknown issuer expires only in",
+            "of an unknown issuer is still valid for",
             "it names no issuer",
         ),
         (with(r#","exp":"tomorrow""#), "leaked-token-unread", "exp cannot be read", "a text"),

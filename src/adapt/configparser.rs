@@ -1,5 +1,6 @@
 //! Files that Python's `configparser` reads, and others of that shape: values as the products take them.
 
+use super::read::TEMPLATE;
 use super::{Reader, is_placeholder};
 use crate::model::{At, Field};
 use crate::parse::Cursor;
@@ -47,7 +48,7 @@ pub(super) fn words<'d>(section: &Reader<'d>, key: &str, separators: &[char]) ->
     let Some(at) = section.cursor().get(key) else { return Field::default() };
     let place = At::node(at.id);
     match at.scalar_text() {
-        Some(text) if is_open(text) => Field::unknown("a template placeholder stands in its place", place),
+        Some(text) if is_open(text) => Field::unknown(TEMPLATE, place),
         Some(text) => {
             let words = text.split(separators).map(str::trim).filter(|word| !word.is_empty()).enumerate();
             Field::list(words.map(|(index, word)| Field::text(word, place.word(index))).collect(), place)

@@ -7,6 +7,7 @@
 
 use super::dcache::{PRODUCT, Scope, Setting};
 use super::dcache_args::{Word, words};
+use super::read::TEMPLATE;
 use super::traps::Found;
 use super::{Sink, is_placeholder};
 use crate::model::{At, Field, Trust};
@@ -59,7 +60,7 @@ impl<'v, 'd> Provider<'v, 'd> {
     fn field(&self, word: &Word<'_>) -> Field<'d> {
         let at = self.setting.place(word);
         match is_placeholder(&word.text) {
-            true => Field::unknown("a template placeholder stands in its place", at),
+            true => Field::unknown(TEMPLATE, at),
             false => Field::text(word.text.to_string(), at),
         }
     }
@@ -264,7 +265,7 @@ pub(super) fn scitoken<'d>(name: &'d str, setting: &Setting<'d>, scope: &Scope<'
     let words = words(&setting.text);
     let arguments: Vec<&Word<'_>> = words.iter().filter(|word| word.option.is_none()).collect();
     let field = |word: &Word<'_>| match is_placeholder(&word.text) {
-        true => Field::unknown("a template placeholder stands in its place", setting.place(word)),
+        true => Field::unknown(TEMPLATE, setting.place(word)),
         false => Field::text(word.text.to_string(), setting.place(word)),
     };
     let audiences = audiences(scope, "gplazma.scitoken.audience-targets");

@@ -13,7 +13,7 @@ pub struct Reader<'d> {
 }
 
 /// What a template leaves open.
-const TEMPLATE: &str = "a template placeholder stands in its place";
+pub(super) const TEMPLATE: &str = "a template placeholder stands in its place";
 
 /// True for text that a template engine fills in later (`${VAR}`, `$(env:X)`, `{{ … }}`, `<% … %>`, `%(x)s`, `@VAR@`,
 /// `$VAR` as a whole), that a person is to fill in (`<client-secret>`, `xxxx`, `...`), or that somebody cut out

@@ -7,6 +7,7 @@
 //! Lists end at commas and blanks (not tabs), strategies at blanks; paths that do not start with a slash are left out.
 //! The outcome for a token is kept for 60 seconds (`m_expiry_secs`).
 
+use super::read::TEMPLATE;
 use super::traps::Found;
 use super::{Adapter, Kind, Sample, Sink, is_placeholder};
 use crate::model::{At, Field, Service, State, Target, TargetKind, Trust};
@@ -56,9 +57,6 @@ const FILE_REFUSED: &str = "xrootd-file-refused";
 const PATH_LEFT_OUT: &str = "xrootd-path-left-out";
 const PATH_RESOLVED: &str = "xrootd-path-resolved";
 const RESTRICTED_PATH_WITH_BASE: &str = "xrootd-restricted-path-with-base";
-/// What a template leaves open.
-const OPEN: &str = "a template placeholder stands in its place";
-
 const ISSUER_DROPPED: &str = "xrootd-issuer-dropped";
 const ISSUER_SKIPPED: &str = "xrootd-issuer-skipped";
 
@@ -147,7 +145,7 @@ impl Adapter for ScitokensCfg {
             let active = match (dropped, &record.issuer.state) {
                 (Some(_), _) => Field::bool(false, None),
                 _ if !named || record.base_paths.items().is_empty() => Field::bool(false, None),
-                (None, State::Unknown(_)) => Field::unknown(OPEN, None),
+                (None, State::Unknown(_)) => Field::unknown(TEMPLATE, None),
                 (None, _) => Field::bool(record.issuer.as_text().is_some(), None),
             };
             let target = Target {
@@ -230,7 +228,7 @@ impl<'d> Section<'d> {
         let at = At::node(cursor.id);
         match cursor.as_str().unwrap_or_default() {
             "" => Field { at: Some(at), ..Field::default() },
-            text if is_placeholder(text) => Field::unknown(OPEN, at),
+            text if is_placeholder(text) => Field::unknown(TEMPLATE, at),
             text => read(text, at),
         }
     }
