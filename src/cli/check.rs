@@ -308,6 +308,8 @@ pub(super) struct Job<'j> {
 #[derive(Default)]
 struct Tally {
     errors: Vec<FileError>,
+    /// See [`Run::notes`].
+    notes: Vec<String>,
     skipped: u64,
     documents: u64,
     /// What the targets left behind for rules that span documents, and what those found.
@@ -706,6 +708,11 @@ impl<'j> Job<'j> {
         !self.reporters.is_empty()
     }
 
+    /// Says what was left out because somebody asked for that.
+    pub(super) fn note_left_out(&mut self, message: String) {
+        self.tally.notes.push(message);
+    }
+
     /// Says what the report as a whole must not keep to itself; the exit code stays as it is.
     pub(super) fn note(&mut self, message: String) {
         self.tally.errors.push(FileError { path: String::new(), message, region: None });
@@ -874,6 +881,7 @@ impl<'j> Job<'j> {
             policy_digest: self.governance.digest.clone(),
             policy_from: self.governance.policy_from.clone(),
             only_changed: self.changed.as_ref().and_then(|changed| changed.said.clone()),
+            notes: tally.notes,
             bands: self.governance.plan.bands(&profiles),
             profiles,
             waivers: self.governance.waiver_list(),

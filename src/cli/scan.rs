@@ -247,7 +247,7 @@ pub(super) fn read(
     Ok((read.into_vec(), tally))
 }
 
-fn note_left_out(left_out: &LeftOut, since: i64) -> Option<String> {
+fn words_of(left_out: &LeftOut, since: i64) -> Option<String> {
     if left_out.files + left_out.bytes_of_lines == 0 {
         return None;
     }
@@ -430,8 +430,8 @@ pub(super) fn report(
         left_out.add(&read.scanned.left_out);
         take(job, input, read.scanned, reading)?;
     }
-    let since = reading.since.and_then(|since| note_left_out(&left_out, since));
-    since.into_iter().for_each(|note| job.note(note));
+    let since = reading.since.and_then(|since| words_of(&left_out, since));
+    since.into_iter().for_each(|note| job.note_left_out(note));
     let mut account = tally.finish();
     account.number_lines(&|path, offset| lines.before(path, offset));
     account.notes().into_iter().for_each(|note| job.note(note));

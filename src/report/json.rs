@@ -31,6 +31,9 @@ pub struct JsonReport<'a> {
     /// What became of `--only-changed`, `--changed-since` or `--diff`; absent without them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub only_changed: Option<Cow<'a, OnlyChanged>>,
+    /// What else was left out because somebody asked for that (`scan --since`), one sentence each; absent when nothing was.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub notes: Cow<'a, [String]>,
     /// Profiles that were applied to at least one target.
     pub profiles: Cow<'a, [ProfileRef]>,
     /// The policy's workflows, in its order, with the number of clients and tokens judged as belonging to them.
@@ -122,6 +125,7 @@ impl<W: io::Write> Reporter for Json<W> {
             policy_digest: run.policy_digest.as_deref().map(Cow::from),
             policy_from: run.policy_from.as_ref().map(Cow::Borrowed),
             only_changed: run.only_changed.as_ref().map(Cow::Borrowed),
+            notes: run.notes.as_slice().into(),
             profiles: run.profiles.as_slice().into(),
             workflows: run.workflows.as_slice().into(),
             documents: self.collected.documents.as_slice().into(),

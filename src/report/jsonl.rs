@@ -25,6 +25,8 @@ enum Line<'a> {
         policy_from: Option<&'a PolicyFrom>,
         #[serde(skip_serializing_if = "Option::is_none")]
         only_changed: Option<&'a OnlyChanged>,
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        notes: &'a [String],
         profiles: &'a [ProfileRef],
         #[serde(skip_serializing_if = "<[_]>::is_empty")]
         workflows: &'a [WorkflowRef],
@@ -73,6 +75,7 @@ impl<W: io::Write> Reporter for Jsonl<W> {
             policy_digest: run.policy_digest.as_deref(),
             policy_from: run.policy_from.as_ref(),
             only_changed: run.only_changed.as_ref(),
+            notes: &run.notes,
             profiles: &run.profiles,
             workflows: &run.workflows,
             skipped: run.skipped,

@@ -181,6 +181,8 @@ pub struct Run {
     pub policy_from: Option<PolicyFrom>,
     /// What became of the wish to see findings on changed lines only; `None` when nobody had it.
     pub only_changed: Option<OnlyChanged>,
+    /// What else was left out because somebody asked for that, one sentence each.
+    pub notes: Vec<String>,
     /// Profiles that were applied to at least one target.
     pub profiles: Vec<ProfileRef>,
     /// The policy's workflows with the number of their targets.
@@ -217,7 +219,7 @@ impl Run {
     /// What the reader of any format must know of how the run was cut, one sentence each.
     fn remarks(&self) -> Vec<String> {
         let changed = self.only_changed.iter().map(OnlyChanged::sentence);
-        changed.chain(self.policy_from.iter().map(PolicyFrom::sentence)).collect()
+        changed.chain(self.policy_from.iter().map(PolicyFrom::sentence)).chain(self.notes.iter().cloned()).collect()
     }
 }
 

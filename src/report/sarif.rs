@@ -222,6 +222,8 @@ struct RunProperties<'a> {
     policy_from: Option<&'a PolicyFrom>,
     #[serde(skip_serializing_if = "Option::is_none")]
     only_changed: Option<&'a OnlyChanged>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    notes: &'a [String],
     profiles: &'a [ProfileRef],
     skipped: u64,
     summary: &'a Summary,
@@ -254,6 +256,7 @@ fn run_object<'a>(collected: &'a Collected, run: &'a Run, rules: &dyn RuleBook) 
             policy_digest: run.policy_digest.as_deref(),
             policy_from: run.policy_from.as_ref(),
             only_changed: run.only_changed.as_ref(),
+            notes: &run.notes,
             profiles: &run.profiles,
             skipped: run.skipped,
             summary: &run.summary,

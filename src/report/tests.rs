@@ -476,6 +476,7 @@ fn hostile(text: &str) -> (Source, Run) {
             files: 1,
             left_out: LeftOut { error: 1, warning: 0, note: 2 },
         }),
+        notes: vec![text.into()],
         profiles: vec![ProfileRef { id: text.into(), why: text.into() }],
         findings: Vec::new(),
         sources: Vec::new(),

@@ -158,7 +158,7 @@ fn agree(text: &str, reports: &BTreeMap<&'static str, String>) {
     let errors = list(&report, "errors").len();
     assert!(live.len() > 5 && errors > 0, "{text:?}: there is something to get wrong: {}", reports["json"]);
     let rules: std::collections::BTreeSet<&str> = live.iter().filter_map(|finding| finding["rule"].as_str()).collect();
-    let remarks = usize::from(report.get("only_changed").is_some()) + usize::from(report.get("policy_from").is_some());
+    let remarks = ["only_changed", "policy_from", "notes"].iter().filter(|name| report.get(**name).is_some()).count();
 
     let found = commands(&reports["github"]);
     assert_eq!(found.len(), live.len() + errors, "{text:?}: {}", reports["github"]);
