@@ -476,7 +476,7 @@ fn hostile(text: &str) -> (Source, Run) {
             files: 1,
             left_out: LeftOut { error: 1, warning: 0, note: 2 },
         }),
-        notes: vec![text.into()],
+        notes: vec![format!("left out: {text}")],
         profiles: vec![ProfileRef { id: text.into(), why: text.into() }],
         findings: Vec::new(),
         sources: Vec::new(),
@@ -624,10 +624,10 @@ fn hostile_text_in_every_field_keeps_every_format_well_formed() {
                         assert_valid(&sarif_validator, &report);
                     }
                 }
-                Format::Gitlab => assert_eq!(json(&output).as_array().map(Vec::len), Some(6)),
+                Format::Gitlab => assert_eq!(json(&output).as_array().map(Vec::len), Some(7)),
                 Format::Github => {
                     let found = commands(&output);
-                    assert_eq!(output.lines().count(), 6, "one finding, one line; two remarks: {output}");
+                    assert_eq!(output.lines().count(), 7, "one finding, one line; three remarks: {output}");
                     assert_eq!(found.len(), 4, "two findings, two errors: {output}");
                     let known = ["file", "line", "col", "endColumn", "endLine", "title"];
                     for (name, properties, _) in &found {
@@ -639,7 +639,7 @@ fn hostile_text_in_every_field_keeps_every_format_well_formed() {
                     let document =
                         roxmltree::Document::parse(&output).unwrap_or_else(|error| panic!("{error}: {output}"));
                     let cases = document.descendants().filter(|node| node.has_tag_name("testcase")).count();
-                    assert_eq!(cases, 8, "three findings, two errors, two remarks, one for what was not judged");
+                    assert_eq!(cases, 9, "three findings, two errors, three remarks, one for what was not judged");
                 }
                 Format::Markdown => {
                     let mut expected = quiet_shape.clone();
