@@ -4,6 +4,7 @@
 use crate::model::{At, Field};
 use crate::parse::{Cursor, Data};
 use crate::redact;
+use crate::scan::find::TAKEN_AWAY;
 
 /// Reads members of one mapping.
 #[derive(Clone, Copy)]
@@ -42,10 +43,10 @@ pub fn is_placeholder(text: &str) -> bool {
 
 /// True for a word that says that something was taken away, with marks around it or alone when nothing else is meant by it.
 fn is_cut_out(text: &str) -> bool {
-    const WORDS: [&str; 6] = ["redacted", "removed", "hidden", "masked", "omitted", "filtered"];
     let word = text.trim_matches(['[', ']', '(', ')', '*', '_', '-']);
-    let known = if word.len() == text.len() { &WORDS[..1] } else { &WORDS };
-    known.iter().any(|known| word.eq_ignore_ascii_case(known)) || redact::is_marker(word)
+    let is = |known: &str| word.eq_ignore_ascii_case(known);
+    let marked = || word.len() < text.len() && TAKEN_AWAY.into_iter().chain(["filtered"]).any(is);
+    is("redacted") || marked() || redact::is_marker(word)
 }
 
 impl<'d> Reader<'d> {

@@ -141,16 +141,12 @@ fn service<'d>(
     sink: &mut dyn Sink,
 ) {
     let reader = Reader::new(oidc);
-    let audiences = words(&reader, "expected_audience", &[' ']);
-    let audiences = match audiences.state {
-        State::Absent => Field::list(vec![Field::text(AUDIENCE, None)], None),
-        _ => audiences,
+    let list = |key, default: &[&'static str]| {
+        let default = || Field::list(default.iter().map(|word| Field::text(*word, None)).collect(), None);
+        words(&reader, key, &[' ']).or_else(default)
     };
-    let scopes = words(&reader, "expected_scope", &[' ']);
-    let scopes = match scopes.state {
-        State::Absent => Field::list(SCOPES.map(|scope| Field::text(scope, None)).to_vec(), None),
-        _ => scopes,
-    };
+    let audiences = list("expected_audience", &[AUDIENCE]);
+    let scopes = list("expected_scope", &SCOPES);
     let idpsecrets = text(&reader, "idpsecrets");
     let tokens = match (&idpsecrets.state, values) {
         (State::Absent, None) => Field::bool(false, None),

@@ -697,10 +697,8 @@ impl<'j> Job<'j> {
     }
 
     /// Takes the findings about one thing, which are reported before anything else is read.
-    pub(super) fn at_once(&mut self, relative: &str, mut findings: Vec<Finding>) -> Result<(), Failure> {
-        self.suppress(relative, &mut findings, false);
-        findings.iter().for_each(|finding| self.tally.count(finding, self.governance.fail_on));
-        self.emit(&Checked { findings, ..Checked::default() })
+    pub(super) fn at_once(&mut self, relative: &str, findings: Vec<Finding>) -> Result<(), Failure> {
+        self.about_one(relative, findings, false)
     }
 
     /// Does anybody still read a report?
@@ -719,10 +717,14 @@ impl<'j> Job<'j> {
     }
 
     /// Takes the findings about one thing out of many, which is reported at once: there may be more than fit in memory.
-    pub(super) fn one_of_many(&mut self, relative: &str, mut findings: Vec<Finding>) -> Result<(), Failure> {
+    pub(super) fn one_of_many(&mut self, relative: &str, findings: Vec<Finding>) -> Result<(), Failure> {
+        self.about_one(relative, findings, true)
+    }
+
+    fn about_one(&mut self, relative: &str, mut findings: Vec<Finding>, more: bool) -> Result<(), Failure> {
         self.suppress(relative, &mut findings, false);
         findings.iter().for_each(|finding| self.tally.count(finding, self.governance.fail_on));
-        self.emit(&Checked { findings, more: true, ..Checked::default() })
+        self.emit(&Checked { findings, more, ..Checked::default() })
     }
 
     /// Says that there are no more of those.

@@ -82,6 +82,11 @@ impl Known {
         self.texts.as_ref().and_then(|texts| texts.first().cloned())
     }
 
+    /// Its texts and where they stand.
+    fn placed(self) -> Option<Placed<Vec<String>>> {
+        Some(Placed { value: self.texts?, place: self.place })
+    }
+
     /// A yes or no; `None` when it says neither, or that is not known.
     pub(super) fn flag(&self) -> Option<bool> {
         Some(self.texts.as_ref()?.first()? == "true")
@@ -230,12 +235,13 @@ impl Service {
         if found.services.is_empty() && found.trusts.is_empty() {
             return Err(format!("{}: no configuration that says whom {} trusts", source.name(), self.software));
         }
-        let audiences = found.services.iter().map(|row| row.get("audiences")).find(|known| !known.absent);
-        let said = audiences.and_then(|known| Some(Placed { value: known.texts?, place: known.place }));
+        let said = |name: &str| {
+            let mut rows = found.services.iter().map(|row| row.get(name));
+            rows.find(|known| !known.absent).and_then(Known::placed)
+        };
         // What it does not say may be known from elsewhere.
-        self.audiences = said.or(self.audiences);
-        let scopes = found.services.iter().map(|row| row.get("scopes")).find(|known| !known.absent);
-        self.scopes = scopes.and_then(|known| Some(Placed { value: known.texts?, place: known.place }));
+        self.audiences = said("audiences").or(self.audiences);
+        self.scopes = said("scopes");
         self.takes_no_tokens = found.closed(software);
         match kind {
             Configuration::Issuers | Configuration::ScitokensCfg => {}
@@ -252,9 +258,9 @@ impl Service {
                 (trust.get("profile"), trust.get("audience_checked"), trust.get("audiences"));
             let mode = profile.first().filter(|mode| modes.iter().any(|known| known.mode == *mode));
             let compared = checked.flag();
-            let own = audiences.texts.filter(|_| !audiences.absent);
+            let own = if audiences.absent { None } else { audiences.placed() };
             Some(TrustedIssuer {
-                audiences: own.map(|value| Placed { value, place: audiences.place }),
+                audiences: own,
                 audience_checked: compared.map(|value| Placed { value, place: checked.place }),
                 mode: mode.map(|value| Placed { value, place: profile.place }),
                 ..issuer(trust)?
@@ -319,11 +325,10 @@ impl Service {
         if let Some(service) = found.services.first() {
             let audiences = service.get("audiences");
             let missing = service.get("without_token");
-            if let Some(why) = audiences.malformed {
-                self.refuses_to_start = refused(why, audiences.place.clone());
+            if let Some(why) = &audiences.malformed {
+                self.refuses_to_start = refused(why.clone(), audiences.place.clone());
             }
-            let said = audiences.texts.map(|value| Placed { value, place: audiences.place });
-            self.audiences = said.or(self.audiences);
+            self.audiences = audiences.placed().or(self.audiences);
             match missing.first().as_deref() {
                 Some("allow") => self.on_missing = Placed { value: OnMissing::Allowed, place: missing.place },
                 None | Some("deny" | "passthrough") => {}

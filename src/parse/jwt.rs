@@ -51,10 +51,7 @@ impl Compact {
     /// redacted just that.
     pub fn split(text: &str) -> Result<Compact, ParseError> {
         let bare = bare(text);
-        Compact::split_bare(text, bare).map_err(|error| match is_left_over(&text[bare.range()]) {
-            true => ParseError { message: LEFT_OVER.into(), span: bare },
-            false => error,
-        })
+        Compact::split_bare(text, bare).map_err(|error| of_left_over(&text[bare.range()], bare).unwrap_or(error))
     }
 
     fn split_bare(text: &str, bare: Span) -> Result<Compact, ParseError> {
@@ -101,6 +98,11 @@ pub(crate) const LEFT_OVER: &str =
 /// Is this what somebody left of a token, a word or dots in place of the rest? Two parts alone may be a mishap.
 pub(crate) fn is_left_over(token: &str) -> bool {
     token.len() <= MAX_TOKEN_BYTES && token.split('.').nth(2).is_some() && is_defused(token)
+}
+
+/// The error of what is left of a token, which says more than what is wrong with its parts.
+fn of_left_over(token: &str, span: Span) -> Option<ParseError> {
+    is_left_over(token).then(|| ParseError { message: LEFT_OVER.into(), span })
 }
 
 fn wrong_parts(parts: usize, empty: bool) -> &'static str {
@@ -261,10 +263,8 @@ pub fn decode_segment(document: &Document, node: NodeId, segment: Segment) -> Re
         message: format!("the token's {} is no base64url", segment.name()),
         span: decoded.outer_span(Span::default()),
     })?;
-    derived(document, segment, &bytes, decoded).map_err(|error| match is_left_over(&text[bare(text).range()]) {
-        true => ParseError { message: LEFT_OVER.into(), span: document.tree.node(node).span },
-        false => error,
-    })
+    let found = derived(document, segment, &bytes, decoded);
+    found.map_err(|error| of_left_over(&text[bare(text).range()], document.tree.node(node).span).unwrap_or(error))
 }
 
 /// A decoded part of a token that stands at `node`, somehow, as a document of its own; errors as those of [`decode_segment`].

@@ -824,16 +824,18 @@ pub(crate) fn is_defused(text: &str) -> bool {
     }
 }
 
+/// Words that are put in place of what is taken away.
+pub(crate) const TAKEN_AWAY: [&str; 5] = ["redacted", "removed", "hidden", "masked", "omitted"];
+
 /// Is a word standing where a signature was?
 fn is_placeholder(chars: &[u8]) -> bool {
-    const WORDS: [&str; 7] = ["redacted", "removed", "signature", "hidden", "masked", "omitted", "sig"];
     let mut word = chars;
     while let [b'_' | b'-', rest @ ..] | [rest @ .., b'_' | b'-'] = word {
         word = rest;
     }
     let is_cross = |byte: &u8| byte.eq_ignore_ascii_case(&b'x');
-    WORDS.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
-        || (word.len() >= 3 && word.iter().all(is_cross))
+    let mut words = TAKEN_AWAY.into_iter().chain(["signature", "sig"]);
+    words.any(|known| word.eq_ignore_ascii_case(known.as_bytes())) || (word.len() >= 3 && word.iter().all(is_cross))
 }
 
 /// Key, initialisation vector, ciphertext and tag; the first may be empty.
