@@ -11,6 +11,8 @@ use crate::parse::jwt::Compact;
 use crate::parse::{Cursor, Document};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::signature::{self, RsaPublicKeyComponents, UnparsedPublicKey};
+use secrecy::zeroize::Zeroizing;
+use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -192,46 +194,24 @@ pub fn verify(token: &str, key: &PublicKey) -> Outcome {
     let text = &token[compact.header.start as usize..compact.payload.end as usize];
     let encoded = crate::parse::jwt::bare(token);
     let encoded = &token[compact.payload.end as usize + 1..encoded.end as usize];
-    let Ok(signature) = URL_SAFE_NO_PAD.decode(encoded).map(Wiped) else {
+    let Ok(signature) = URL_SAFE_NO_PAD.decode(encoded).map(Zeroizing::new) else {
         return Outcome::Open("its signature is no base64url");
     };
-    if signature.0.len() != key.signature_length() {
+    if signature.len() != key.signature_length() {
         return Outcome::Open("its signature has not the length that its key gives; it was masked or cut off");
     }
-    match key.accepts(&header.alg, text.as_bytes(), &signature.0) {
+    match key.accepts(&header.alg, text.as_bytes(), &signature) {
         Some(true) => Outcome::Valid,
         Some(false) => Outcome::Invalid,
         None => Outcome::Open("signatures with its alg are not verified"),
     }
 }
 
-/// Bytes that are overwritten when they go.
-#[derive(Clone)]
-struct Wiped(Vec<u8>);
-
-impl Drop for Wiped {
-    fn drop(&mut self) {
-        self.0.fill(0);
-        // Keeps the compiler from leaving out a write to memory that nobody reads again.
-        std::hint::black_box(&self.0);
-    }
-}
-
-/// A whole token, out of sight: it has no accessor outside this module and prints as `<redacted>`.
-#[derive(Clone)]
-pub struct Sealed(Wiped);
-
-impl std::fmt::Debug for Sealed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("<redacted>")
-    }
-}
-
 /// What a target leaves behind for verification.
 #[derive(Clone, Debug)]
 pub enum Proof {
-    /// A compact token.
-    Token(Sealed),
+    /// A compact token, out of sight.
+    Token(SecretString),
     /// A key, or why it cannot be used; with its kid and thumbprint.
     Key {
         /// The key.
@@ -271,8 +251,7 @@ impl Proof {
             | TargetKind::Token
                 if documents.len() == 3 =>
             {
-                let text = cursor.as_str()?;
-                Some(Proof::Token(Sealed(Wiped(text.as_bytes().to_vec()))))
+                Some(Proof::Token(cursor.as_str()?.into()))
             }
             _ => None,
         }
@@ -414,7 +393,7 @@ fn field(name: &str) -> Option<usize> {
 /// nothing is said of have no proof any more.
 pub(crate) fn verify_all(facts: &mut [Fact]) {
     let Some(iss) = field("iss") else { return };
-    let sealed: Vec<(usize, Sealed)> = facts
+    let sealed: Vec<(usize, SecretString)> = facts
         .iter_mut()
         .enumerate()
         .filter_map(|(at, fact)| match fact.proof.take() {
@@ -428,15 +407,15 @@ pub(crate) fn verify_all(facts: &mut [Fact]) {
     let keys = Keys::new(facts);
     let mut known: HashMap<[u8; 32], (Outcome, String)> = HashMap::new();
     let mut settled = Vec::new();
-    for (at, Sealed(token)) in sealed {
-        let Ok(text) = std::str::from_utf8(&token.0) else { continue };
+    for (at, token) in sealed {
+        let text = token.expose_secret();
         let iss = facts[at].known(iss).as_text().map(url::comparable).unwrap_or_default();
         let Some(header) = Header::read(text).filter(Header::asymmetric) else { continue };
         // The rule on unknown key ids speaks of keys of the issuer; the user's own keys are spoken of here.
         if !keys.given && (keys.of_issuer(&iss).next().is_none() || !keys.knows(&header)) {
             continue;
         }
-        let hash: [u8; 32] = Sha256::digest(&token.0).into();
+        let hash: [u8; 32] = Sha256::digest(text).into();
         let answer = known.entry(hash).or_insert_with(|| keys.settle(text, &header, &iss));
         settled.push((at, answer.clone()));
     }

@@ -8,6 +8,7 @@ use crate::compat::{
 };
 use crate::inspect::{Piece, find};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use secrecy::ExposeSecret as _;
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
@@ -146,7 +147,7 @@ fn given(word: &OsString) -> Result<Vec<Given>, Failure> {
 fn of_piece(piece: &Piece, name: String) -> Given {
     let text = match piece {
         Piece::Whole(source) => source.text(),
-        Piece::Broken(secret) => secret.expose(),
+        Piece::Broken(secret) => secret.expose_secret(),
     };
     let bare = text.trim();
     match bare.starts_with('{') {

@@ -19,7 +19,7 @@ use crate::scan::find::{Finder, Form};
 use crate::scan::fingerprint::Fingerprints;
 use crate::scan::member::{self, Note, Text, Visit};
 use crate::scan::stream::Scanner;
-use crate::scan::tally::{self, Seen, Tally};
+use crate::scan::tally::{self, Kept, Tally};
 use crate::source::Source;
 use crate::trace::answers::{self, Answers};
 use crate::trace::book::Book as Formats;
@@ -276,7 +276,7 @@ fn holds(args: &IncidentArgs, input: &Input) -> bool {
 struct Found {
     fingerprints: Fingerprints,
     now: i64,
-    tokens: Vec<Seen>,
+    tokens: Vec<Kept>,
     macaroons: HashMap<[u8; 32], Macaroon>,
     notes: Vec<String>,
 }
@@ -301,7 +301,7 @@ impl Found {
     }
 
     fn suspects(&self) -> Vec<Suspect> {
-        let one = |seen: &Seen| {
+        let one = |seen: &Kept| {
             let macaroon = self.macaroons.get(seen.digest()).cloned();
             Suspect::found(seen, &self.fingerprints, macaroon, self.now)
         };

@@ -16,7 +16,7 @@ use crate::scan::judge::Judge;
 use crate::scan::member::{self, Limits, Note, Text, Visit, texts};
 use crate::scan::since::Since;
 use crate::scan::stream::{Place, Scanner};
-use crate::scan::tally::{self, Seen, Tally};
+use crate::scan::tally::{self, Kept, Tally};
 use crate::scan::when;
 use crate::shard::Shard;
 use crate::shard::plan;
@@ -461,13 +461,13 @@ pub(super) fn report(
 }
 
 /// The text that a token stands in first.
-fn first_text(seen: &Seen) -> &str {
+fn first_text(seen: &Kept) -> &str {
     seen.places.first().map_or("", |first| &first.path)
 }
 
 /// Tokens of one text, judged by one thread at a time.
 struct Batch<'t> {
-    tokens: &'t [Seen],
+    tokens: &'t [Kept],
     /// The text's path relative to the policy's folder.
     relative: String,
     plan: Arc<Plan>,

@@ -13,6 +13,7 @@ use crate::model::{Target, TargetKind};
 use crate::parse::{Document, NodeId};
 use crate::source::Source;
 use schemars::JsonSchema;
+use secrecy::ExposeSecret;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -370,7 +371,9 @@ fn answer(
     let Some(service) = configured.or(plain.as_ref()) else {
         return Answer::new(Takes::Unknown, "what this software makes of tokens is not known here");
     };
-    let Some(token) = suspect.compact.expose() else { return by_issuer(service, files, suspect) };
+    let Some(token) = suspect.compact.as_ref().map(ExposeSecret::expose_secret) else {
+        return by_issuer(service, files, suspect);
+    };
     let cell = judge(model, Ask { token: Some(token), now: now as f64, keys: None, service, request: None });
     let takes = match cell.verdict {
         Verdict::Accepted | Verdict::Unchecked => Takes::Yes,

@@ -9,6 +9,7 @@ use crate::scan::tally::{Seen, Standing};
 use crate::source::{Source, mask};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use schemars::JsonSchema;
+use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::Value as Json;
 use std::sync::Arc;
@@ -126,23 +127,6 @@ pub enum End {
     Unknown,
 }
 
-/// A token as it would be sent, with something in place of its signature.
-#[derive(Clone, Default)]
-pub struct Compact(Option<String>);
-
-impl Compact {
-    /// For those who show nothing of it.
-    pub(super) fn expose(&self) -> Option<&str> {
-        self.0.as_deref()
-    }
-}
-
-impl std::fmt::Debug for Compact {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("<redacted>")
-    }
-}
-
 /// What an incident is about. Nothing of it can be used as a token.
 #[derive(Clone, Debug)]
 pub struct Suspect {
@@ -180,8 +164,8 @@ pub struct Suspect {
     pub powers: Vec<PowerView>,
     /// Limits of a macaroon, and the service that made it.
     pub macaroon: Option<Macaroon>,
-    /// What services would be sent.
-    pub compact: Compact,
+    /// What services would be sent, with something in place of its signature.
+    pub compact: Option<SecretString>,
     /// How urgent it is.
     pub standing: Standing,
 }
@@ -207,7 +191,7 @@ impl Suspect {
             begun: true,
             powers: Vec::new(),
             macaroon: None,
-            compact: Compact::default(),
+            compact: None,
             standing: Standing::Opaque,
         }
     }
@@ -314,7 +298,7 @@ impl Suspect {
         suspect.begun = view.validity.as_ref().is_none_or(|validity| validity.state != ValidityState::NotYetValid);
         suspect.powers = view.powers;
         // A refresh token never goes to a service.
-        suspect.compact = Compact((suspect.kind != "refresh-token").then_some(compact));
+        suspect.compact = (suspect.kind != "refresh-token").then(|| compact.into());
         suspect
     }
 

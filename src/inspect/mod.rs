@@ -29,6 +29,7 @@ use crate::report::{FileError, Finding, NotJudged, ProfileRef, Tool};
 use crate::rule::{RuleBook, Severity};
 use crate::source::Source;
 use schemars::JsonSchema;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, HashSet};
@@ -257,8 +258,8 @@ const TOKENS: [TargetKind; 5] = [
 pub enum Piece {
     /// A source that yields exactly this token.
     Whole(Arc<Source>),
-    /// What looks like a token and cannot be read as one. Secret as a whole.
-    Broken(Secret),
+    /// What looks like a token and cannot be read as one. It may be a live one.
+    Broken(SecretString),
 }
 
 impl std::fmt::Debug for Piece {
@@ -268,17 +269,6 @@ impl std::fmt::Debug for Piece {
             Piece::Whole(_) => "Whole(<redacted>)",
             Piece::Broken(_) => "Broken(<redacted>)",
         })
-    }
-}
-
-/// Text that may be a live token.
-pub struct Secret(String);
-
-#[cfg(feature = "cli")]
-impl Secret {
-    /// The text, for those who show nothing of it.
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
     }
 }
 
@@ -336,7 +326,7 @@ impl Finder<'_> {
     fn broken(&mut self, document: &Document, node: NodeId) -> bool {
         let Some(text) = document.cursor(node).as_str() else { return false };
         if self.broken.insert(node) {
-            self.found.pieces.push(Piece::Broken(Secret(text.to_string())));
+            self.found.pieces.push(Piece::Broken(text.into()));
         }
         true
     }
@@ -411,10 +401,10 @@ fn unrecognised(source: &Source, is_token: bool) -> (Vec<Piece>, bool) {
             return (vec![piece], true);
         }
         if is_token || lines.iter().filter(|line| line.starts_with("ey")).count() < 2 {
-            return (vec![Piece::Broken(Secret(lines.join("\n")))], false);
+            return (vec![Piece::Broken(lines.join("\n").into())], false);
         }
     }
-    let piece = |line: &str| readable(source.name(), line).unwrap_or_else(|| Piece::Broken(Secret(line.to_string())));
+    let piece = |line: &str| readable(source.name(), line).unwrap_or_else(|| Piece::Broken(line.into()));
     (lines.into_iter().map(piece).collect(), false)
 }
 
@@ -478,7 +468,7 @@ impl Inspector {
     /// Looks at one token; `nth` is its position in the source, from 1.
     pub fn inspect(&self, piece: &Piece, nth: usize) -> TokenView {
         let mut view = match piece {
-            Piece::Broken(Secret(text)) => broken::dissect(text, self.now),
+            Piece::Broken(text) => broken::dissect(text.expose_secret(), self.now),
             Piece::Whole(source) => match view::of_source(source, self.now) {
                 Some((kind, mut view)) => {
                     self.judge(source, kind, &mut view);

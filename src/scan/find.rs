@@ -43,8 +43,8 @@ const MAX_INDENT: usize = 64;
 const AHEAD: usize = MAX_INDENT + 8;
 /// Longest token that is kept in a [`Memo`], in bytes; longer ones are rare and made out each time.
 const MAX_KNOWN: usize = 64 << 10;
-/// Tokens that a [`Memo`] keeps (3 MiB); it starts anew beyond.
-const MAX_MEMO: usize = 1 << 15;
+/// Tokens that a [`Memo`] keeps (4 MiB); it starts anew beyond. Seven eighths of a power of two, with which the table is full.
+const MAX_MEMO: usize = 7 << 12;
 /// Headers that a [`Memo`] keeps: issuers have one per key.
 const MAX_HEADERS: usize = 256;
 

@@ -13,6 +13,8 @@ use crate::report::{Finding, Region, Related};
 use crate::source::Source;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use schemars::JsonSchema;
+use secrecy::ExposeSecret as _;
+use secrecy::zeroize::Zeroizing;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::borrow::Cow;
@@ -218,10 +220,11 @@ impl<'j> Judge<'j> {
     }
 
     fn verify(&self, seen: &Seen, issuer: &str) -> Option<bool> {
-        let (verifier, sealed) = (self.verifier?, seen.sealed.as_ref()?);
-        let mut token = super::tally::Sealed::of(encoded(seen, sealed.expose().len()));
-        token.push(sealed.expose());
-        verifier(token.expose(), issuer)
+        let (verifier, signature) = (self.verifier?, seen.sealed.as_ref()?.expose_secret());
+        let mut token = Zeroizing::new(encoded(seen, signature.len()));
+        // There is room for it, so that no copy stays behind.
+        token.push_str(signature);
+        verifier(&token, issuer)
     }
 }
 

@@ -12,6 +12,7 @@ use super::sketch::Sketch;
 use super::stream;
 use crate::parse::jwt::decode_bytes;
 use schemars::JsonSchema;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
@@ -99,7 +100,7 @@ pub struct Seen {
     /// Characters of its signature.
     pub(crate) signature: u32,
     /// The signature itself, where it is to be verified.
-    pub(crate) sealed: Option<Sealed>,
+    pub(crate) sealed: Option<SecretString>,
     /// How much it matters.
     pub standing: Standing,
     /// Bytes that it takes, about; they depend on nothing but the token.
@@ -108,40 +109,9 @@ pub struct Seen {
     pub(crate) evidence: Option<Box<Evidence<'static>>>,
 }
 
-/// A signature or a whole token, out of sight; its bytes are overwritten when it goes.
-#[derive(Clone)]
-pub(crate) struct Sealed(Vec<u8>);
-
-impl Sealed {
-    pub(super) fn of(text: impl Into<Vec<u8>>) -> Self {
-        Sealed(text.into())
-    }
-
-    /// Adds to it; within its capacity, so that no copy stays behind.
-    pub(super) fn push(&mut self, text: &str) {
-        debug_assert!(self.0.capacity() - self.0.len() >= text.len());
-        self.0.extend_from_slice(text.as_bytes());
-    }
-
-    /// What it holds. Only for verifying it.
-    pub(super) fn expose(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
-    }
-}
-
-impl std::fmt::Debug for Sealed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("<redacted>")
-    }
-}
-
-impl Drop for Sealed {
-    fn drop(&mut self) {
-        self.0.fill(0);
-        // Keeps the compiler from leaving out a write to memory that nobody reads again.
-        std::hint::black_box(&self.0);
-    }
-}
+/// One of many tokens. In a place of its own, since moving them all whenever there are twice as many would take three times
+/// the memory for a moment.
+pub type Kept = Box<Seen>;
 
 /// How much a found token matters, as far as the token alone shows it: the order in which people are told, and in which
 /// tokens are kept when there are too many.
@@ -254,7 +224,7 @@ pub fn fingerprint(digest: &[u8; 32]) -> String {
 #[derive(Debug)]
 pub struct Tally {
     limits: Limits,
-    seen: Vec<Seen>,
+    seen: Vec<Kept>,
     /// Tokens by their digests and by those of other spellings.
     by_digest: HashMap<Digest, usize>,
     headers: HashSet<Arc<[u8]>>,
@@ -312,7 +282,7 @@ impl Kinds {
 /// What was found in some texts, on its way to where it is merged with what was found in others.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) tokens: Vec<Seen>,
+    pub(crate) tokens: Vec<Kept>,
     pub(crate) bound: Option<Rank>,
     pub(crate) found: u64,
     pub(crate) kinds: Kinds,
@@ -345,7 +315,7 @@ impl Tally {
     /// What was found, to be sent away: by rank, so that it does not depend on who found what first.
     pub(crate) fn into_shared(mut self) -> Shared {
         self.sort_out();
-        self.seen.sort_by_key(Seen::rank);
+        self.seen.sort_by_key(|seen| seen.rank());
         self.seen.iter().for_each(|seen| self.kinds.add(seen));
         Shared { tokens: self.seen, bound: self.bound, found: self.found, kinds: self.kinds }
     }
@@ -430,7 +400,7 @@ impl Tally {
         let index = match known {
             Some(index) => index,
             None => {
-                let seen = self.seen_first(found, &parts, digest);
+                let seen = Kept::new(self.seen_first(found, &parts, digest));
                 self.keep(seen)?
             }
         };
@@ -479,12 +449,12 @@ impl Tally {
             },
             payload,
             signature: u32::try_from(parts[2].len().min(READABLE)).unwrap_or(u32::MAX),
-            sealed: keeps.then(|| Sealed::of(parts[2].to_vec())),
+            sealed: std::str::from_utf8(&parts[2]).ok().filter(|_| keeps).map(SecretString::from),
         }
     }
 
     /// Takes a token that is not known yet; `None` when there is no room for its like.
-    fn keep(&mut self, mut seen: Seen) -> Option<usize> {
+    fn keep(&mut self, mut seen: Kept) -> Option<usize> {
         if self.bound.is_some_and(|bound| seen.rank() >= bound) {
             self.kinds.add(&seen);
             return None;
@@ -510,6 +480,9 @@ impl Tally {
 
     /// Drops what is over the limits.
     fn sort_out(&mut self) {
+        if self.seen.len() <= self.limits.tokens && self.weight <= self.limits.bytes {
+            return;
+        }
         let mut ranks: Vec<(Rank, usize)> = self.seen.iter().map(|seen| (seen.rank(), seen.weight)).collect();
         ranks.sort_unstable();
         let mut weight = 0;
@@ -555,7 +528,7 @@ impl Tally {
         for mut theirs in other.seen {
             theirs.last_text = 0;
             match self.by_digest.get(&theirs.digest) {
-                Some(&index) => self.seen[index].merge(theirs),
+                Some(&index) => self.seen[index].merge(*theirs),
                 None => {
                     self.keep(theirs);
                 }
@@ -571,7 +544,9 @@ impl Tally {
         for seen in &mut tokens {
             seen.files = seen.files.saturating_add(std::mem::take(&mut seen.stretches).len() as u64);
         }
-        let order = |seen: &Seen| (seen.standing, seen.places.first().cloned(), seen.digest);
+        // No two tokens begin at the same place.
+        let first = |place: &Place| (Arc::clone(&place.path), place.offset);
+        let order = |seen: &Kept| (seen.standing, seen.places.first().map(first));
         tokens.sort_by_cached_key(order);
         let beyond = self.found.saturating_sub(told_apart);
         if beyond > 0 {
@@ -585,7 +560,7 @@ impl Tally {
 #[derive(Debug)]
 pub struct Account {
     /// The tokens that are told apart: those that matter most first, then by their first places.
-    pub tokens: Vec<Seen>,
+    pub tokens: Vec<Kept>,
     /// How many tokens stand in the texts, each counted as often as it does.
     pub found: u64,
     /// How many of those belong to tokens for which there was no room.
@@ -716,7 +691,7 @@ mod tests {
 
     /// Everything that is reported of an account.
     fn shown(account: &Account) -> Vec<String> {
-        let token = |seen: &Seen| {
+        let token = |seen: &Kept| {
             let fingerprint = Fingerprints::default().of(&seen.digest);
             format!("{fingerprint} {} {} {} {:?} {:?}", seen.carrier, seen.count, seen.files, seen.state, seen.places)
         };

@@ -12,7 +12,7 @@ use crate::scan::judge::{Evidence, Expiry, Judge};
 use crate::scan::member;
 use crate::scan::sketch::Sketch;
 use crate::scan::stream::{Extent, Place as Found, Scanner};
-use crate::scan::tally::{self, CARRIERS, Kinds, Limits, PLACES, Seen, Shared, Standing, Tally};
+use crate::scan::tally::{self, CARRIERS, Kept, Kinds, Limits, PLACES, Seen, Shared, Standing, Tally};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -205,10 +205,10 @@ impl Work {
         let texts: BTreeSet<&Arc<str>> = places.chain(tokens.iter().flat_map(|seen| &seen.stretches)).collect();
         let numbers: BTreeMap<Arc<str>, u64> = texts.into_iter().cloned().zip(0..).collect();
         let texts = numbers.keys().map(|text| text.to_string()).collect();
-        let token = |seen: Seen| {
+        let token = |seen: Kept| {
             let plan = plan_for(seen.places.first().map_or("", |place| &*place.path));
             let evidence = seen.evidence.clone().map_or_else(|| judge.evidence(&plan, &seen), |known| *known);
-            Token::new(seen, evidence, &numbers)
+            Token::new(*seen, evidence, &numbers)
         };
         let tokens = tokens.into_iter().map(token).collect();
         let hashes = |sketch: &Sketch| sketch.hashes().collect();
@@ -273,7 +273,7 @@ impl Token {
         }
     }
 
-    fn seen(self, texts: &[Arc<str>], book: &RuleBook) -> Option<Seen> {
+    fn seen(self, texts: &[Arc<str>], book: &RuleBook) -> Option<Kept> {
         let text = |number: u64| texts.get(usize::try_from(number).ok()?).cloned();
         let places = self.places.into_iter().map(|(path, offset, length, line, column, end_line, end_column)| {
             Some(tally::Place { path: text(path)?, offset, length, line, column, end: (end_line, end_column) })
@@ -286,7 +286,7 @@ impl Token {
             "" => "",
             name => CARRIERS.into_iter().find(|known| *known == name)?,
         };
-        Some(Seen {
+        Some(Kept::new(Seen {
             form: self.form,
             state: self.state,
             carrier,
@@ -303,7 +303,7 @@ impl Token {
             standing: self.standing,
             weight: usize::try_from(self.weight).ok()?,
             evidence: Some(Box::new(self.said.evidence(book)?)),
-        })
+        }))
     }
 }
 
