@@ -1,16 +1,15 @@
 """Runs tokenvet and other programs on the same files in turn and writes what they used; see benches/peers.sh."""
 
+import hashlib
 import json
 import os
 import platform
 import re
-import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import forms
@@ -18,6 +17,10 @@ import forms
 NOW = "2026-01-01T00:00:00Z"
 PLAIN = r"eyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"
 ROUNDS = 5
+# What is scanned by programs that would need minutes for all, in bytes.
+PART = 64 << 20
+# How programs end that found something, beyond the usual small numbers.
+FOUND = [200]
 
 
 class Used:
@@ -27,17 +30,11 @@ class Used:
 
 def run(command, out):
     """One process with everything it waits for: CPU seconds (user and system), wall seconds, peak memory in MiB."""
-    started = time.monotonic()
-    with open(out, "wb") as target:
-        process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=target,
-                                   stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-    # A child begins with our own memory: what is below that cannot be told.
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode < 0 or process.returncode > 20:
-        raise RuntimeError(f"{command[0]} ended with {process.returncode}")
-    return Used(usage.ru_utime + usage.ru_stime, time.monotonic() - started, max(usage.ru_maxrss, own) / 1024)
+    launched = [sys.executable, "-I", "-S", Path(__file__).parent / "used.py", out, *command]
+    cpu, wall, memory, code = output(launched).split()
+    if not 0 <= int(code) <= 20 and int(code) not in FOUND:
+        raise RuntimeError(f"{command[0]} ended with {int(code)}")
+    return Used(float(cpu), float(wall), float(memory))
 
 
 def in_turn(commands, rounds=ROUNDS):
@@ -105,6 +102,12 @@ def clients(page, ours, data, source, folder):
         for n in (10, 200):
             commands[f"jsonschema-cli {version([tool, '--version'])}, {n} rules"] = \
                 [tool, "validate", schemas[n], "--offline", "--errors-only", "-i", *files]
+    if tool := peer("ajv"):
+        # It does not say its version.
+        package = json.loads((Path(tool).resolve().parents[1] / "package.json").read_text())
+        for n in (10, 200):
+            commands[f"ajv-cli {package['version']}, {n} rules"] = \
+                [tool, "validate", "--spec=draft2020", "--all-errors", "-s", schemas[n], "-d", f"{w1}/**/*.json"]
     used = in_turn(commands)
     base = used["tokenvet, 200 rules"]
     page.text(f"## {len(files):,} client files of 2 KB")
@@ -163,7 +166,7 @@ def sixty(ours):
 
 
 def tokens(page, ours, data, folder):
-    sizes = (2_000, 20_000)
+    sizes = (5_000, 50_000)
     parts = [folder / f"{size}.tokens" for size in sizes]
     with open(data / "w3.tokens", "rb") as source:
         lines = [line for _, line in zip(range(sizes[1]), source)]
@@ -195,48 +198,100 @@ def tokens(page, ours, data, folder):
               f"{used[1].wall / used[2].wall:.2f} times as fast for {used[2].cpu / used[1].cpu:.2f} times the CPU.")
 
 
-def truth(data):
-    """Complete tokens of the log, counted without any of our code: known tokens, however their dots are written."""
-    known = set(line.strip() for line in open(data / "w3.tokens", "rb"))
-    pattern, dot = re.compile(PLAIN.encode()), re.compile(rb"%2e", re.I)
+def known_tokens(data):
+    with open(data / "w3.tokens", "rb") as source:
+        return {line.strip() for line in source}
+
+
+def complete(text, known):
+    """The known tokens in a text, whoever wrote it and however their dots are written."""
+    return [hit for hit in re.findall(PLAIN.encode(), re.sub(rb"%2[eE]", b".", text)) if hit in known]
+
+
+def truth(path, known):
+    """Complete tokens of a log, counted without any of our code."""
     occurrences, distinct, decoys = 0, set(), 0
-    for line in open(data / "w4.log", "rb"):
+    for line in open(path, "rb"):
         if b"eyJ" not in line:
             continue
-        hits = [hit for hit in pattern.findall(dot.sub(b".", line)) if hit in known]
+        hits = complete(line, known)
         occurrences += len(hits)
         distinct.update(hits)
         decoys += bool(re.search(rb"eyJ[0-9a-f]{16,}", line))
-    return occurrences, len(distinct), decoys
+    return occurrences, distinct, decoys
+
+
+def scanners(path):
+    """Programs that look for secrets of every kind, with their rule for JWT alone."""
+    commands = {}
+    if tool := peer("kingfisher"):
+        commands[f"kingfisher {version([tool, '--version'])}, its rule for JWT"] = \
+            [tool, "scan", "--rule", "betterleaks.jwt", "--no-validate", "--no-update-check", "--max-file-size", "0", "-f",
+             "jsonl", path]
+    return commands
+
+
+def slow_scanners(path):
+    """Those that need minutes for all of the log."""
+    commands = {}
+    if tool := peer("gitleaks"):
+        name = f"gitleaks {version([tool, 'version'])}, its rule for JWT"
+        find = [tool, "dir", "--enable-rule", "jwt", "--no-banner", "--redact=0", "-f", "json", "-r", "-", path]
+        commands[f"{name}, nothing decoded"] = [*find, "--max-decode-depth", "0"]
+        commands[name] = find
+    return commands
 
 
 def log(page, ours, data, folder):
-    path = data / "w4.log"
-    size = path.stat().st_size
+    path, part = data / "w4.log", folder / "part.log"
+    with open(path, "rb") as source, open(part, "wb") as target:
+        target.write(source.read(PART))
     scan = [ours, "scan", "--no-config", "--format", "jsonl", "--now", NOW]
-    rg = peer("rg")
     commands = {
         "tokenvet (found, decoded, judged, reported)": scan + [path],
         "tokenvet, 60 rules": scan + sixty(ours) + [path],
     }
+    rg = peer("rg")
     if rg:
         name = f"ripgrep {version([rg, '--version'])}"
         commands[f"{name}, plain pattern"] = [rg, "-o", "-N", PLAIN, path]
         commands[f"{name}, plain pattern, one thread, no mmap"] = [rg, "-o", "-N", "-j1", "--no-mmap", PLAIN, path]
     used = in_turn(commands)
-    base = used["tokenvet (found, decoded, judged, reported)"]
-    page.text(f"## A log of {size / 2**30:.2f} GiB")
-    page.table(["program", "CPU", "GB a CPU second", "memory", "our CPU to its"],
-               [(name, seconds(u.cpu), f"{size / 1e9 / u.cpu:.2f}", f"{u.memory:.0f} MiB", f"{base.cpu / u.cpu:.2f}")
-                for name, u in used.items()])
-    occurrences, distinct, decoys = truth(data)
-    report = [json.loads(line) for line in output(scan + [path]).splitlines()]
-    leaks = [f for f in report if f.get("type") == "finding" and f["target"]["kind"] == "leak"]
+    all_rules, some_rules = (used[name] for name in list(commands)[:2])
+    others, slow = scanners(path), slow_scanners(part)
+    used |= in_turn(others | slow, 1)
+    known = known_tokens(data)
+    occurrences, distinct, decoys = truth(path, known)
+    _, of_part, _ = truth(part, known) if slow else (0, set(), 0)
+
+    def leaks(command):
+        report = [json.loads(line) for line in output(command).splitlines()]
+        return [f for f in report if f.get("type") == "finding" and f["target"]["kind"] == "leak"]
+
+    def recall(command, distinct):
+        if command[0] == ours:
+            # We show no token: what names it there is the beginning of its SHA-256.
+            named = {f["target"]["name"] for f in leaks(command)}
+            found = sum(hashlib.sha256(token).hexdigest()[:12] in named for token in distinct)
+        else:
+            found = len(distinct.intersection(complete(output(command), known)))
+        return f"{100 * found / len(distinct):.4g} %"
+
+    rows = []
+    for name, command in (commands | others | slow).items():
+        u, is_part = used[name], name in slow
+        size, distinct_there = (part.stat().st_size, of_part) if is_part else (path.stat().st_size, distinct)
+        ratio = lambda ours: f"{ours.cpu / path.stat().st_size * size / u.cpu:.2g}"
+        rows.append((name + (f" (first {size >> 20} MiB)" if is_part else ""), seconds(u.cpu), f"{size / 1e9 / u.cpu:.3g}",
+                     f"{u.memory:.0f} MiB", ratio(all_rules), ratio(some_rules), recall(command, distinct_there)))
+    page.text(f"## A log of {path.stat().st_size / 2**30:.2f} GiB")
+    page.table(["program", "CPU", "GB a CPU second", "memory", "our CPU to its", "ours with 60 rules", "tokens found"], rows)
+    report = leaks(scan + [path])
     times = lambda f: int(m.group(1)) if (m := re.search(r"found (\d+) times?", f["message"])) else 0
-    whole = [f for f in leaks if "truncated" not in f["rule"]]
-    page.text(f"Complete tokens in the log, counted without our code: {occurrences:,} of {distinct:,} distinct ones, beside "
-              f"{decoys:,} lines that only look like them. Reported: {sum(map(times, whole)):,} of {len(whole):,} distinct "
-              f"ones, and {sum(times(f) for f in leaks) - sum(map(times, whole)):,} cut off.")
+    whole = [f for f in report if "truncated" not in f["rule"]]
+    page.text(f"Complete tokens in the log, counted without our code: {occurrences:,} of {len(distinct):,} distinct ones, "
+              f"beside {decoys:,} lines that only look like them. Reported: {sum(map(times, whole)):,} of {len(whole):,} "
+              f"distinct ones, and {sum(times(f) for f in report) - sum(map(times, whole)):,} cut off.")
     packed = {}
     for ending, pack in (("gz", ["gzip", "-6", "-c"]), ("zst", ["zstd", "-3", "-c", "-q"])):
         target = Path(f"{path}.{ending}")
@@ -255,9 +310,8 @@ def log(page, ours, data, folder):
     rows = [(name, seconds(u.cpu), f"{u.memory:.0f} MiB",
              f"{results[name[:4].rstrip(',') + ', tokenvet'].cpu / u.cpu:.2f}") for name, u in results.items()]
     page.table(["compressed log", "CPU", "memory", "our CPU to its"], rows)
-    part = folder / "part.log"
     with open(path, "rb") as source, open(part, "wb") as target:
-        target.write(source.read(size // 10))
+        target.write(source.read(path.stat().st_size // 10))
     growth = in_turn({"part": scan + [part], "whole": scan + [path]})
     a, b = growth["part"], growth["whole"]
     page.text(f"Ten times the log: {b.cpu / a.cpu:.1f} times the CPU, {b.memory / a.memory:.2f} times the memory.")
@@ -269,9 +323,9 @@ def main():
     page.text("# Performance", "",
               "Written by `benches/peers.sh`; read the ratios, since seconds belong to the machine. Every program was a process of",
               "its own on the same files in the page cache, in turn with the others; the median counts. CPU is user and system",
-              "time of the process and what it waited for, memory the largest resident set; less than the measuring program holds",
-              "itself cannot be told and shows as that (26 MiB among client files, 52 and 258 MiB further down). Reports went to",
-              "a file.", "",
+              "time of the process and what it waited for, memory the largest resident set (less than 9 MiB cannot be told, and shows",
+              "as that). Reports went to a file. \"Tokens found\" counts the distinct complete tokens that a report names, of those",
+              "that are there.", "",
               "To repeat it: generate the workloads, install the peers, and run `benches/peers.sh DATA`; the head of that script",
               "says what DATA holds. `cargo bench` measures the same things on small workloads of our own.")
     model = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text())
@@ -284,7 +338,8 @@ def main():
         clients(page, ours, data, source, folder)
         tokens(page, ours, data, folder)
         log(page, ours, data, folder)
-    missing = [name for name in ("rg", "jsonschema-cli", "cfn-guard", "check-jsonschema") if not peer(name)]
+    wanted = ("rg", "kingfisher", "gitleaks", "jsonschema-cli", "ajv", "cfn-guard", "check-jsonschema")
+    missing = [name for name in wanted if not peer(name)]
     if missing:
         page.text("Not installed and so left out: " + ", ".join(missing) + ".")
     target.write_text("\n".join(page.lines).rstrip() + "\n")
