@@ -549,6 +549,12 @@ mod tests {
             ("{'client_secret': b'abc', 'x': 1}", "{'client_secret': b'REDACTED', 'x': 1}"),
             ("{u'client_secret': u'abc', u'x': 1}", "{u'client_secret': u'REDACTED', u'x': 1}"),
             ("password=rb\"abc\"", "password=rb\"REDACTED\""),
+            // The quotes of a value that was cut off close around the name of the next one.
+            ("client_secret=\"abc, refresh_token=\"def\" x=1", "client_secret=\"REDACTED\" x=1"),
+            ("password='abc 'passwd' : 'def' x='1'", "password='REDACTED'passwd' : 'REDACTED' x='1'"),
+            ("password: \"abc, token: \"VGVz dA==\" x=\"1\"", "password: \"REDACTED\" x=\"1\""),
+            ("client_secret=\"dGVzdA==\" x=\"1\"", "client_secret=\"REDACTED\" x=\"1\""),
+            ("client_secret=\"abc, scope=\"def\" x=1", "client_secret=\"REDACTED\"def\" x=1"),
             ("{'Authorization': b'Basic dXNlcjpzZWNyZXRwYXNz'}", "{'Authorization': b'Basic REDACTED'}"),
             (
                 "%7B%22client_secret%22%3A%22a%5C%22bc%22%2C%22x%22%3A1%7D",
@@ -646,9 +652,15 @@ mod tests {
     /// Were each name looked at as far as the text goes, this would not end.
     #[test]
     fn hostile_names_cost_no_more_than_their_length() {
-        for unit in
-            ["token=", "authorization:", "token=,,", "token%3D%2C", "token=REDACTEDz", "password=,access_token=,"]
-        {
+        for unit in [
+            "token=",
+            "authorization:",
+            "token=,,",
+            "token%3D%2C",
+            "token=REDACTEDz",
+            "password=,access_token=,",
+            "token=\"",
+        ] {
             let copy = redacted(&unit.repeat((1 << 20) / unit.len()), Mode::Signature);
             assert_eq!(redacted(&copy, Mode::Signature), copy, "{unit}");
         }

@@ -87,6 +87,8 @@ const KEY_BRACES: usize = 64;
 const AHEAD: usize = 16;
 /// Tokens and markers of one value that are told apart; it ends with the last of them.
 const MAX_KNOWN: usize = 64;
+/// Values that one may swallow whose closing quote was cut off, so that hostile names cost no more than their length.
+const MAX_OPENED: usize = 8;
 /// Bytes of a value that say whether it was drawn at random.
 const TELLING: usize = 256;
 
@@ -634,7 +636,7 @@ impl Quote {
 
     /// Where the value that begins here ends; beyond the limit it is not looked for.
     fn end(self, text: &[u8], start: usize, limit: usize) -> usize {
-        let mut at = start;
+        let (mut at, mut opened) = (start, 0);
         while at < limit {
             let byte = text[at];
             // What is encoded holds no such sign.
@@ -644,6 +646,10 @@ impl Quote {
             let char = if self.level == 0 { None } else { char_at(text, at) };
             let char = char.unwrap_or(Char { byte, length: 1, level: 0 });
             match char.level == self.level {
+                true if char.byte == self.mark && opened < MAX_OPENED && opens_another(&text[start..at]) => {
+                    opened += 1;
+                    at += char.length;
+                }
                 true if char.byte == self.mark => break,
                 // What is escaped does not close it.
                 true if char.byte == b'\\' && self.escapes == 0 => {
@@ -656,6 +662,18 @@ impl Quote {
         }
         at
     }
+}
+
+/// Does a quote behind this open the value of another secret? What stands before was cut off then, with its closing quote.
+fn opens_another(before: &[u8]) -> bool {
+    let Some(before) =
+        before.trim_ascii_end().strip_suffix(b"=").or_else(|| before.trim_ascii_end().strip_suffix(b":"))
+    else {
+        return false;
+    };
+    let before = before.trim_ascii_end();
+    let name = before.iter().rev().take(MAX_NAME).take_while(|byte| is_name(**byte)).count();
+    name_of(&before[before.len() - name..]).is_some()
 }
 
 /// True for what hides nothing: words and signs in place of a secret, variables, lifetimes and paths.
