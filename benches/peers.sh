@@ -10,5 +10,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 data=${1:?"usage: benches/peers.sh DATA (see the head of this file)"}
-cargo build --release --locked
-exec python3 benches/peers/measure.py "$data" target/release/tokenvet benches/parity docs/performance.md
+cargo build --profile dist --locked
+exec python3 benches/peers/measure.py "$data" target/dist/tokenvet benches/parity docs/performance.md

@@ -331,7 +331,7 @@ def main():
     model = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text())
     model = model.group(1) if model else platform.machine()
     revision = output(["git", "rev-parse", "--short", "HEAD"]).decode().strip()
-    page.text(f"Measured with {version([ours, '--version'])} ({revision}) on {os.cpu_count()} cores of {model}, "
+    page.text(f"Measured with {version([ours, '--version'])} ({revision}, profile `dist`) on {os.cpu_count()} cores of {model}, "
               f"{platform.system()} {platform.release().split('-')[0]}.")
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)

@@ -12,7 +12,7 @@ tools=$PWD/target/wheel-tools
 export PATH=$tools/bin:$PATH
 
 rm -f target/wheels/tokenvet-*
-maturin build --release --locked --zig --compatibility manylinux2014 --target "$target" -m bindings/python/Cargo.toml --out target/wheels
+maturin build --profile dist --locked --zig --compatibility manylinux2014 --target "$target" -m bindings/python/Cargo.toml --out target/wheels
 for wheel in target/wheels/tokenvet-*.whl; do
   report=$(auditwheel show "$wheel")
   printf '%s\n' "$report"

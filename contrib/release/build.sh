@@ -14,10 +14,10 @@ tools=$PWD/target/release-tools
 "$tools/bin/python" -m pip --quiet --disable-pip-version-check install 'cargo-zigbuild>=0.20' ziglang
 export PATH=$tools/bin:$PATH
 
-cargo zigbuild --release --locked --target "$target.$glibc" --bin tokenvet
+cargo zigbuild --profile dist --locked --target "$target.$glibc" --bin tokenvet
 mkdir -p target/dist
 binary=$PWD/target/dist/tokenvet-$target
-cp "target/$target/release/tokenvet" "$binary"
+cp "target/$target/dist/tokenvet" "$binary"
 TOKENVET_RELEASE_BINARY=$binary cargo test --locked --test binary
 if [ "$target" = "$host" ]; then
   "$binary" --version
