@@ -237,7 +237,7 @@ fn of_signature(signature: Option<bool>) -> &'static str {
 }
 
 fn also(place: &Place) -> Related {
-    let (message, path) = ("also here".into(), place.path.as_ref().into());
+    let (message, path) = ("the same token".into(), place.path.as_ref().into());
     Related { message, path, region: region(place), pointer: SmolStr::default() }
 }
 
