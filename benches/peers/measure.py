@@ -322,10 +322,10 @@ def main():
     page = Page()
     page.text("# Performance", "",
               "Written by `benches/peers.sh`; read the ratios, since seconds belong to the machine. Every program was a process of",
-              "its own on the same files in the page cache, in turn with the others; the median counts. CPU is user and system",
-              "time of the process and what it waited for, memory the largest resident set (less than 9 MiB cannot be told, and shows",
-              "as that). Reports went to a file. \"Tokens found\" counts the distinct complete tokens that a report names, of those",
-              "that are there.", "",
+              "its own on the same files in the page cache, in turn with the others; the median of five runs counts, and the one",
+              "run of programs that need seconds for it and of compressed logs. CPU is user and system time of the process and",
+              "what it waited for, memory the largest resident set (less than 9 MiB cannot be told, and shows as that). Reports",
+              "went to a file. \"Tokens found\" counts the distinct complete tokens that a report names, of those that are there.", "",
               "To repeat it: generate the workloads, install the peers, and run `benches/peers.sh DATA`; the head of that script",
               "says what DATA holds. `cargo bench` measures the same things on small workloads of our own.")
     model = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text())
