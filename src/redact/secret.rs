@@ -666,11 +666,7 @@ impl Quote {
 
 /// Does a quote behind this open the value of another secret? What stands before was cut off then, with its closing quote.
 fn opens_another(before: &[u8]) -> bool {
-    let Some(before) =
-        before.trim_ascii_end().strip_suffix(b"=").or_else(|| before.trim_ascii_end().strip_suffix(b":"))
-    else {
-        return false;
-    };
+    let Some((b'=' | b':', before)) = before.trim_ascii_end().split_last() else { return false };
     let before = before.trim_ascii_end();
     let name = before.iter().rev().take(MAX_NAME).take_while(|byte| is_name(**byte)).count();
     name_of(&before[before.len() - name..]).is_some()

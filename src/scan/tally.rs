@@ -330,7 +330,7 @@ impl Tally {
         tally
     }
 
-    /// Another text begins, by the name that users know it by. No two texts of a scan have the same name.
+    /// Another text begins, by the name that users know it by. Members of an archive may have the same one.
     pub fn begin(&mut self, path: &str) {
         self.path = path.into();
         self.texts += 1;
@@ -449,7 +449,7 @@ impl Tally {
             },
             payload,
             signature: u32::try_from(parts[2].len().min(READABLE)).unwrap_or(u32::MAX),
-            sealed: std::str::from_utf8(&parts[2]).ok().filter(|_| keeps).map(SecretString::from),
+            sealed: keeps.then(|| std::str::from_utf8(&parts[2]).ok().map(SecretString::from)).flatten(),
         }
     }
 
@@ -544,9 +544,8 @@ impl Tally {
         for seen in &mut tokens {
             seen.files = seen.files.saturating_add(std::mem::take(&mut seen.stretches).len() as u64);
         }
-        // No two tokens begin at the same place.
-        let first = |place: &Place| (Arc::clone(&place.path), place.offset);
-        let order = |seen: &Kept| (seen.standing, seen.places.first().map(first));
+        // Texts may have one name, so that two tokens can stand at the same place.
+        let order = |seen: &Kept| (seen.standing, seen.places.first().cloned(), seen.digest);
         tokens.sort_by_cached_key(order);
         let beyond = self.found.saturating_sub(told_apart);
         if beyond > 0 {
@@ -722,6 +721,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// As what was appended to a tar: its members have one name, and their tokens begin at one place.
+    #[test]
+    fn texts_of_one_name_are_told_in_one_order() {
+        let limits = Limits { tokens: 1000, bytes: 1 << 20, now: NOW, signatures: false };
+        let texts: Vec<(String, String)> = (0..6).map(|n| ("x.tar!a.log".into(), token(n))).collect();
+        let expected = shown(&tally(limits, texts.iter()).finish());
+        assert_eq!(shown(&tally(limits, texts.iter().rev()).finish()), expected, "last text first");
+        let sent = Tally::of_shared(limits, tally(limits, texts.iter()).into_shared());
+        assert_eq!(shown(&sent.finish()), expected, "sent away and merged");
     }
 
     #[test]
