@@ -155,10 +155,20 @@ fn one_bad_input_never_hides_another() {
         let named = errors.iter().filter(|error| error.starts_with(&format!("{path}: "))).collect::<Vec<_>>();
         assert!(named.len() == 1 && named[0].contains(words), "{path}: {errors:#?}");
     }
-    // Met in a tree, an archive of another kind is skipped like any file that is no text.
+    // Met in a tree, an archive of another kind is no error, and is named all the same.
     let (tree, _) = self::report(folder.path(), &["."]);
     assert!(!self::errors(&tree).iter().any(|error| error.starts_with("d.zip")));
     assert_eq!(tree["skipped"], 1);
+    let notes = |report: &Value| report["notes"].as_array().map_or(vec![], |notes| notes.clone());
+    let note = notes(&tree)[0].as_str().unwrap().to_string();
+    assert!(note.starts_with("1 file ") && note.contains(": d.zip;"), "{note}");
+    for more in ["e.zip", "f.zip", "g.zip", "h.zip"] {
+        write(more, b"PK\x03\x04 stored");
+    }
+    let note = notes(&self::report(folder.path(), &["."]).0)[0].as_str().unwrap().to_string();
+    assert!(note.starts_with("5 files ") && note.contains(": d.zip, e.zip, f.zip and 2 more;"), "{note}");
+    let (silenced, _) = self::report(folder.path(), &[".", "--unrecognised", "skip"]);
+    assert_eq!(notes(&silenced), Vec::<Value>::new());
 }
 
 #[test]

@@ -706,7 +706,7 @@ impl<'j> Job<'j> {
         !self.reporters.is_empty()
     }
 
-    /// Says what was left out because somebody asked for that.
+    /// Says what was left out: because somebody asked for that, or because it is of another kind.
     pub(super) fn note_left_out(&mut self, message: String) {
         self.tally.notes.push(message);
     }

@@ -399,8 +399,47 @@ impl Visit for Taker<'_, '_, '_> {
     }
 }
 
+/// Archives and the like met while walking that were not opened. They are no errors, and yet a token may be in them.
+#[derive(Default)]
+struct Unopened {
+    count: u64,
+    /// The first ones.
+    names: Vec<String>,
+}
+
+impl Unopened {
+    /// Those that are named; the others are counted.
+    const NAMED: usize = 3;
+
+    fn add(&mut self, name: &str) {
+        self.count += 1;
+        if self.names.len() < Self::NAMED {
+            self.names.push(name.to_string());
+        }
+    }
+
+    fn words(&self) -> Option<String> {
+        let more = match self.count - self.names.len() as u64 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let (files, names) = (counted(self.count, "file"), self.names.join(", "));
+        (self.count > 0).then(|| {
+            format!(
+                "{files} of a kind that is not opened, read as found: {names}{more}; unpack what may hold logs, and scan that"
+            )
+        })
+    }
+}
+
 /// Reports what one input came to.
-fn take(job: &mut Job<'_>, input: &Input, scanned: Scanned, reading: &Reading) -> Result<(), Failure> {
+fn take(
+    job: &mut Job<'_>,
+    input: &Input,
+    scanned: Scanned,
+    reading: &Reading,
+    unopened: &mut Unopened,
+) -> Result<(), Failure> {
     if let Some(Gap { name, message, foreign }) = scanned.refused {
         return job.refuse(input, Unreadable { name, message, content: foreign });
     }
@@ -409,6 +448,9 @@ fn take(job: &mut Job<'_>, input: &Input, scanned: Scanned, reading: &Reading) -
     }
     for Gap { name, message, foreign } in scanned.gaps {
         if !(foreign && reading.skip_foreign) {
+            if foreign && !input.named {
+                unopened.add(&name);
+            }
             job.refuse(input, Unreadable { name, message, content: foreign })?;
         }
     }
@@ -425,13 +467,13 @@ pub(super) fn report(
     reading: &Reading,
 ) -> Result<(), Failure> {
     let lines = Lines::of(&read);
-    let mut left_out = LeftOut::default();
+    let (mut left_out, mut unopened) = (LeftOut::default(), Unopened::default());
     for (input, read) in inputs.iter().zip(read) {
         left_out.add(&read.scanned.left_out);
-        take(job, input, read.scanned, reading)?;
+        take(job, input, read.scanned, reading, &mut unopened)?;
     }
     let since = reading.since.and_then(|since| words_of(&left_out, since));
-    since.into_iter().for_each(|note| job.note_left_out(note));
+    since.into_iter().chain(unopened.words()).for_each(|note| job.note_left_out(note));
     let mut account = tally.finish();
     account.number_lines(&|path, offset| lines.before(path, offset));
     account.notes().into_iter().for_each(|note| job.note(note));
