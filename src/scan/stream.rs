@@ -34,6 +34,10 @@ impl Place<'_> {
     /// Line breaks within the token, and the characters of its last line up to its end.
     pub fn extent(&self) -> (u64, u64) {
         let token = &self.window[self.hit.span.clone()];
+        // Base64url and dots, as nearly every token is.
+        if self.hit.is_plain {
+            return (0, self.column + token.len() as u64);
+        }
         match memchr::memrchr(b'\n', token) {
             None => (0, self.column + characters(token)),
             Some(last) => (line_breaks(token), characters(&token[last + 1..])),
