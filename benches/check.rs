@@ -1,8 +1,10 @@
 //! Measures the command line against a floor: the same files walked, read and parsed into `serde_json::Value`, with no
-//! judgement at all; logs read and searched for the pattern of a token. Both run in turn as processes of their own, so that CPU and memory are those of the whole run and
-//! a busy machine meets both alike. Read the ratios; the seconds belong to the machine.
+//! judgement at all; logs read and searched for the pattern of a token. Both run in turn as processes of their own, so that
+//! CPU and memory are those of the whole run and a busy machine meets both alike. Read the ratios; the seconds belong to the
+//! machine.
 //!
-//! `cargo bench --bench check`, with `-- --quick` for a tenth of the data.
+//! `cargo bench --bench check`, with `-- --quick` for a tenth of the data; TOKENVET_RELEASE_BINARY names another program to
+//! measure than the one built beside it.
 
 #![allow(clippy::print_stdout)] // the report
 
@@ -127,9 +129,11 @@ fn beside(
     runs: usize,
 ) -> Result<Vec<Used>, Box<dyn Error>> {
     let this = std::env::current_exe()?;
+    let measured = std::env::var_os("TOKENVET_RELEASE_BINARY");
+    let program = measured.as_deref().unwrap_or(env!("CARGO_BIN_EXE_tokenvet").as_ref());
     let mut commands = vec![vec![this.as_os_str(), floor.as_ref(), input.as_os_str()]];
     for (_, options) in options {
-        let mut command: Vec<&OsStr> = vec![env!("CARGO_BIN_EXE_tokenvet").as_ref(), command.as_ref()];
+        let mut command = vec![program, command.as_ref()];
         command.extend(options);
         command.push(input.as_os_str());
         commands.push(command);
@@ -189,14 +193,14 @@ fn scans(folder: &Path, shrink: usize) -> Result<(), Box<dyn Error>> {
     let at = |name: &str| folder.join(name);
     let (few, many) = (at("few.tokens"), at("many.tokens"));
     heading("Distinct tokens, beside a search for their pattern");
-    workload::tokens(&few, 1_000 / shrink)?;
-    workload::tokens(&many, 10_000 / shrink)?;
-    println!("| {} tokens | | | | |", 1_000 / shrink);
+    workload::tokens(&few, 5_000 / shrink)?;
+    workload::tokens(&many, 50_000 / shrink)?;
+    println!("| {} tokens | | | | |", 5_000 / shrink);
     let one = beside("search", "scan", &few, &[("scan", jsonl())], RUNS)?;
-    println!("| {} tokens | | | | |", 10_000 / shrink);
+    println!("| {} tokens | | | | |", 50_000 / shrink);
     let ten = beside("search", "scan", &many, &[("scan", jsonl())], RUNS)?;
     println!("\nTen times the tokens: {:.1} times the CPU.", growth(&one, &ten));
-    heading("A log with a thousand distinct tokens, beside the same search");
+    heading("A log with the fewer of these tokens, beside the same search");
     let mut used = Vec::new();
     for megabytes in [20, 200] {
         let (path, bytes) = (at(&format!("{megabytes}.log")), megabytes * 1_000_000 / shrink as u64);
@@ -282,12 +286,11 @@ fn lists(folder: &Path, shrink: usize) -> Result<(), Box<dyn Error>> {
 
 /// Large exports, a client a line and printed over many lines.
 fn exports(folder: &Path, shrink: usize) -> Result<(), Box<dyn Error>> {
-    for (name, megabytes, lines) in
-        [("export of 20 MB", 20, true), ("export of 100 MB", 100, true), ("the same, printed", 100, false)]
-    {
+    for (megabytes, lines, printed) in [(20, true, ""), (100, true, ""), (100, false, ", printed")] {
         let path = folder.join(format!("export-{megabytes}-{lines}.json"));
-        workload::export(&path, megabytes * 1_000_000 / shrink as u64, lines)?;
-        heading(&format!("One {name}"));
+        let bytes = megabytes * 1_000_000 / shrink as u64;
+        workload::export(&path, bytes, lines)?;
+        heading(&format!("One export of {} MB{printed}", bytes / 1_000_000));
         let formats = ["jsonl", "human", "json"].map(|format| (format, options(&["--format", format])));
         compare(&path, &formats, 3)?;
     }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures tokenvet beside other programs on the same files in turn, and writes docs/performance.md.
+# Measures tokenvet, as it is packaged, beside other programs on the same files in turn, and writes docs/performance.md.
 #
 #   benches/peers.sh DATA
 #
@@ -10,5 +10,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 data=${1:?"usage: benches/peers.sh DATA (see the head of this file)"}
-cargo build --profile dist --locked
-exec python3 benches/peers/measure.py "$data" target/dist/tokenvet benches/parity docs/performance.md
+contrib/release/build.sh
+ours=target/dist/tokenvet-$(rustc -vV | sed -n 's/^host: //p')
+exec python3 benches/peers/measure.py "$data" "$ours" benches/parity docs/performance.md

@@ -218,7 +218,7 @@ fn elements(out: &mut impl Write, bytes: u64, lines: bool) -> io::Result<usize> 
 }
 
 /// Writes a file of compact JWS, one a line, with claims of the WLCG profile and made-up signatures. One in twenty
-/// lacks `nbf`, one in ten lives for days.
+/// lacks `nbf`, one in ten lives for days; three in ten have several audiences, and as many name groups.
 pub(crate) fn tokens(path: &Path, count: usize) -> io::Result<()> {
     use base64::Engine;
     let base64 = base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -229,11 +229,18 @@ pub(crate) fn tokens(path: &Path, count: usize) -> io::Result<()> {
         let now = 1_760_000_000 + dice.below(1_000_000);
         let lifetime = if dice.chance(10) { 600_000 } else { 3600 };
         let nbf = if dice.chance(5) { String::new() } else { format!(r#""nbf":{now},"#) };
+        let several = 1 + usize::from(dice.chance(30)) * (1 + dice.below(2));
+        let audiences: Vec<String> =
+            (0..several).map(|_| format!("https://{}.example.org", dice.pick(SERVICES))).collect();
+        let audience = if several > 1 { format!("[{}]", quoted(&audiences)) } else { quoted(&audiences) };
+        let scopes: Vec<&str> = SCOPES.iter().copied().filter(|_| dice.chance(25)).collect();
+        let groups: Vec<String> =
+            (0..1 + dice.below(3)).map(|_| format!("/{}/{}", dice.pick(SITES), dice.pick(SERVICES))).collect();
+        let groups = if dice.chance(30) { format!(r#","wlcg.groups":[{}]"#, quoted(&groups)) } else { String::new() };
         let claims = format!(
-            r#"{{"wlcg.ver":"1.0","sub":"{}","aud":"https://{}.example.org",{nbf}"scope":"{}","iss":"https://iam.{}.example.org/","exp":{},"iat":{now},"jti":"{}","client_id":"{}"}}"#,
+            r#"{{"wlcg.ver":"1.0","sub":"{}","aud":{audience},{nbf}"scope":"{}","iss":"https://iam.{}.example.org/","exp":{},"iat":{now},"jti":"{}","client_id":"{}"{groups}}}"#,
             uuid(&mut dice),
-            dice.pick(SERVICES),
-            dice.pick(SCOPES),
+            scopes.join(" "),
             dice.pick(SITES),
             now + lifetime,
             uuid(&mut dice),
