@@ -229,7 +229,7 @@ pub(crate) fn tokens(path: &Path, count: usize) -> io::Result<()> {
         let now = 1_760_000_000 + dice.below(1_000_000);
         let lifetime = if dice.chance(10) { 600_000 } else { 3600 };
         let nbf = if dice.chance(5) { String::new() } else { format!(r#""nbf":{now},"#) };
-        let several = 1 + usize::from(dice.chance(30)) * (1 + dice.below(2));
+        let several = if dice.chance(30) { 2 + dice.below(2) } else { 1 };
         let audiences: Vec<String> =
             (0..several).map(|_| format!("https://{}.example.org", dice.pick(SERVICES))).collect();
         let audience = if several > 1 { format!("[{}]", quoted(&audiences)) } else { quoted(&audiences) };

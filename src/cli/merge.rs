@@ -9,7 +9,7 @@ use super::shard::{Destination, adopt};
 use crate::discover::walk::{self, Input};
 use crate::evaluate::Fact;
 use crate::report::Format;
-use crate::report::text::counted;
+use crate::report::text::{and_more, counted};
 use crate::scan::tally::Tally;
 use crate::shard::check::{self, File};
 use crate::shard::scan::{Gather, Input as Read};
@@ -160,10 +160,7 @@ impl Parts {
         let of = self.terms.shards;
         let missing: Vec<u32> = (1..=of).filter(|number| !self.known.contains_key(number)).collect();
         let named: Vec<String> = missing.iter().take(NAMED).map(u32::to_string).collect();
-        let more = match missing.len().saturating_sub(NAMED) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
+        let more = and_more(missing.len() - named.len());
         if !missing.is_empty() {
             let shards = counted(missing.len() as u64, "shard");
             let named = named.join(", ");

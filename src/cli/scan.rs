@@ -9,7 +9,7 @@ use super::workers::Workers;
 use crate::discover::several;
 use crate::discover::walk::{self, Input, Unreadable};
 use crate::evaluate::Plan;
-use crate::report::text::counted;
+use crate::report::text::{and_more, counted};
 use crate::scan::find::Finder;
 use crate::scan::fingerprint::Fingerprints;
 use crate::scan::judge::Judge;
@@ -247,6 +247,18 @@ pub(super) fn read(
     Ok((read.into_vec(), tally))
 }
 
+fn words_of_unopened(names: &[String]) -> Option<String> {
+    const NAMED: usize = 3;
+    let named = &names[..names.len().min(NAMED)];
+    let (files, more) = (counted(names.len() as u64, "file"), and_more(names.len() - named.len()));
+    (!names.is_empty()).then(|| {
+        format!(
+            "{files} of a kind that is not opened, read as found: {}{more}; unpack what may hold logs, and scan that",
+            named.join(", ")
+        )
+    })
+}
+
 fn words_of(left_out: &LeftOut, since: i64) -> Option<String> {
     if left_out.files + left_out.bytes_of_lines == 0 {
         return None;
@@ -399,46 +411,14 @@ impl Visit for Taker<'_, '_, '_> {
     }
 }
 
-/// Archives and the like met while walking that were not opened. They are no errors, and yet a token may be in them.
-#[derive(Default)]
-struct Unopened {
-    count: u64,
-    /// The first ones.
-    names: Vec<String>,
-}
-
-impl Unopened {
-    /// Those that are named; the others are counted.
-    const NAMED: usize = 3;
-
-    fn add(&mut self, name: &str) {
-        self.count += 1;
-        if self.names.len() < Self::NAMED {
-            self.names.push(name.to_string());
-        }
-    }
-
-    fn words(&self) -> Option<String> {
-        let more = match self.count - self.names.len() as u64 {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        let (files, names) = (counted(self.count, "file"), self.names.join(", "));
-        (self.count > 0).then(|| {
-            format!(
-                "{files} of a kind that is not opened, read as found: {names}{more}; unpack what may hold logs, and scan that"
-            )
-        })
-    }
-}
-
-/// Reports what one input came to.
+/// Reports what one input came to. Archives and the like that are not opened are no errors when they were met while walking; a
+/// token may be in them all the same, so `unopened` takes their names.
 fn take(
     job: &mut Job<'_>,
     input: &Input,
     scanned: Scanned,
     reading: &Reading,
-    unopened: &mut Unopened,
+    unopened: &mut Vec<String>,
 ) -> Result<(), Failure> {
     if let Some(Gap { name, message, foreign }) = scanned.refused {
         return job.refuse(input, Unreadable { name, message, content: foreign });
@@ -449,7 +429,7 @@ fn take(
     for Gap { name, message, foreign } in scanned.gaps {
         if !(foreign && reading.skip_foreign) {
             if foreign && !input.named {
-                unopened.add(&name);
+                unopened.push(name.clone());
             }
             job.refuse(input, Unreadable { name, message, content: foreign })?;
         }
@@ -467,13 +447,13 @@ pub(super) fn report(
     reading: &Reading,
 ) -> Result<(), Failure> {
     let lines = Lines::of(&read);
-    let (mut left_out, mut unopened) = (LeftOut::default(), Unopened::default());
+    let (mut left_out, mut unopened) = (LeftOut::default(), vec![]);
     for (input, read) in inputs.iter().zip(read) {
         left_out.add(&read.scanned.left_out);
         take(job, input, read.scanned, reading, &mut unopened)?;
     }
     let since = reading.since.and_then(|since| words_of(&left_out, since));
-    since.into_iter().chain(unopened.words()).for_each(|note| job.note_left_out(note));
+    since.into_iter().chain(words_of_unopened(&unopened)).for_each(|note| job.note_left_out(note));
     let mut account = tally.finish();
     account.number_lines(&|path, offset| lines.before(path, offset));
     account.notes().into_iter().for_each(|note| job.note(note));

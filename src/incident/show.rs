@@ -238,9 +238,7 @@ fn used(one: &Use) -> String {
     let more = one.addresses.distinct.saturating_sub(one.addresses.some.len());
     let from = match one.addresses.some.as_slice() {
         [] => String::new(),
-        some => {
-            format!(", from {}{}", some.join(" "), if more > 0 { format!(" and {more} more") } else { String::new() })
-        }
+        some => format!(", from {}{}", some.join(" "), text::and_more(more)),
     };
     let place = one.place.as_ref().map(|place| format!(" ({}:{})", place.path, place.line)).unwrap_or_default();
     format!("{}: {records}{time}{from}{place}", one.service)
@@ -255,8 +253,7 @@ fn who_stops(incident: &Incident, options: Options) -> Section {
         lines.push(Line::Item(format!("{what} {}", crowd.value)));
         for (name, names) in [(others, &crowd.with), ("accounts", &crowd.accounts)] {
             if !names.some.is_empty() {
-                let more = names.distinct - names.some.len();
-                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                let more = text::and_more(names.distinct - names.some.len());
                 lines.push(Line::More(format!("{name}: {}{more}", names.some.join(", "))));
             }
         }

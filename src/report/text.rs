@@ -108,6 +108,11 @@ pub fn counted(number: u64, noun: &str) -> String {
     format!("{} {}", count(number), plural(number, noun))
 }
 
+/// What follows a list whose first elements are named: ` and 3 more`; empty when all are named.
+pub fn and_more(unnamed: usize) -> String {
+    if unnamed > 0 { format!(" and {unnamed} more") } else { String::new() }
+}
+
 /// The noun as it follows this number.
 pub fn plural(number: u64, noun: &str) -> Cow<'_, str> {
     match noun.strip_suffix('y') {
