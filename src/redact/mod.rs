@@ -634,6 +634,16 @@ mod tests {
             ("\"password\":\"{t} kJ8vQ2mN5xR7\"", "\"password\":\"{r} REDACTED\""),
             ("access_token={t}%26x%3D1 access_token={t},x=1;y", "access_token={r}%26x%3D1 access_token={r},x=1;y"),
             ("https://user:{t}:abc@h", "https://user:{r}:REDACTED@h"),
+            // Where a part of a value is secret, all of it is, with the names in it: none is left to be found the next time.
+            (
+                "authz\":\"kJ8vQ2mN5x00A0&x={t}&client_secret%22%3A%22{t},client_id=REDACTED&",
+                "authz\":\"REDACTED={r}&REDACTED%22%3A%22{r},REDACTED=REDACTED&",
+            ),
+            (
+                "authz\":\"{t}&client_secret%22%3A%22REDACTED,client_id=REDACTED&kJ8vQ2mN5x00A0b1C2",
+                "authz\":\"{r}&REDACTED%22%3A%22REDACTED,REDACTED=REDACTED&REDACTED",
+            ),
+            ("{\"token\":\"{t}\",\"x\":\"client_id=fts\"}", "{\"token\":\"{r}\",\"x\":\"client_id=fts\"}"),
             (
                 "%22access_token%22%3A%22{t}%22%2C%22client_secret%22%3A%22abc%22",
                 "%22access_token%22%3A%22{r}%22%2C%22client_secret%22%3A%22REDACTED%22",

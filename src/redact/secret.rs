@@ -381,8 +381,9 @@ fn named(text: &[u8], start: usize, end: usize, last: bool, tokens: Tokens<'_>, 
     secret(kind, text, value, found.quote.is_some(), cut, tokens, hides)
 }
 
-/// What of a value is secret beside its tokens, and beside what stands in place of something. A value without quotes that
-/// begins with one of these is that, and ends with it.
+/// What of a value is secret beside its tokens, and beside what stands in place of something: where one part is, every one,
+/// so that no name within it is left to be found the next time. A value without quotes that begins with a token or a marker
+/// is that, and ends with it.
 fn secret(
     kind: Kind,
     text: &[u8],
@@ -400,8 +401,8 @@ fn secret(
         Some(at + found..at + found + marker::length(&text[at + found..value.end]))
     };
     let mut mark = mark_behind(value.start);
-    let (mut parts, mut at, mut known) = (Vec::new(), value.start, 0);
-    let end = loop {
+    let (mut parts, mut hidden, mut at, mut known) = (Vec::new(), false, value.start, 0);
+    loop {
         let next = match (hits.peek(), &mark) {
             (Some(hit), Some(mark)) if mark.start < hit.start => Some(mark.clone()),
             (Some(_), _) => hits.next(),
@@ -413,14 +414,11 @@ fn secret(
             _ => without_signs(text, gap, known > 0, next.is_some()),
         };
         let empty = part.is_empty();
-        let hidden = !empty && hides(&text[part.clone()]);
-        if hidden {
+        if !empty {
+            hidden |= hides(&text[part.clone()]);
             parts.push(part);
         }
-        let Some(next) = next else {
-            // The name of another secret may stand in what is none.
-            break if hidden { value.end } else { at };
-        };
+        let Some(next) = next else { break };
         known += 1;
         at = next.end.max(at);
         if mark.as_ref().is_some_and(|mark| mark.start < at) {
@@ -428,12 +426,12 @@ fn secret(
         }
         let goes_on = text[..value.end].get(at).is_some_and(u8::is_ascii_alphanumeric);
         if known >= MAX_KNOWN || (known == 1 && empty && !quoted && !goes_on) {
-            break at;
+            break;
         }
-    };
-    match parts.is_empty() {
-        true => Look::No,
-        false => Look::Secret(Secret { kind, parts, end, cut: cut && end == value.end }),
+    }
+    match parts.last().map(|part| part.end).filter(|_| hidden) {
+        None => Look::No,
+        Some(end) => Look::Secret(Secret { kind, parts, end, cut: cut && end == value.end }),
     }
 }
 
