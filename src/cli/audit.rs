@@ -361,8 +361,8 @@ impl Listed {
             all.add_files(glob, None, governance)?;
         }
         for list in [&mut all.files, &mut all.logs] {
-            list.sort_by(|a, b| (&a.name, b.named).cmp(&(&b.name, a.named)));
-            list.dedup_by(|a, b| a.name == b.name);
+            list.sort_by(|a, b| (a.name(), b.is_named()).cmp(&(b.name(), a.is_named())));
+            list.dedup_by(|a, b| a.name() == b.name());
         }
         if all.files.is_empty() && all.logs.is_empty() && all.errors.is_empty() {
             return Err(Failure::Usage(
@@ -377,13 +377,13 @@ impl Listed {
     fn add_files(&mut self, glob: &str, service: Option<&str>, governance: &Governance) -> Result<(), Failure> {
         let found = listed(Path::new("."), glob).map_err(|message| refused(glob, &message))?;
         self.errors.extend(found.unreadable.into_iter().map(super::check::error_of));
-        for input in found.inputs.into_iter().filter(|input| input.named || !governance.ignores(&input.path)) {
-            if self.partial.iter().any(|folder| Path::new(&input.name).starts_with(folder)) {
+        for input in found.inputs.into_iter().filter(|input| input.is_named() || !governance.ignores(input.path())) {
+            if self.partial.iter().any(|folder| Path::new(input.name()).starts_with(folder)) {
                 continue;
             }
             if let Some(service) = service {
                 // As with rules: the first service that fits a file counts.
-                self.services.entry(input.name.clone()).or_insert_with(|| service.to_string());
+                self.services.entry(input.name().to_string()).or_insert_with(|| service.to_string());
             }
             self.files.push(input);
         }
@@ -397,7 +397,7 @@ impl Listed {
         }
         self.errors.extend(found.unreadable.into_iter().map(super::check::error_of));
         for input in found.inputs {
-            self.logs_of.entry(input.name.clone()).or_insert_with(|| service.to_string());
+            self.logs_of.entry(input.name().to_string()).or_insert_with(|| service.to_string());
             self.logs.push(input);
         }
         Ok(())
@@ -434,7 +434,7 @@ fn judge(
         let (rule, owner) = (raw.rule.clone(), raw.owner.clone());
         waivers.push(Waiver { rule, owner, path: path.to_string(), ends, used });
     }
-    let files: BTreeSet<String> = files.into_iter().map(|input| input.name).collect();
+    let files: BTreeSet<String> = files.into_iter().map(|input| input.name().to_string()).collect();
     let errors = gathered.errors.iter().map(|error| (error.path.clone(), error.message.clone())).collect();
     let bench = Bench { governance: job.governance, files, errors };
     let places = Places {

@@ -140,7 +140,7 @@ impl Changed {
 fn told(paths: &[PathBuf], args: &ChangeArgs, found: &Found) -> Result<Option<Told>, Failure> {
     let folder = folder_of_first(paths);
     if let Some(diff) = &args.diff {
-        if diff.as_os_str() == "-" && found.inputs.iter().any(|input| input.path.as_os_str() == "-") {
+        if diff.as_os_str() == "-" && found.inputs.iter().any(|input| input.is_stdin()) {
             return Err(Failure::Usage("standard input is either the diff or a file to check, not both".into()));
         }
         let (bytes, name) = (read(diff)?, name_of(diff));
@@ -215,7 +215,7 @@ fn top_of(folder: &Path) -> Result<PathBuf, Failure> {
 
 /// Adds files that the change touches and an ignore file hides: git has them all the same.
 fn join(paths: &[PathBuf], told: &Told, governance: &Governance, found: &mut Found) {
-    let known: HashSet<PathBuf> = found.inputs.iter().map(|input| input.path.clone()).collect();
+    let known: HashSet<PathBuf> = found.inputs.iter().map(|input| input.path().to_path_buf()).collect();
     let roots = paths.iter().filter(|path| path.is_dir());
     let roots: Vec<(&PathBuf, PathBuf)> =
         roots.filter_map(|path| fs::canonicalize(path).ok().map(|real| (path, real))).collect();
@@ -225,11 +225,11 @@ fn join(paths: &[PathBuf], told: &Told, governance: &Governance, found: &mut Fou
         let Some(named) = named.filter(|named| !known.contains(named) && !governance.ignores(named)) else { continue };
         let regular = fs::symlink_metadata(&full).is_ok_and(|metadata| metadata.is_file());
         if regular && fs::canonicalize(&full).is_ok_and(|real| real == full) {
-            found.inputs.push(Input { name: name_of(&named), path: named, named: false });
+            found.inputs.push(Input::found(named));
         }
     }
-    found.inputs.sort_by(|a, b| (&a.name, b.named).cmp(&(&b.name, a.named)));
-    found.inputs.dedup_by(|a, b| a.name == b.name && a.path == b.path);
+    found.inputs.sort_by(|a, b| (a.name(), b.is_named()).cmp(&(b.name(), a.is_named())));
+    found.inputs.dedup_by(|a, b| a.name() == b.name() && a.path() == b.path());
 }
 
 /// Why everything is reported: the change touches what governs the run.
@@ -245,17 +245,17 @@ fn governing(told: &Told, governance: &Governance) -> Option<String> {
 fn by_name(told: &Told, governance: &Governance, found: &Found) -> (HashMap<String, FileChange>, HashSet<String>) {
     let (mut files, mut outside): (HashMap<String, FileChange>, _) = (HashMap::new(), HashSet::new());
     for input in &found.inputs {
-        let real = fs::canonicalize(&input.path).ok();
+        let real = fs::canonicalize(input.path()).ok();
         let Some(inside) = real.as_ref().and_then(|real| real.strip_prefix(&told.top).ok()) else {
-            outside.insert(input.name.clone());
+            outside.insert(input.name().to_string());
             continue;
         };
         let Some(change) = told.change.of(inside.as_os_str().as_bytes()) else { continue };
         let mut change = change.clone();
         // A file that the policy treats otherwise under its new name is as good as new.
         let moved = change.from.as_deref().map(|from| told.top.join(git::path_of(from)));
-        change.whole |= moved.is_some_and(|from| !governance.treats_alike(&from, &input.path));
-        let known = files.entry(input.name.clone()).or_default();
+        change.whole |= moved.is_some_and(|from| !governance.treats_alike(&from, input.path()));
+        let known = files.entry(input.name().to_string()).or_default();
         known.whole |= change.whole;
         known.lines.extend(change.lines);
     }

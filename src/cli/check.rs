@@ -145,9 +145,9 @@ struct Task<'i> {
 impl<'i> Task<'i> {
     /// `folders` keeps what is known of the folders so far.
     fn new(input: &'i Input, governance: &Governance, folders: &mut HashMap<PathBuf, Option<bool>>) -> Self {
-        let relative = governance.relative(&input.path);
+        let relative = governance.relative(input.path());
         let plan = governance.plan_for(&relative);
-        let folder = input.path.parent().unwrap_or(Path::new(""));
+        let folder = input.path().parent().unwrap_or(Path::new(""));
         let reachable = folders.get(folder).copied().unwrap_or_else(|| {
             let reachable = walk::folder_opens_to_all(folder);
             folders.insert(folder.to_path_buf(), reachable);
@@ -226,7 +226,7 @@ impl<'i> Iterator for Groups<'i> {
     fn next(&mut self) -> Option<Group<'i>> {
         let (first, others) = self.0.split_first()?;
         // Nobody knows how long standard input is.
-        let flows = |input: &Input, length| length > LARGE || input.path.as_os_str() == "-";
+        let flows = |input: &Input, length| length > LARGE || input.is_stdin();
         let mut bytes = walk::length_of(first);
         let alone = flows(first, bytes);
         let fits = |input: &&Input| {
@@ -265,7 +265,7 @@ type Judged = Result<(Arc<Source>, Outcome), Unreadable>;
 fn read(task: &Task<'_>) -> Result<Arc<Source>, Unreadable> {
     let mut source = walk::read(task.input)?;
     if let Some(text) = &task.replaced {
-        source = Source::from_text(task.input.name.as_str(), &**text).opened_to_all(source.open_to_all());
+        source = Source::from_text(task.input.name(), &**text).opened_to_all(source.open_to_all());
     }
     Ok(Arc::new(task.place(source)))
 }
@@ -371,7 +371,7 @@ impl<'j> Job<'j> {
 
     /// Judges files and hands them to the reporters.
     pub(super) fn check(&mut self, inputs: Vec<Input>) -> Result<(), Failure> {
-        inputs.iter().for_each(|input| self.tally.facts.expect(&input.name));
+        inputs.iter().for_each(|input| self.tally.facts.expect(input.name()));
         self.quotes = self.reporters.iter().any(|reporter| reporter.quotes());
         self.each(&inputs, &mut |job, task, judged| job.report(task, judged))
     }
@@ -405,7 +405,7 @@ impl<'j> Job<'j> {
     }
 
     fn tasks<'i>(&self, group: &'i [Input], folders: &mut HashMap<PathBuf, Option<bool>>) -> Vec<Task<'i>> {
-        let replaced = |input: &Input| self.replaced.get(&input.name).cloned();
+        let replaced = |input: &Input| self.replaced.get(input.name()).cloned();
         let quoted = self.quotes;
         let task = |input| Task { replaced: replaced(input), quoted, ..Task::new(input, &self.governance, folders) };
         group.iter().map(task).collect()
@@ -424,7 +424,7 @@ impl<'j> Job<'j> {
 
     fn done(&mut self, tasks: &[Task<'_>], progress: &Progress) {
         progress.read(|| tasks.iter().map(|task| walk::length_of(task.input)).sum());
-        tasks.iter().for_each(|task| self.tally.facts.done(&task.input.name));
+        tasks.iter().for_each(|task| self.tally.facts.done(task.input.name()));
         progress.advance(tasks.len());
     }
 
@@ -515,7 +515,7 @@ impl<'j> Job<'j> {
     ) -> Result<(), Failure> {
         self.tally.facts.take(&self.governance.plan, std::mem::take(&mut outcome.facts));
         if outcome.issuerless {
-            self.tally.facts.done_but_for_clients(&input.name);
+            self.tally.facts.done_but_for_clients(input.name());
         }
         if !counts {
             self.tally.skipped += 1;
@@ -600,7 +600,7 @@ impl<'j> Job<'j> {
         let file = |Shared { input, mut file, facts }: Shared| {
             let number = numbers.find(|(known, _)| **known == input).map_or(0, |(_, number)| number);
             file.parts.iter_mut().zip(&facts).for_each(|(part, facts)| part.settle(facts));
-            File { index: number, name: input.name, named: input.named, ..file }
+            File { index: number, name: input.name().to_string(), named: input.is_named(), ..file }
         };
         Ok(Work::new(found.into_iter().map(file).collect(), given))
     }
@@ -649,8 +649,8 @@ impl<'j> Job<'j> {
         files.iter().for_each(|file| self.tally.facts.expect(&file.name));
         for file in files {
             let File { name, named, refused, parts, .. } = file;
-            let input = Input { path: PathBuf::from(&name), name, named };
-            let relative = self.governance.relative(&input.path);
+            let input = Input::told(name, named);
+            let relative = self.governance.relative(input.path());
             // The run's list of profiles tells those of every plan that was needed.
             let _ = self.governance.plan_for(&relative);
             if let Some(Gap { name, message, foreign }) = refused {
@@ -661,10 +661,10 @@ impl<'j> Job<'j> {
                     part.open(&self.governance.book).map_err(|trouble| Failure::Usage(trouble.to_string()))?;
                 self.conclude(&input, &relative, outcome, counts, View::of_lines(&lines))?;
                 if let Some(kept) = kept {
-                    self.excerpts.entry(input.name.clone()).or_default().merge(kept);
+                    self.excerpts.entry(input.name().to_string()).or_default().merge(kept);
                 }
             }
-            self.tally.facts.done(&input.name);
+            self.tally.facts.done(input.name());
         }
         Ok(())
     }
@@ -673,12 +673,12 @@ impl<'j> Job<'j> {
     /// and plainly one of ours; an error otherwise.
     fn keep_unrecognised(&self, input: &Input, source: &Source, outcome: &mut Outcome) -> bool {
         let broken = !outcome.errors.is_empty();
-        let named = input.named && self.args.unrecognised == Unrecognised::Error;
+        let named = input.is_named() && self.args.unrecognised == Unrecognised::Error;
         if named && !broken {
             let message = "not recognised: nothing in it looks like a client, token, key set, issuer metadata or \
                            configuration that tokenvet knows (see `tokenvet rules kinds`); leave it out or pass \
                            --unrecognised skip";
-            outcome.errors.push(FileError { path: input.name.clone(), message: message.into(), region: None });
+            outcome.errors.push(FileError { path: input.name().to_string(), message: message.into(), region: None });
         }
         named || (broken && discover::is_telltale(source.text()))
     }
@@ -752,7 +752,7 @@ impl<'j> Job<'j> {
 
     /// A file that could not be read. Binary files met while walking are none of ours.
     pub(super) fn refuse(&mut self, input: &Input, unreadable: Unreadable) -> Result<(), Failure> {
-        if !input.named && unreadable.content {
+        if !input.is_named() && unreadable.content {
             self.tally.skipped += 1;
             return Ok(());
         }

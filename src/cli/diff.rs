@@ -48,18 +48,18 @@ fn corpus(args: &DiffArgs, differ: &mut Differ) -> bool {
         for (input, judged) in group.iter().zip(judged) {
             match judged {
                 // Binary files met while walking are none of ours, and neither is what nothing recognises.
-                Err(unreadable) if !input.named && unreadable.content => differ.skip(1),
+                Err(unreadable) if !input.is_named() && unreadable.content => differ.skip(1),
                 Err(unreadable) => {
                     broken = true;
                     differ.error(error_of(unreadable));
                 }
-                Ok(judged) if !judged.is_recognised() && !input.named => differ.skip(1),
+                Ok(judged) if !judged.is_recognised() && !input.is_named() => differ.skip(1),
                 Ok(judged) => {
                     broken |= !judged.errors().is_empty() || !judged.is_recognised();
                     if !judged.is_recognised() {
                         let message = "not recognised: nothing in it looks like a client, token, key set, issuer \
                                        metadata or configuration that tokenvet knows (see `tokenvet rules kinds`)";
-                        let path = input.name.clone();
+                        let path = input.name().to_string();
                         differ.error(FileError { path, message: message.into(), region: None });
                     }
                     differ.take(judged);

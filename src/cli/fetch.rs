@@ -136,8 +136,7 @@ pub(super) fn token(file: Option<&Path>, variable: Option<&str>) -> Result<Optio
         }
         (Some(path), _) => {
             let place = crate::discover::walk::name_of(path);
-            let open = crate::discover::walk::Input { path: path.to_path_buf(), name: place.clone(), named: true };
-            let opened = crate::discover::walk::stream(&open);
+            let opened = crate::discover::walk::stream(&crate::discover::walk::Input::named(path));
             let mut file = opened.map_err(|error| format!("{}: {}", error.name, error.message))?;
             let text = read(&mut file, &place)?;
             (place, text)

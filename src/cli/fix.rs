@@ -60,7 +60,7 @@ pub(super) fn run(args: &FixArgs) -> Result<Exit, Failure> {
     let mut fixed = fixes(&first.governance, &found.inputs, &first.findings);
     // Every fix is tried before it is shown: the finding has to go, and nothing new may come.
     while !fixed.is_empty() {
-        let texts = fixed.iter().map(|file| (file.input.name.clone(), Arc::clone(&file.after))).collect();
+        let texts = fixed.iter().map(|file| (file.input.name().to_string(), Arc::clone(&file.after))).collect();
         let again = Governance::load(&args.check)?;
         let second = collect::run(&args.check, now, again, found.inputs.clone(), texts)?;
         let bad = bad(&fixed, &first.findings, second.findings);
@@ -68,7 +68,7 @@ pub(super) fn run(args: &FixArgs) -> Result<Exit, Failure> {
             break;
         }
         lines.extend(bad.iter().map(|path| format!("{path}: its fixes do not fit as it is written; mend it by hand")));
-        fixed.retain(|file| !bad.contains(&file.input.name));
+        fixed.retain(|file| !bad.contains(file.input.name()));
     }
     let count: usize = fixed.iter().map(|file| file.findings.len()).sum();
     for file in &fixed {
@@ -78,7 +78,7 @@ pub(super) fn run(args: &FixArgs) -> Result<Exit, Failure> {
                 Ok(()) => lines.extend(file.findings.iter().map(|finding| fixed_line(finding, "fixed"))),
                 Err(why) => {
                     broken = true;
-                    lines.push(format!("{}: not written: {why}", file.input.name));
+                    lines.push(format!("{}: not written: {why}", file.input.name()));
                 }
             },
         }
@@ -110,11 +110,11 @@ fn fixed_line(finding: &Finding, what: &str) -> String {
 fn fixes(governance: &Governance, inputs: &[Input], findings: &[Finding]) -> Vec<Fixed> {
     let mut files = Vec::new();
     for input in inputs {
-        let of_file = findings.iter().filter(|finding| finding.path == input.name && finding.suppressed.is_none());
+        let of_file = findings.iter().filter(|finding| finding.path == input.name() && finding.suppressed.is_none());
         let rule = |finding: &&Finding| governance.book.rule(&finding.rule).and_then(|rule| rule.prose().fix);
         let fixable: Vec<_> = of_file.filter_map(|finding| Some((finding, rule(&finding)?))).collect();
         // What is read now may differ from what was judged: trying the fixes shows it.
-        let (false, Ok(source)) = (fixable.is_empty() || input.path.as_os_str() == "-", walk::read(input)) else {
+        let (false, Ok(source)) = (fixable.is_empty() || input.is_stdin(), walk::read(input)) else {
             continue;
         };
         let before = Arc::new(source);
@@ -130,7 +130,7 @@ fn fixes(governance: &Governance, inputs: &[Input], findings: &[Finding]) -> Vec
             }
         }
         if let Some(text) = apply(before.text(), all).filter(|text| text != before.text()) {
-            let plan = governance.plan_for(&governance.relative(&input.path));
+            let plan = governance.plan_for(&governance.relative(input.path()));
             files.push(Fixed { input: input.clone(), plan, before, after: text.into(), findings: done });
         }
     }
@@ -148,12 +148,12 @@ fn bad(fixed: &[Fixed], before: &[Finding], after: Vec<Finding>) -> BTreeSet<Str
         after.iter().any(|other| other.fingerprint == finding.fingerprint && other.rule == finding.rule)
     };
     let stays = fixed.iter().filter(|file| file.findings.iter().any(|finding| left(&finding)));
-    let mut bad: BTreeSet<String> = stays.map(|file| file.input.name.clone()).collect();
+    let mut bad: BTreeSet<String> = stays.map(|file| file.input.name().to_string()).collect();
     for finding in Difference::new(before.to_vec(), after.clone()).added {
-        match fixed.iter().any(|file| file.input.name == finding.path) {
+        match fixed.iter().any(|file| file.input.name() == finding.path) {
             true => bad.insert(finding.path.to_string()),
             // What comes elsewhere may come from any of them.
-            false => return fixed.iter().map(|file| file.input.name.clone()).collect(),
+            false => return fixed.iter().map(|file| file.input.name().to_string()).collect(),
         };
     }
     bad
@@ -161,7 +161,7 @@ fn bad(fixed: &[Fixed], before: &[Finding], after: Vec<Finding>) -> BTreeSet<Str
 
 /// The change as `diff -u` writes it, without anybody's secrets.
 fn difference(file: &Fixed) -> String {
-    let after = Arc::new(Source::from_text(file.input.name.as_str(), &*file.after));
+    let after = Arc::new(Source::from_text(file.input.name(), &*file.after));
     let shown = |source: &Arc<Source>| {
         let secrets = secrets(&file.plan, source);
         let text = View::new(source, &secrets).text(0..source.text().len());
@@ -169,7 +169,7 @@ fn difference(file: &Fixed) -> String {
     };
     let (before, after) = (shown(&file.before), shown(&after));
     let diff = TextDiff::from_lines(before.as_str(), after.as_str());
-    let name = text::visible(&file.input.name);
+    let name = text::visible(file.input.name());
     let mut out = String::new();
     let _ = write!(out, "{}", diff.unified_diff().context_radius(2).header(&name, &name));
     let lines = out.split_inclusive('\n').map(|line| {
@@ -182,7 +182,7 @@ fn difference(file: &Fixed) -> String {
 /// Puts the fixed text in the place of the file, with its mode, when nobody else changed it meanwhile.
 fn write(file: &Fixed) -> Result<(), String> {
     use std::os::unix::fs::PermissionsExt;
-    let path: &Path = &file.input.path;
+    let path: &Path = file.input.path();
     let now = walk::read(&file.input).map_err(|unreadable| unreadable.message)?;
     if now.text() != file.before.text() {
         return Err("it changed while it was looked at; run fix again".into());

@@ -35,8 +35,8 @@ pub(super) fn follow(job: &mut Job<'_>, inputs: &[Input], reading: &Reading, fix
     let judged = Judged { seen: HashSet::new(), keys: job.take_keys(), fingerprints: reading.fingerprints.clone() };
     let mut watcher = Watcher { job, inputs, scanner: Scanner::new(&finder), judged, found: HashMap::new() };
     let mut logs = watcher.open(reading)?;
-    let stdin = inputs.iter().find(|input| input.path.as_os_str() == "-");
-    let mut stdin = stdin.map(|input| Listened::new(&input.name));
+    let stdin = inputs.iter().find(|input| input.is_stdin());
+    let mut stdin = stdin.map(|input| Listened::new(input.name()));
     let ended = || stop.load(Ordering::Relaxed);
     while !ended() && (stdin.is_some() || !logs.is_empty()) && watcher.job.is_heard() {
         if !fixed_clock {
@@ -63,8 +63,8 @@ pub(super) fn follow(job: &mut Job<'_>, inputs: &[Input], reading: &Reading, fix
         watcher.settle(listened.name, &mut listened.text)?;
     }
     let Watcher { job, found, .. } = watcher;
-    inputs.iter().try_for_each(|input| match found.get(input.name.as_str()) {
-        Some(found) => job.document(&input.name, KIND, *found),
+    inputs.iter().try_for_each(|input| match found.get(input.name()) {
+        Some(found) => job.document(input.name(), KIND, *found),
         None => Ok(()),
     })
 }
@@ -96,7 +96,7 @@ impl<'w> Watcher<'w, '_, '_> {
     /// Logs to be followed. What is compressed or an archive does not grow and is scanned at once.
     fn open(&mut self, reading: &Reading) -> Result<Vec<Watched<'w>>, Failure> {
         let mut logs = Vec::new();
-        for input in self.inputs.iter().filter(|input| input.path.as_os_str() != "-") {
+        for input in self.inputs.iter().filter(|input| !input.is_stdin()) {
             let opened = match walk::opened(input) {
                 Ok(opened) => opened,
                 Err(unreadable) => {
@@ -104,15 +104,15 @@ impl<'w> Watcher<'w, '_, '_> {
                     continue;
                 }
             };
-            self.found.insert(&input.name, 0);
+            self.found.insert(input.name(), 0);
             if !member::is_packed(opened.bytes) {
-                logs.push(Watched { input, log: Log::new(&input.path), texts: HashMap::new() });
+                logs.push(Watched { input, log: Log::new(input.path()), texts: HashMap::new() });
                 continue;
             }
             let bytes = walk::stream(input);
             let mut packed = Packed { watcher: self, input, result: Ok(()) };
             if let Ok(bytes) = bytes {
-                member::texts(&input.name, opened.modified, bytes, reading.limits, &mut packed);
+                member::texts(input.name(), opened.modified, bytes, reading.limits, &mut packed);
             }
             packed.result?;
         }
@@ -144,7 +144,7 @@ impl<'w> Watcher<'w, '_, '_> {
     }
 
     fn note(&mut self, name: &str, message: String) -> Result<(), Failure> {
-        let input = Input { path: name.into(), name: name.into(), named: true };
+        let input = Input::told(name, true);
         self.job.refuse(&input, Unreadable { name: name.into(), message, content: false })
     }
 }
@@ -251,7 +251,7 @@ fn take<'w>(
     watcher: &mut Watcher<'w, '_, '_>,
     part: Part<'_>,
 ) -> Result<(), Failure> {
-    let name = input.name.as_str();
+    let name = input.name();
     match part {
         Part::Bytes(number, bytes) => watcher.read(name, name, texts.entry(number).or_default(), Some(bytes)),
         Part::Quiet(number) => texts.get_mut(&number).map_or(Ok(()), |text| watcher.settle(name, text)),
@@ -274,13 +274,13 @@ impl Visit for Packed<'_, '_, '_, '_> {
         while self.result.is_ok() {
             match text.bytes.read(&mut chunk) {
                 Ok(read @ 1..) => {
-                    self.result = self.watcher.read(text.name, &self.input.name, &mut growing, Some(&chunk[..read]));
+                    self.result = self.watcher.read(text.name, self.input.name(), &mut growing, Some(&chunk[..read]));
                 }
                 Ok(0) | Err(_) => break,
             }
         }
         if self.result.is_ok() {
-            self.result = self.watcher.read(text.name, &self.input.name, &mut growing, None);
+            self.result = self.watcher.read(text.name, self.input.name(), &mut growing, None);
         }
     }
 

@@ -268,7 +268,9 @@ fn suspects(
 
 /// Does an input lie at the first path?
 fn holds(args: &IncidentArgs, input: &Input) -> bool {
-    args.paths.first().is_some_and(|first| input.path == *first || (first.is_dir() && input.path.starts_with(first)))
+    args.paths
+        .first()
+        .is_some_and(|first| input.path() == *first || (first.is_dir() && input.path().starts_with(first)))
 }
 
 /// Tokens that were found.
@@ -316,10 +318,10 @@ impl Found {
 fn each_text(files: &mut Files, inputs: &[Input], visit: &mut dyn Visit) {
     for input in inputs {
         let limits = member::Limits::default();
-        match (&files.stdin, input.path.as_os_str() == "-") {
-            (Some(bytes), true) => member::texts(&input.name, None, bytes.as_slice(), limits, visit),
+        match (&files.stdin, input.is_stdin()) {
+            (Some(bytes), true) => member::texts(input.name(), None, bytes.as_slice(), limits, visit),
             _ => match walk::opened(input) {
-                Ok(opened) => member::texts(&input.name, opened.modified, opened.bytes, limits, visit),
+                Ok(opened) => member::texts(input.name(), opened.modified, opened.bytes, limits, visit),
                 Err(unreadable) => {
                     files.problems.insert(unreadable.name, unreadable.message);
                 }
@@ -360,8 +362,8 @@ impl Visit for Tokens<'_> {
 
 /// The text of a small input.
 fn small(files: &Files, input: &Input) -> Option<Arc<Source>> {
-    match (&files.stdin, input.path.as_os_str() == "-") {
-        (Some(bytes), true) => Source::from_bytes(input.name.clone(), bytes.clone()).ok().map(Arc::new),
+    match (&files.stdin, input.is_stdin()) {
+        (Some(bytes), true) => Source::from_bytes(input.name().to_string(), bytes.clone()).ok().map(Arc::new),
         _ if walk::length_of(input) > SMALL => None,
         _ => walk::read(input).ok().map(Arc::new),
     }
@@ -427,7 +429,7 @@ fn named_in_logs(files: &mut Files, inputs: &[Input], reading: &Reading<'_>) -> 
 
 /// Is this an export of clients or metadata of an issuer? Then it is no log.
 fn is_export(input: &Input, snapshot: &mut Snapshot) -> bool {
-    if input.path.as_os_str() == "-" || walk::length_of(input) > SMALL {
+    if input.is_stdin() || walk::length_of(input) > SMALL {
         return false;
     }
     // Whatever is packed or no text is left to those who read logs.
@@ -479,7 +481,7 @@ fn with_logs_of(declared: &Declarations, files: &mut Files) -> Result<(), Failur
     files.problems.extend(logs.problems);
     for (input, service) in logs.inputs {
         let known = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-        if !files.inputs.iter().any(|(one, _)| known(&one.path) == known(&input.path)) {
+        if !files.inputs.iter().any(|(one, _)| known(one.path()) == known(input.path())) {
             files.inputs.push((input, service));
         }
     }

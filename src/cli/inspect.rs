@@ -119,9 +119,7 @@ pub(super) fn named(word: &OsStr) -> Result<(Source, bool), Failure> {
 }
 
 fn read(path: &Path, is_token: bool) -> Result<Given, Failure> {
-    let name = if path.as_os_str() == "-" { "<stdin>".to_string() } else { walk::name_of(path) };
-    let input = Input { path: path.to_path_buf(), name, named: true };
-    match walk::read(&input) {
+    match walk::read(&Input::named(path)) {
         Ok(source) => Ok(Given { source, is_token }),
         Err(error) => Err(Failure::Usage(format!("{}: {}", error.name, error.message))),
     }

@@ -211,7 +211,7 @@ impl Parts {
             return Ok((vec![], Gathered::Check(files, given)));
         }
         let (read, tally) = scanned.finish(&self.terms).map_err(told)?;
-        let named = |read: &Read| Input { path: read.name.clone().into(), name: read.name.clone(), named: read.named };
+        let named = |read: &Read| Input::told(read.name.as_str(), read.named);
         let inputs = read.iter().map(named).collect();
         Ok((inputs, Gathered::Scan { read, tally: Box::new(tally), reading }))
     }

@@ -130,10 +130,11 @@ fn clock(now: Option<&str>) -> Result<jiff::Timestamp, exit::Failure> {
 
 /// `--fingerprint`, which has to be a whole one: what some tokens' fingerprints begin with names none of them.
 fn whole_fingerprint(text: &str) -> Result<(), exit::Failure> {
-    match text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    use crate::scan::fingerprint::DIGITS;
+    match text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         true => Ok(()),
         false => Err(exit::Failure::Usage(format!(
-            "--fingerprint {}: write the 12 hexadecimal digits that a scan shows",
+            "--fingerprint {}: write the {DIGITS} hexadecimal digits that a scan shows",
             crate::report::text::shown(text)
         ))),
     }

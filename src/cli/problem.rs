@@ -8,8 +8,7 @@ use std::path::Path;
 
 /// Reads a file of ours; the error is a line for standard error.
 pub(super) fn read(path: &Path) -> Result<Source, String> {
-    let input = Input { path: path.to_path_buf(), name: walk::name_of(path), named: true };
-    walk::read(&input).map_err(|error| format!("{}: {}\n", error.name, error.message))
+    walk::read(&Input::named(path)).map_err(|error| format!("{}: {}\n", error.name, error.message))
 }
 
 /// Reads a file of ours that is small by nature; a larger one is refused before it is read.

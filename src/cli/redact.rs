@@ -90,19 +90,14 @@ pub(super) fn run(args: &RedactArgs) -> Result<Exit, Failure> {
     Ok(if done.iter().any(|done| done.error.is_some()) { Exit::Usage } else { Exit::Clean })
 }
 
-fn input(path: &Path) -> Input {
-    let name = if path.as_os_str() == "-" { "<stdin>".into() } else { walk::name_of(path) };
-    Input { path: path.to_path_buf(), name, named: true }
-}
-
 /// One input to one output.
 fn one(args: &RedactArgs, redactor: &Redactor) -> Result<Done, Failure> {
     let [path] = args.paths.as_slice() else {
         let message = "several inputs need --in-place; else redact them one by one";
         return Err(Failure::Usage(message.into()));
     };
-    let input = input(path);
-    let mut done = Done { name: input.name.clone(), summary: Summary::default(), notes: vec![], error: None };
+    let input = Input::named(path);
+    let mut done = Done { name: input.name().to_string(), summary: Summary::default(), notes: vec![], error: None };
     let outcome = match args.output.as_deref() {
         None => to_stdout(&input, redactor, &mut done.notes),
         Some(out) if out.as_os_str() == "-" => to_stdout(&input, redactor, &mut done.notes),
@@ -138,11 +133,11 @@ struct Opened {
 }
 
 fn open(input: &Input) -> Result<Opened, Stop> {
-    if input.path.as_os_str() == "-" {
+    if input.is_stdin() {
         let stdin = io::stdin();
         return Ok(Opened { reader: readable(Box::new(stdin.lock()))?, file: None });
     }
-    if input.path.is_dir() {
+    if input.path().is_dir() {
         let message = "a folder; copy it, and redact the files of the copy with --in-place --recursive";
         return Err(Stop::Message(message.into()));
     }
@@ -240,7 +235,7 @@ fn copy(
     to: &str,
 ) -> Result<Summary, Stop> {
     let mut copier = Copier { redactor, out, to, outcome: None };
-    member::texts(&input.name, None, opened, Limits::default(), &mut copier);
+    member::texts(input.name(), None, opened, Limits::default(), &mut copier);
     copier.outcome.unwrap_or_else(|| Err(Stop::Message("it holds nothing that can be read".into())))
 }
 
@@ -372,8 +367,8 @@ fn below(folder: &Path, each: &mut dyn FnMut(&Path)) {
 }
 
 fn replaced(path: &Path, force: bool, redactor: &Redactor) -> Done {
-    let input = input(path);
-    let mut done = Done { name: input.name.clone(), summary: Summary::default(), notes: vec![], error: None };
+    let input = Input::named(path);
+    let mut done = Done { name: input.name().to_string(), summary: Summary::default(), notes: vec![], error: None };
     match replace(&input, force, redactor, &mut done.notes) {
         Ok(summary) => done.summary = summary,
         Err(Stop::Message(message)) => done.error = Some(message),
@@ -383,7 +378,7 @@ fn replaced(path: &Path, force: bool, redactor: &Redactor) -> Done {
 }
 
 fn replace(input: &Input, force: bool, redactor: &Redactor, notes: &mut Vec<String>) -> Result<Summary, Stop> {
-    let path = input.path.as_path();
+    let path = input.path();
     let there = fs::symlink_metadata(path).ok();
     if there.as_ref().is_some_and(Metadata::is_symlink) {
         return Err(Stop::Message("a link; name the file that it leads to".into()));

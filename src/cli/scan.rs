@@ -134,14 +134,14 @@ pub(super) fn run(mut args: ScanArgs) -> Result<Exit, Failure> {
 
 /// The inputs, and the rotated siblings of those that were named.
 pub(super) fn with_rotated(mut inputs: Vec<Input>) -> Vec<Input> {
-    let known: HashSet<String> = inputs.iter().map(|input| input.name.clone()).collect();
-    let named = inputs.iter().filter(|input| input.named);
-    let siblings = named.flat_map(|input| several::rotated(&input.path));
-    let siblings = siblings.map(|path| Input { name: walk::name_of(&path), path, named: true });
-    let siblings: Vec<Input> = siblings.filter(|input| !known.contains(&input.name)).collect();
+    let known: HashSet<&str> = inputs.iter().map(Input::name).collect();
+    let named = inputs.iter().filter(|input| input.is_named());
+    let siblings = named.flat_map(|input| several::rotated(input.path()));
+    let siblings = siblings.map(Input::named);
+    let siblings: Vec<Input> = siblings.filter(|input| !known.contains(input.name())).collect();
     inputs.extend(siblings);
-    inputs.sort_by(|a, b| a.name.cmp(&b.name));
-    inputs.dedup_by(|a, b| a.name == b.name);
+    inputs.sort_by(|a, b| a.name().cmp(b.name()));
+    inputs.dedup_by(|a, b| a.name() == b.name());
     inputs
 }
 
@@ -201,9 +201,9 @@ fn tasks<'i>(inputs: &'i [Input], reading: &Reading, share: Option<Share>) -> Ve
         // Which lines are old shows in those before them.
         let is_cut = length > block && reading.since.is_none();
         if is_cut && walk::stream(input).is_ok_and(member::is_plain) {
-            let blocks = plan::blocks(&input.name, length, block, shard);
+            let blocks = plan::blocks(input.name(), length, block, shard);
             tasks.extend(blocks.map(|block| Task { index: index as u64, input, block: Some(block) }));
-        } else if plan::owner(&input.name, 0, shard.of) == shard.number {
+        } else if plan::owner(input.name(), 0, shard.of) == shard.number {
             tasks.push(whole((index, input)));
         }
     }
@@ -233,8 +233,8 @@ pub(super) fn read(
     };
     let workers = Workers::new(reading.threads, tasks.len());
     let scanned = workers.map(&tasks, |task| {
-        let Input { name, named, .. } = task.input;
-        Read { index: task.index, name: name.clone(), named: *named, scanned: search.scan(task) }
+        let (name, named) = (task.input.name().to_string(), task.input.is_named());
+        Read { index: task.index, name, named, scanned: search.scan(task) }
     });
     let mut read = Inputs::default();
     read.add(scanned).map_err(|trouble| Failure::Usage(trouble.to_string()))?;
@@ -312,12 +312,12 @@ impl<'s> Search<'s> {
         let opened = walk::opened(input)?;
         let mut taker = Taker { search: self, scanner, tally, scanned, remains: false };
         let bytes = self.progress.counted(opened.bytes);
-        texts(&input.name, opened.modified, bytes, self.reading.limits, &mut taker);
+        texts(input.name(), opened.modified, bytes, self.reading.limits, &mut taker);
         let Taker { mut scanned, remains, .. } = taker;
         // Nothing was left to be read, as of a file that was not touched.
         scanned.whole = !remains && scanned.left_out != LeftOut::default();
         let changed = opened.watch.and_then(|watch| watch.changed());
-        scanned.gaps.extend(changed.map(|message| Gap { name: input.name.clone(), message, foreign: false }));
+        scanned.gaps.extend(changed.map(|message| Gap { name: input.name().to_string(), message, foreign: false }));
         Ok(scanned)
     }
 
@@ -332,17 +332,17 @@ impl<'s> Search<'s> {
         let (mut file, length, watch) = walk::seekable(input)?;
         let size = block.end - block.start;
         let mut scanned = Scanned::default();
-        match shard_of_scan::piece((self.finder, scanner, tally), &input.name, &mut file, length, block) {
+        match shard_of_scan::piece((self.finder, scanner, tally), input.name(), &mut file, length, block) {
             Ok(Some((piece, found))) => (scanned.pieces, scanned.found) = (vec![piece], found),
             Ok(None) => {}
             // Without this piece nobody can number the lines of the next ones.
             Err(error) => {
-                let failed = Some(format!("{}: {error}", input.name));
+                let failed = Some(format!("{}: {error}", input.name()));
                 *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
             }
         }
         self.progress.read(|| size);
-        let gap = |message: String| Gap { name: input.name.clone(), message, foreign: false };
+        let gap = |message: String| Gap { name: input.name().to_string(), message, foreign: false };
         scanned.gaps.extend(watch.and_then(|watch| watch.changed()).map(gap));
         Ok(scanned)
     }
@@ -424,11 +424,11 @@ fn take(
         return job.refuse(input, Unreadable { name, message, content: foreign });
     }
     if !scanned.whole {
-        job.document(&input.name, KIND, scanned.found)?;
+        job.document(input.name(), KIND, scanned.found)?;
     }
     for Gap { name, message, foreign } in scanned.gaps {
         if !(foreign && reading.skip_foreign) {
-            if foreign && !input.named {
+            if foreign && !input.is_named() {
                 unopened.push(name.clone());
             }
             job.refuse(input, Unreadable { name, message, content: foreign })?;
@@ -512,7 +512,7 @@ pub(super) fn work(job: &mut Job<'_>, inputs: &[Input], read: Vec<Read>, tally: 
 
 /// The input that a text belongs to: what holds for an archive holds for its members.
 pub(super) fn input_of<'p>(path: &'p str, inputs: &[Input]) -> &'p str {
-    let is_input = |path: &str| inputs.binary_search_by(|input| input.name.as_str().cmp(path)).is_ok();
+    let is_input = |path: &str| inputs.binary_search_by(|input| input.name().cmp(path)).is_ok();
     let outer = path.match_indices('!').map(|(at, _)| &path[..at]).find(|outer| is_input(outer));
     if is_input(path) { path } else { outer.unwrap_or(path) }
 }

@@ -53,7 +53,7 @@ fn judge(args: &CheckArgs, own: &ShardArgs, shard: Shard) -> Result<Exit, Failur
     let report = Destination::new(own.shard_report.as_deref())?;
     let (mut job, listed) = begin(args)?;
     let terms = terms("check", shard, args, &job, &listed, options(args)?)?;
-    let is_own = |input: &Input| plan::owner(&input.name, 0, shard.of) == shard.number;
+    let is_own = |input: &Input| plan::owner(input.name(), 0, shard.of) == shard.number;
     let work = job.share(&listed.inputs, &is_own)?;
     report.write(&Part::new(terms, shard.number, Work::Check(work)))
 }
@@ -143,7 +143,7 @@ fn terms(
         options,
         policy_digest: job.governance.digest.clone(),
         inputs: listed.inputs.len() as u64,
-        listing: plan::listing(listed.inputs.iter().map(|input| input.name.as_str())),
+        listing: plan::listing(listed.inputs.iter().map(|input| input.name())),
         skipped: listed.skipped,
         lost: listed.lost.clone(),
     })

@@ -309,7 +309,7 @@ impl Site {
         }
         let mut files: Vec<Vec<Arc<Source>>> = vec![Vec::new(); globs.len()];
         for input in &found.inputs {
-            let relative = input.path.strip_prefix(&folder).unwrap_or(&input.path);
+            let relative = input.path().strip_prefix(&folder).unwrap_or(input.path());
             let Some(index) = globs.iter().position(|set| set.is_match(relative)) else { continue };
             if let Ok(source) = walk::read(input) {
                 files[index].push(Arc::new(source));
@@ -370,7 +370,7 @@ impl Files {
         };
         files.problems.extend(found.unreadable.into_iter().map(|one| (one.name, one.message)));
         for input in found.inputs {
-            let absolute = std::path::absolute(&input.path).unwrap_or_else(|_| input.path.clone());
+            let absolute = std::path::absolute(input.path()).unwrap_or_else(|_| input.path().to_path_buf());
             let service = sets.iter().position(|set| set.is_match(&absolute));
             if !paths.is_empty() || service.is_some() {
                 files.inputs.push((input, service.map(|index| site.name(index))));
@@ -379,7 +379,7 @@ impl Files {
         if rotated {
             files.add_rotated();
         }
-        if files.inputs.iter().any(|(input, _)| input.path.as_os_str() == "-") {
+        if files.inputs.iter().any(|(input, _)| input.is_stdin()) {
             files.read_stdin();
         }
         Ok(files)
@@ -387,18 +387,18 @@ impl Files {
 
     /// Adds the rotated siblings of files that are named; they belong to the same service.
     fn add_rotated(&mut self) {
-        let known: HashSet<PathBuf> = self.inputs.iter().map(|(input, _)| input.path.clone()).collect();
-        let named = self.inputs.iter().filter(|(input, _)| input.named);
+        let known: HashSet<&Path> = self.inputs.iter().map(|(input, _)| input.path()).collect();
+        let named = self.inputs.iter().filter(|(input, _)| input.is_named());
         let siblings = named.flat_map(|(input, service)| {
-            several::rotated(&input.path).into_iter().map(move |path| {
-                let input = Input { name: walk::name_of(&path), path, named: true };
+            several::rotated(input.path()).into_iter().map(move |path| {
+                let input = Input::named(path);
                 (input, service.clone())
             })
         });
-        let siblings: Vec<_> = siblings.filter(|(input, _)| !known.contains(&input.path)).collect();
+        let siblings: Vec<_> = siblings.filter(|(input, _)| !known.contains(input.path())).collect();
         self.inputs.extend(siblings);
-        self.inputs.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
-        self.inputs.dedup_by(|(a, _), (b, _)| a.path == b.path);
+        self.inputs.sort_by(|(a, _), (b, _)| a.name().cmp(b.name()));
+        self.inputs.dedup_by(|(a, _), (b, _)| a.path() == b.path());
     }
 
     fn read_stdin(&mut self) {
@@ -426,10 +426,10 @@ impl Logs for Files {
         for (input, service) in &self.inputs {
             taker.service = service.as_deref();
             let limits = member::Limits::default();
-            match (&self.stdin, input.path.as_os_str() == "-") {
-                (Some(bytes), true) => member::texts(&input.name, None, bytes.as_slice(), limits, &mut taker),
+            match (&self.stdin, input.is_stdin()) {
+                (Some(bytes), true) => member::texts(input.name(), None, bytes.as_slice(), limits, &mut taker),
                 _ => match walk::opened(input) {
-                    Ok(opened) => member::texts(&input.name, opened.modified, opened.bytes, limits, &mut taker),
+                    Ok(opened) => member::texts(input.name(), opened.modified, opened.bytes, limits, &mut taker),
                     Err(unreadable) => {
                         taker.problems.insert(unreadable.name, unreadable.message);
                     }

@@ -150,14 +150,14 @@ fn edited(requests: &[Request], inputs: &[Input]) -> Result<Replaced, Failure> {
         for input in inputs {
             // What cannot be read is an error of both runs.
             let Ok(source) = walk::read(input) else { continue };
-            let source = match texts.get(&input.name) {
-                Some(text) => crate::source::Source::from_text(input.name.as_str(), &**text),
+            let source = match texts.get(input.name()) {
+                Some(text) => crate::source::Source::from_text(input.name(), &**text),
                 None => source,
             };
             match edit(&Arc::new(source), request) {
-                Ok(Some(edited)) => hits.push((input.name.clone(), edited)),
+                Ok(Some(edited)) => hits.push((input.name().to_string(), edited)),
                 Ok(None) => {}
-                Err(why) => return Err(Failure::Usage(format!("{}: {why}", input.name))),
+                Err(why) => return Err(Failure::Usage(format!("{}: {why}", input.name()))),
             }
         }
         let client = request.client.as_deref().unwrap_or_default();

@@ -3,7 +3,7 @@
 //! Nothing here runs unless the user asks for it: a configuration under test is not trusted to choose what is opened.
 
 use super::recognise;
-use super::walk::{Found, Input, describe, folder_files, name_of, read};
+use super::walk::{Found, Input, describe, folder_files, read};
 use crate::adapt::Sink;
 use crate::check::spot_at;
 use crate::model::{At, Target, TargetKind};
@@ -38,7 +38,7 @@ impl Follow<'_> {
     pub fn run(&self, found: &mut Found) -> Vec<FileError> {
         let bounds = self.root.map(|root| self.trees.iter().map(|tree| base(tree)).chain([root.to_path_buf()]));
         let bounds = bounds.map(|paths| paths.filter_map(|path| fs::canonicalize(path).ok()).collect());
-        let known = found.inputs.iter().filter_map(|input| fs::canonicalize(&input.path).ok()).collect();
+        let known = found.inputs.iter().filter_map(|input| fs::canonicalize(input.path()).ok()).collect();
         let mut walk = Walk { follow: self, bounds, known, added: vec![], errors: vec![] };
         let mut queue: VecDeque<(Input, usize)> = found.inputs.iter().map(|input| (input.clone(), 0)).collect();
         while let Some((input, depth)) = queue.pop_front() {
@@ -57,7 +57,7 @@ impl Follow<'_> {
             }
         }
         found.inputs.append(&mut walk.added);
-        found.inputs.sort_by(|a, b| (&a.name, b.named).cmp(&(&b.name, a.named)));
+        found.inputs.sort_by(|a, b| (a.name(), b.is_named()).cmp(&(b.name(), a.is_named())));
         walk.errors
     }
 }
@@ -106,7 +106,7 @@ impl Sink for Names {
 
 /// The files that a file names. What is wrong with the file itself is said when it is judged.
 fn names(input: &Input) -> Vec<Named> {
-    let small = fs::metadata(&input.path).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MAX_FILE);
+    let small = fs::metadata(input.path()).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MAX_FILE);
     let Some(source) = small.then(|| read(input).ok()).flatten() else { return vec![] };
     let mut names = Names::default();
     for (document, known) in recognise(&Arc::new(source)).documents {
@@ -131,7 +131,7 @@ struct Walk<'w> {
 
 impl Walk<'_> {
     fn refuse(&mut self, by: &Input, named: &Named, message: impl Into<String>) {
-        self.errors.push(FileError { path: by.name.clone(), message: message.into(), region: named.region });
+        self.errors.push(FileError { path: by.name().to_string(), message: message.into(), region: named.region });
     }
 
     fn take(&mut self, by: &Input, named: &Named) {
@@ -169,7 +169,7 @@ impl Walk<'_> {
         match (named.strip_prefix("/"), self.follow.root) {
             (Ok(rest), Some(root)) => root.join(rest),
             (Ok(_), None) => named.to_path_buf(),
-            (Err(_), _) => by.path.parent().unwrap_or(Path::new("")).join(named),
+            (Err(_), _) => by.path().parent().unwrap_or(Path::new("")).join(named),
         }
     }
 
@@ -181,6 +181,6 @@ impl Walk<'_> {
             return self.refuse(by, named, format!("more than {MAX_ADDED} files are named; this one was not opened"));
         }
         self.known.insert(real);
-        self.added.push(Input { name: name_of(&path), path, named: false });
+        self.added.push(Input::found(path));
     }
 }

@@ -26,8 +26,8 @@ pub fn listed(base: &Path, text: &str) -> Result<Found, String> {
     let mut search = Search { base: base.clone(), fits, named, found: Found::default() };
     search.descend(&base, &steps, 0);
     let mut found = search.found;
-    found.inputs.sort_by(|a, b| a.name.cmp(&b.name));
-    found.inputs.dedup_by(|a, b| a.path == b.path);
+    found.inputs.sort_by(|a, b| a.name().cmp(b.name()));
+    found.inputs.dedup_by(|a, b| a.path() == b.path());
     if found.inputs.is_empty() && found.unreadable.is_empty() {
         let message = "the policy lists it, and there is no such file; check the path";
         found.unreadable.push(Unreadable { name: name_of(Path::new(text)), message: message.into(), content: false });
@@ -125,7 +125,10 @@ impl Search {
                 true => relative.to_path_buf(),
                 false => path.to_path_buf(),
             };
-            self.found.inputs.push(Input { name: name_of(&path), path, named: self.named });
+            self.found.inputs.push(match self.named {
+                true => Input::named(path),
+                false => Input::found(path),
+            });
         }
     }
 
@@ -162,7 +165,7 @@ mod tests {
             let names: Vec<String> = found
                 .inputs
                 .iter()
-                .map(|input| input.path.strip_prefix(folder.path()).expect("below").display().to_string())
+                .map(|input| input.path().strip_prefix(folder.path()).expect("below").display().to_string())
                 .collect();
             assert_eq!(names, expected, "{text}: {remark}");
             assert_eq!(found.unreadable, vec![], "{text}: {remark}");

@@ -9,12 +9,62 @@ use std::path::{Path, PathBuf};
 /// One input to check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Input {
+    /// Its path; its name where that is no part of the path. Of a large tree these are most of what is in memory.
+    text: Box<str>,
+    /// Where its name begins there.
+    name_at: u8,
+    /// Where to open it, when that is not `text`.
+    path: Option<Box<PathBuf>>,
+    named: bool,
+}
+
+impl Input {
+    /// An input that the user named; `-` is standard input.
+    pub fn named(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        match path.as_os_str() == "-" {
+            true => Input { text: "<stdin>".into(), name_at: 0, path: Some(Box::new(path)), named: true },
+            false => Input { named: true, ..Input::found(path) },
+        }
+    }
+
+    /// A file that the user did not name.
+    pub fn found(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        let name = name_of(&path);
+        match path.to_str().filter(|text| text.ends_with(&name)).map(|text| text.len() - name.len()) {
+            Some(before @ (0 | 2)) => {
+                let text = path.into_os_string().into_string().unwrap_or(name).into();
+                Input { text, name_at: before as u8, path: None, named: false }
+            }
+            _ => Input { text: name.into(), name_at: 0, path: Some(Box::new(path)), named: false },
+        }
+    }
+
+    /// One that is known by its name for reports alone, which is all there is to open it by.
+    pub fn told(name: impl Into<Box<str>>, named: bool) -> Self {
+        Input { text: name.into(), name_at: 0, path: None, named }
+    }
+
     /// Where to open it; `-` is standard input.
-    pub path: PathBuf,
+    pub fn path(&self) -> &Path {
+        self.path.as_ref().map_or(Path::new(&*self.text), |path| path.as_path())
+    }
+
     /// Name for reports, with `/` separators.
-    pub name: String,
-    /// True when the user named it (as opposed to finding it in a tree).
-    pub named: bool,
+    pub fn name(&self) -> &str {
+        &self.text[usize::from(self.name_at)..]
+    }
+
+    /// Did the user name it, as opposed to finding it in a tree?
+    pub fn is_named(&self) -> bool {
+        self.named
+    }
+
+    /// Is it standard input?
+    pub fn is_stdin(&self) -> bool {
+        self.path().as_os_str() == "-"
+    }
 }
 
 /// A path that could not be walked or read.
@@ -54,19 +104,19 @@ pub fn walk(paths: &[PathBuf], ignored: &dyn Fn(&Path, bool) -> bool) -> Found {
     let mut found = Found::default();
     for path in paths {
         if path.as_os_str() == "-" {
-            found.inputs.push(Input { path: path.clone(), name: "<stdin>".into(), named: true });
+            found.inputs.push(Input::named(path));
             continue;
         }
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => walk_tree(path, ignored, &mut found),
             // Anything else is opened, and refused there with the reason when it is no regular file.
-            Ok(_) => found.inputs.push(Input { path: path.clone(), name: name_of(path), named: true }),
+            Ok(_) => found.inputs.push(Input::named(path)),
             // A pattern in quotes, which the shell left as it is.
             Err(_) if let Some(paths) = several::expand(path).filter(|paths| !paths.is_empty()) => {
                 for path in paths {
                     match path.is_dir() {
                         true => walk_tree(&path, ignored, &mut found),
-                        false => found.inputs.push(Input { name: name_of(&path), path, named: true }),
+                        false => found.inputs.push(Input::named(path)),
                     }
                 }
             }
@@ -81,14 +131,15 @@ pub fn walk(paths: &[PathBuf], ignored: &dyn Fn(&Path, bool) -> bool) -> Found {
             }
         }
     }
-    // Of a file that is named in two ways the first counts; names of others are alike only where they are no text.
-    let path = |of: &Input, other: &Input| (!of.named).then_some(&of.path).cmp(&(!other.named).then_some(&other.path));
-    let of_one_name = |a: &Input, b: &Input| b.named.cmp(&a.named).then_with(|| path(a, b));
-    found.inputs.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| of_one_name(a, b)));
+    // Names of others are alike only where they are no text. Sorted in place, since the list may be long.
+    let order =
+        |a: &Input, b: &Input| a.name().cmp(b.name()).then(b.named.cmp(&a.named)).then_with(|| a.path().cmp(b.path()));
+    found.inputs.sort_unstable_by(order);
     found.unreadable.sort_by(|a, b| (&a.name, &a.message).cmp(&(&b.name, &b.message)));
     // The same file named twice, also as `./x` and `x`, is one input.
     let plain = |path: &Path| path.strip_prefix(".").map_or_else(|_| path.to_path_buf(), Path::to_path_buf);
-    found.inputs.dedup_by(|a, b| a.name == b.name && plain(&a.path) == plain(&b.path));
+    found.inputs.dedup_by(|a, b| a.name() == b.name() && plain(a.path()) == plain(b.path()));
+    found.inputs.shrink_to_fit();
     found
 }
 
@@ -105,8 +156,7 @@ fn walk_tree(root: &Path, ignored: &dyn Fn(&Path, bool) -> bool, found: &mut Fou
                     continue;
                 }
                 if kind.is_file() {
-                    let path = entry.into_path();
-                    found.inputs.push(Input { name: name_of(&path), path, named: false });
+                    found.inputs.push(Input::found(entry.into_path()));
                 } else {
                     found.skipped += 1;
                 }
@@ -185,12 +235,12 @@ pub(crate) fn identity(metadata: &fs::Metadata) -> Option<(u64, u64)> {
 
 /// The length of a file in bytes, as far as the system says; 0 for anything else.
 pub fn length_of(input: &Input) -> u64 {
-    fs::metadata(&input.path).ok().filter(fs::Metadata::is_file).map_or(0, |metadata| metadata.len())
+    fs::metadata(input.path()).ok().filter(fs::Metadata::is_file).map_or(0, |metadata| metadata.len())
 }
 
 /// When an input was last modified, in seconds since 1970, as far as the system says.
 pub fn modified(input: &Input) -> Option<i64> {
-    seconds(fs::metadata(&input.path).ok().filter(fs::Metadata::is_file)?.modified().ok()?)
+    seconds(fs::metadata(input.path()).ok().filter(fs::Metadata::is_file)?.modified().ok()?)
 }
 
 /// Opens an input to be read as bytes, as many as there are now. Only regular files are opened, and standard input.
@@ -200,13 +250,13 @@ pub fn stream(input: &Input) -> Result<Box<dyn Read>, Unreadable> {
 
 /// Opens an input like [`stream`], with what is known of it.
 pub fn opened(input: &Input) -> Result<Opened, Unreadable> {
-    if input.path.as_os_str() == "-" {
+    if input.is_stdin() {
         return Ok(Opened { bytes: Box::new(std::io::stdin().lock()), length: None, modified: None, watch: None });
     }
     let (file, metadata) = regular(input)?;
     let length = metadata.len();
     let modified = metadata.modified().ok().and_then(seconds);
-    let watch = file.try_clone().ok().map(|file| Watch { file, path: input.path.clone(), length });
+    let watch = file.try_clone().ok().map(|file| Watch { file, path: input.path().to_path_buf(), length });
     // A log may grow faster than it is read. Files of the system (`/proc`) do not know their length.
     let bytes = file.take(if length == 0 { u64::MAX } else { length });
     Ok(Opened { bytes: Box::new(bytes), length: Some(length), modified, watch })
@@ -216,7 +266,7 @@ pub fn opened(input: &Input) -> Result<Opened, Unreadable> {
 pub fn seekable(input: &Input) -> Result<(File, u64, Option<Watch>), Unreadable> {
     let (file, metadata) = regular(input)?;
     let length = metadata.len();
-    let watch = file.try_clone().ok().map(|file| Watch { file, path: input.path.clone(), length });
+    let watch = file.try_clone().ok().map(|file| Watch { file, path: input.path().to_path_buf(), length });
     Ok((file, length, watch))
 }
 
@@ -230,9 +280,9 @@ fn seconds(time: std::time::SystemTime) -> Option<i64> {
 
 /// An open regular file and what the system says of it.
 pub(crate) fn regular(input: &Input) -> Result<(File, fs::Metadata), Unreadable> {
-    let fail = |message: String| Unreadable { name: input.name.clone(), message, content: false };
-    let file = open_file(&input.path).map_err(|error| fail(describe(&error, &input.path)))?;
-    let metadata = file.metadata().map_err(|error| fail(describe(&error, &input.path)))?;
+    let fail = |message: String| Unreadable { name: input.name().to_string(), message, content: false };
+    let file = open_file(input.path()).map_err(|error| fail(describe(&error, input.path())))?;
+    let metadata = file.metadata().map_err(|error| fail(describe(&error, input.path())))?;
     match metadata.is_file() {
         true => Ok((file, metadata)),
         false => Err(fail("not a regular file (a folder, pipe, socket or device); use `-` to read a pipe".into())),
@@ -250,14 +300,14 @@ pub enum Taken {
 
 /// Opens an input; up to `whole` bytes it is read at once. Only regular files are opened, see [`read`].
 pub fn take(input: &Input, whole: u64) -> Result<Taken, Unreadable> {
-    if input.path.as_os_str() == "-" {
-        return Ok(Taken::Large(Source::from_text(input.name.as_str(), ""), Box::new(std::io::stdin())));
+    if input.is_stdin() {
+        return Ok(Taken::Large(Source::from_text(input.name(), ""), Box::new(std::io::stdin())));
     }
     let (file, metadata) = regular(input)?;
     if metadata.len() <= whole {
         return read_regular(input, file, &metadata).map(Taken::Read);
     }
-    let frame = Source::from_text(input.name.as_str(), "").opened_to_all(mode_opens_to_all(&metadata));
+    let frame = Source::from_text(input.name(), "").opened_to_all(mode_opens_to_all(&metadata));
     Ok(Taken::Large(frame, Box::new(file)))
 }
 
@@ -267,7 +317,8 @@ pub fn read_rest(
     frame: &Source,
     read: std::io::Result<Option<crate::parse::flow::Rest>>,
 ) -> Result<Option<Source>, Unreadable> {
-    let fail = |error| Unreadable { name: input.name.clone(), message: describe(&error, &input.path), content: false };
+    let fail =
+        |error| Unreadable { name: input.name().to_string(), message: describe(&error, input.path()), content: false };
     let Some((mut bytes, rest)) = read.map_err(fail)? else { return Ok(None) };
     let room = (MAX_SOURCE_BYTES + 1).saturating_sub(bytes.len() as u64);
     rest.take(room).read_to_end(&mut bytes).map_err(fail)?;
@@ -277,7 +328,7 @@ pub fn read_rest(
 /// Reads an input. Only regular files are opened, so that a pipe or device never blocks; the descriptor that was
 /// examined is the one that is read.
 pub fn read(input: &Input) -> Result<Source, Unreadable> {
-    if input.path.as_os_str() != "-" {
+    if !input.is_stdin() {
         let (file, metadata) = regular(input)?;
         return read_regular(input, file, &metadata);
     }
@@ -286,7 +337,7 @@ pub fn read(input: &Input) -> Result<Source, Unreadable> {
         Ok(_) => decode(input, bytes),
         Err(error) => {
             let message = format!("standard input: {error}");
-            Err(Unreadable { name: input.name.clone(), message, content: false })
+            Err(Unreadable { name: input.name().to_string(), message, content: false })
         }
     }
 }
@@ -295,19 +346,19 @@ fn read_regular(input: &Input, mut file: File, metadata: &fs::Metadata) -> Resul
     let limit = MAX_SOURCE_BYTES;
     let mut bytes = vec![0; usize::try_from(metadata.len().min(limit + 1)).unwrap_or(0)];
     read_whole(&mut file, &mut bytes, limit).map_err(|error| Unreadable {
-        name: input.name.clone(),
-        message: describe(&error, &input.path),
+        name: input.name().to_string(),
+        message: describe(&error, input.path()),
         content: false,
     })?;
     Ok(decode(input, bytes)?.opened_to_all(mode_opens_to_all(metadata)))
 }
 
 fn decode(input: &Input, bytes: Vec<u8>) -> Result<Source, Unreadable> {
-    let fail = |message: String| Unreadable { name: input.name.clone(), message, content: false };
+    let fail = |message: String| Unreadable { name: input.name().to_string(), message, content: false };
     if bytes.len() as u64 > MAX_SOURCE_BYTES {
         return Err(fail(format!("larger than {} GiB; split it", MAX_SOURCE_BYTES >> 30)));
     }
-    Source::from_bytes(input.name.clone(), bytes).map_err(|DecodeError { message, position, .. }| {
+    Source::from_bytes(input.name().to_string(), bytes).map_err(|DecodeError { message, position, .. }| {
         let message = format!("line {}, column {}: {message}", position.line, position.column);
         Unreadable { content: true, ..fail(message) }
     })
@@ -408,14 +459,33 @@ mod tests {
 
     fn paths(of: &[&Path]) -> Vec<PathBuf> {
         let of: Vec<PathBuf> = of.iter().map(PathBuf::from).collect();
-        walk(&of, &|_, _| false).inputs.into_iter().map(|input| input.path).collect()
+        walk(&of, &|_, _| false).inputs.into_iter().map(|input| input.path().to_path_buf()).collect()
     }
 
     #[test]
-    fn of_a_file_that_is_named_twice_the_first_name_counts() {
+    fn an_input_has_the_path_it_was_given_and_a_name_for_reports() {
+        for (path, name, stdin) in [
+            ("a/b.json", "a/b.json", false),
+            ("./a/b.json", "a/b.json", false),
+            ("/a/b.json", "/a/b.json", false),
+            ("././b.json", "./b.json", false),
+            ("a\\b.json", "a/b.json", false),
+            ("./-", "-", false),
+            ("-", "<stdin>", true),
+        ] {
+            let input = Input::named(path);
+            assert_eq!((input.path(), input.name(), input.is_stdin()), (Path::new(path), name, stdin));
+        }
+        let token = format!("x/eyJhbGciOiJFUzI1NiJ9.eyJqdGkiOiJqIn0.{}", "TestSignature".repeat(7));
+        let input = Input::found(&token);
+        assert_eq!(input.path(), Path::new(&token));
+        assert!(!input.name().contains("Signature") && !input.is_named(), "{}", input.name());
+    }
+
+    #[test]
+    fn a_file_that_is_named_twice_is_one_input_whatever_the_order() {
         for names in [["Cargo.toml", "./Cargo.toml"], ["./Cargo.toml", "Cargo.toml"]] {
-            let [first, _] = names.map(Path::new);
-            assert_eq!(paths(&names.map(Path::new)), [first], "{names:?}");
+            assert_eq!(paths(&names.map(Path::new)), [Path::new("./Cargo.toml")], "{names:?}");
         }
     }
 

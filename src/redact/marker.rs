@@ -4,13 +4,12 @@
 //! stays so, and nothing that looks for tokens or secrets takes them for one.
 
 use crate::scan::find::{Form, Hit, object_of};
+use crate::scan::fingerprint::DIGITS;
 use crate::source::mask;
 use serde_json::Value;
 
 /// What every marker begins with.
 pub const MARK: &str = "REDACTED";
-/// Digits of a fingerprint.
-const FINGERPRINT: usize = 12;
 /// Most characters of a claim that a marker names.
 const MAX_CLAIM: usize = 80;
 
@@ -42,7 +41,7 @@ pub(super) fn length(text: &[u8]) -> usize {
             return text.len();
         }
         let Some(behind) = rest.strip_prefix(name.as_bytes()) else { continue };
-        let digits = count(behind, |byte| byte.is_ascii_hexdigit()).min(FINGERPRINT);
+        let digits = count(behind, |byte| byte.is_ascii_hexdigit()).min(DIGITS);
         let claims = behind[digits..].strip_prefix(b"(").map_or(0, |claims| {
             let inside = count(claims, |byte| byte.is_ascii_alphanumeric() || b"-_.:@/*~=,".contains(byte));
             1 + inside + usize::from(claims.get(inside) == Some(&b')'))

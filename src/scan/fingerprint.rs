@@ -7,8 +7,8 @@
 use crate::hex::hex;
 use sha2::{Digest as _, Sha256};
 
-/// Bytes of the hash that are shown, as two hexadecimal digits each.
-const SHOWN: usize = 6;
+/// Hexadecimal digits of a fingerprint, two for each byte of the hash that is shown.
+pub const DIGITS: usize = 12;
 /// Shortest key, in bytes.
 pub const SHORTEST_KEY: usize = 16;
 /// Block size of SHA-256, in bytes.
@@ -43,7 +43,7 @@ impl Fingerprints {
         }
     }
 
-    /// Twelve hexadecimal digits that tell tokens apart.
+    /// [`DIGITS`] hexadecimal digits that tell tokens apart.
     pub fn of(&self, digest: &[u8; 32]) -> String {
         shown(&self.whole(digest))
     }
@@ -59,7 +59,7 @@ impl Fingerprints {
 
 /// The fingerprint that such a hash begins with.
 pub fn shown(whole: &[u8; 32]) -> String {
-    hex(&whole[..SHOWN])
+    hex(&whole[..DIGITS / 2])
 }
 
 fn block(key: &[u8]) -> [u8; BLOCK] {
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(keyed(key), keyed(b"0123456789abcdef0123456789abcdef\r\n"), "an editor's line break does not count");
         assert_ne!(keyed(key), keyed(b"0123456789abcdef0123456789abcdee"));
         assert_ne!(keyed(key).as_deref(), Ok(Fingerprints::default().of(&digest).as_str()));
-        assert_eq!(keyed(key).map(|print| print.len()), Ok(12));
+        assert_eq!(keyed(key).map(|print| print.len()), Ok(DIGITS));
         assert!(keyed(b"too short\n").is_err_and(|error| error.contains("9 bytes")));
     }
 }
