@@ -173,6 +173,7 @@ fn any_list() -> impl Strategy<Value = Vec<u8>> {
         Just("Authorization"),
         Just("x"),
         Just("client_id"),
+        Just("password"),
     ];
     let values = prop_oneof![
         3 => any_signed().prop_map(|piece| String::from_utf8_lossy(&piece.before).into_owned()),
@@ -180,9 +181,24 @@ fn any_list() -> impl Strategy<Value = Vec<u8>> {
         1 => Just("REDACTED".to_string()),
         1 => Just("REDACTED-jwt-0123456789ab(jti=a,sub=b)".to_string()),
         1 => "[a-z,;]{0,6}",
+        1 => Just("dGVzdDpzZWNyZXQxMjM0NTY3OA==".to_string()),
     ];
-    let signs =
-        prop_oneof![Just("="), Just("%3D"), Just("%253D"), Just(": "), Just("%3A"), Just("\":\""), Just("%22%3A%22")];
+    let signs = prop_oneof![
+        Just("="),
+        Just("%3D"),
+        Just("%253D"),
+        Just(": "),
+        Just("%3A"),
+        Just("\":\""),
+        Just("%22%3A%22"),
+        Just("=\""),
+        Just("': '"),
+        Just("\\\": \\\""),
+        Just("%5C%22%3A%5C%22"),
+        Just(": Bearer "),
+        Just(": Digest response="),
+        Just("=Basic%20"),
+    ];
     let separators = prop_oneof![
         Just("&"),
         Just(","),
@@ -192,7 +208,11 @@ fn any_list() -> impl Strategy<Value = Vec<u8>> {
         Just("%2C"),
         Just("\""),
         Just("%22"),
-        Just("\n")
+        Just("\n"),
+        Just(" "),
+        Just("\", \""),
+        Just("', '"),
+        Just("\\\",\\\""),
     ];
     prop::collection::vec((names, signs, values, separators), 1..9).prop_map(|parts| {
         let text = parts.iter().map(|(name, sign, value, separator)| format!("{name}{sign}{value}{separator}"));
@@ -312,7 +332,7 @@ proptest! {
             prop_assert_eq!(text_of(&redacted(&text, mode, step)), text_of(&copy), "in steps of {}", step);
             prop_assert_eq!(text_of(&redacted(&copy, mode, usize::MAX)), text_of(&copy), "{:?} twice", mode);
             let known = ["client_secret", "access_token"].iter().any(|name| {
-                ["=", "%3D", "%253D", "\":\"", "%22%3A%22"].iter().any(|sign| text_of(&copy).contains(&format!("{name}{sign}kJ8vQ2mN5x")))
+                ["=", "%3D", "%253D", "\":\"", "%22%3A%22", "=\"", "': '"].iter().any(|sign| text_of(&copy).contains(&format!("{name}{sign}kJ8vQ2mN5x")))
             });
             prop_assert!(!known, "a named secret is left:\n{}\n{}", text_of(&text), text_of(&copy));
         }

@@ -554,6 +554,12 @@ mod tests {
             ("password='abc 'passwd' : 'def' x='1'", "password='REDACTED'passwd' : 'REDACTED' x='1'"),
             ("password: \"abc, token: \"VGVz dA==\" x=\"1\"", "password: \"REDACTED\" x=\"1\""),
             ("client_secret=\"dGVzdA==\" x=\"1\"", "client_secret=\"REDACTED\" x=\"1\""),
+            ("{'passwd': 'abc&client_secret': 'def', 'x': 1}", "{'passwd': 'REDACTED', 'x': 1}"),
+            ("passwd='abc client_secret' : 'def' x=1", "passwd='REDACTED' x=1"),
+            ("{'passwd': 'secret', 'client_secret': 'def'}", "{'passwd': 'REDACTED', 'client_secret': 'REDACTED'}"),
+            // Not every closing quote has the escapes of the one that opens.
+            ("password\\\": \\\"abc\", x", "password\\\": \\\"REDACTED\", x"),
+            ("password\\\": \\\"REDACTED\", x", "password\\\": \\\"REDACTED\", x"),
             ("client_secret=\"abc, scope=\"def\" x=1", "client_secret=\"REDACTED\"def\" x=1"),
             ("{'Authorization': b'Basic dXNlcjpzZWNyZXRwYXNz'}", "{'Authorization': b'Basic REDACTED'}"),
             (

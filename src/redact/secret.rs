@@ -618,8 +618,7 @@ impl Value {
         }
         let end = end.min(limit);
         let closing = match self.quote {
-            // Inside an escaped text the closing quote has its own escapes.
-            Some(quote) if quote.closes(text, end) => quote.escapes * (1 + 2 * quote.level),
+            Some(quote) if quote.closes(text, end) => quote.escapes_before(text, self.start..end),
             Some(_) => 0,
             None => text[self.start..end].iter().rev().take(64).take_while(|byte| b",;)]}".contains(byte)).count(),
         };
@@ -630,6 +629,16 @@ impl Value {
 impl Quote {
     fn closes(self, text: &[u8], at: usize) -> bool {
         char_at(text, at).is_some_and(|char| char.level == self.level && char.byte == self.mark)
+    }
+
+    /// Bytes of the escapes that belong to the closing quote behind a value: inside an escaped text it has its own.
+    fn escapes_before(self, text: &[u8], value: Range<usize>) -> usize {
+        let length = 1 + 2 * self.level;
+        let is_escape = |at: usize| {
+            at >= value.start && char_at(text, at).is_some_and(|char| char.byte == b'\\' && char.length == length)
+        };
+        let escapes = 1..=self.escapes;
+        length * escapes.take_while(|count| value.end.checked_sub(count * length).is_some_and(is_escape)).count()
     }
 
     /// Where the value that begins here ends; beyond the limit it is not looked for.
@@ -644,7 +653,10 @@ impl Quote {
             let char = if self.level == 0 { None } else { char_at(text, at) };
             let char = char.unwrap_or(Char { byte, length: 1, level: 0 });
             match char.level == self.level {
-                true if char.byte == self.mark && opened < MAX_OPENED && opens_another(&text[start..at]) => {
+                true if char.byte == self.mark
+                    && opened < MAX_OPENED
+                    && is_of_another(&text[start..at], text.get(at + char.length..).unwrap_or_default()) =>
+                {
                     opened += 1;
                     at += char.length;
                 }
@@ -662,12 +674,20 @@ impl Quote {
     }
 }
 
-/// Does a quote behind this open the value of another secret? What stands before was cut off then, with its closing quote.
-fn opens_another(before: &[u8]) -> bool {
+/// Does a quote between these close the name of another secret, or open its value? What stands before was cut off then, with
+/// its closing quote.
+fn is_of_another(before: &[u8], behind: &[u8]) -> bool {
+    let names = |before: &[u8]| {
+        let name = before.iter().rev().take(MAX_NAME).take_while(|byte| is_name(**byte)).count();
+        name_of(&before[before.len() - name..]).is_some()
+    };
+    let blanks = behind.iter().take(MAX_NAME).take_while(|byte| is_blank(**byte)).count();
+    if matches!(behind.get(blanks), Some(b'=' | b':')) {
+        return names(before);
+    }
     let Some((b'=' | b':', before)) = before.trim_ascii_end().split_last() else { return false };
     let before = before.trim_ascii_end();
-    let name = before.iter().rev().take(MAX_NAME).take_while(|byte| is_name(**byte)).count();
-    name_of(&before[before.len() - name..]).is_some()
+    names(before.strip_suffix(b"\"").or(before.strip_suffix(b"'")).unwrap_or(before))
 }
 
 /// True for what hides nothing: words and signs in place of a secret, variables, lifetimes and paths.
