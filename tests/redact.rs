@@ -193,6 +193,7 @@ fn any_list() -> impl Strategy<Value = Vec<u8>> {
         Just("%22%3A%22"),
         Just("=\""),
         Just("': '"),
+        Just("'   : '"),
         Just("\\\": \\\""),
         Just("%5C%22%3A%5C%22"),
         Just(": Bearer "),

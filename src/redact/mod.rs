@@ -704,6 +704,7 @@ mod tests {
             r#"{"kty":"EC"} {"d":"VGVzdFRlc3RUZXN0VGVzdA"} {"kty":"EC"}"#,
             r#"{"kty":"EC","d":"2026-11-22T12:00:00Z","k":1795348800123456,"q":"short","p":null}"#,
             "said=password: bob was here",
+            "token=%22client_id%22%3A%22fts%22 authz: Authorization%3A%20",
             "Digest of x\nresponse=6629fae49393a05397450978507c4ef1",
             "GET /x?response=6629fae49393a05397450978507c4ef1 cresponse=6629fae49393a05397450978507c4ef1",
             "WWW-Authenticate: Digest realm=\"r\", nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\"",

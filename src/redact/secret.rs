@@ -83,7 +83,7 @@ pub enum Found {
 pub const KEY_REACH: usize = 8 << 10;
 /// Braces that are looked at on the way there.
 const KEY_BRACES: usize = 64;
-/// Bytes that may still be looked at behind a sign: the name of a scheme with its blank.
+/// Bytes that may still be looked at behind a sign or a quote: the name of a scheme with its blank.
 const AHEAD: usize = 16;
 /// Tokens and markers of one value that are told apart; it ends with the last of them.
 const MAX_KNOWN: usize = 64;
@@ -613,7 +613,9 @@ impl Value {
             Some(quote) => quote.end(text, self.start, limit),
             None => ends.of(text, self.start, self.level, limit, last)?,
         };
-        if end + self.quote.map_or(0, |quote| 2 * quote.level) >= text.len() && !last {
+        // What stands behind a closing quote says whether it is that.
+        let ahead = |quote: Quote| if quote.closes(text, end) { AHEAD } else { 2 * quote.level };
+        if end + self.quote.map_or(0, ahead) >= text.len() && !last {
             return None;
         }
         let end = end.min(limit);
@@ -681,7 +683,7 @@ fn is_of_another(before: &[u8], behind: &[u8]) -> bool {
         let name = before.iter().rev().take(MAX_NAME).take_while(|byte| is_name(**byte)).count();
         name_of(&before[before.len() - name..]).is_some()
     };
-    let blanks = behind.iter().take(MAX_NAME).take_while(|byte| is_blank(**byte)).count();
+    let blanks = behind.iter().take(AHEAD / 2).take_while(|byte| is_blank(**byte)).count();
     if matches!(behind.get(blanks), Some(b'=' | b':')) {
         return names(before);
     }
@@ -712,9 +714,13 @@ fn is_harmless(name: &[u8], value: &[u8]) -> bool {
         || std::str::from_utf8(name).is_ok_and(|name| mask::is_token_lifetime(name, text))
 }
 
-/// Letters with digits among them, or of both cases for long enough: no word of a language.
+/// Letters with digits among them, or of both cases for long enough: no word of a language. What encodes a sign is neither.
 fn is_random(value: &[u8]) -> bool {
-    let has = |is: fn(&u8) -> bool| value.iter().take(TELLING).any(is);
+    let telling = &value[..value.len().min(TELLING)];
+    let next =
+        |char: &(usize, Char)| char_at(telling, char.0 + char.1.length).map(|next| (char.0 + char.1.length, next));
+    let chars = std::iter::successors(char_at(telling, 0).map(|first| (0, first)), next);
+    let has = |is: fn(&u8) -> bool| chars.clone().any(|(_, char)| is(&char.byte));
     let letters = has(u8::is_ascii_alphabetic);
     let mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && value.len() >= 3 * RANDOM;
     value.len() >= RANDOM && ((letters && has(u8::is_ascii_digit)) || mixed) && !is_harmless(b"", value)
