@@ -361,7 +361,7 @@ impl Listed {
             all.add_files(glob, None, governance)?;
         }
         for list in [&mut all.files, &mut all.logs] {
-            list.sort_by(|a, b| (a.name(), b.is_named()).cmp(&(b.name(), a.is_named())));
+            list.sort_by(Input::by_name);
             list.dedup_by(|a, b| a.name() == b.name());
         }
         if all.files.is_empty() && all.logs.is_empty() && all.errors.is_empty() {

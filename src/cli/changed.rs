@@ -228,7 +228,7 @@ fn join(paths: &[PathBuf], told: &Told, governance: &Governance, found: &mut Fou
             found.inputs.push(Input::found(named));
         }
     }
-    found.inputs.sort_by(|a, b| (a.name(), b.is_named()).cmp(&(b.name(), a.is_named())));
+    found.inputs.sort_by(Input::by_name);
     found.inputs.dedup_by(|a, b| a.name() == b.name() && a.path() == b.path());
 }
 

@@ -57,7 +57,7 @@ impl Follow<'_> {
             }
         }
         found.inputs.append(&mut walk.added);
-        found.inputs.sort_by(|a, b| (a.name(), b.is_named()).cmp(&(b.name(), a.is_named())));
+        found.inputs.sort_by(Input::by_name);
         walk.errors
     }
 }

@@ -2,6 +2,7 @@
 
 use super::several;
 use crate::source::{DecodeError, MAX_SOURCE_BYTES, Source, mask};
+use std::cmp::Ordering;
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -59,6 +60,11 @@ impl Input {
     /// Did the user name it, as opposed to finding it in a tree?
     pub fn is_named(&self) -> bool {
         self.named
+    }
+
+    /// The order of reports, by name; of one name the input that the user named comes first.
+    pub fn by_name(&self, other: &Self) -> Ordering {
+        self.name().cmp(other.name()).then(other.named.cmp(&self.named))
     }
 
     /// Is it standard input?
@@ -132,9 +138,7 @@ pub fn walk(paths: &[PathBuf], ignored: &dyn Fn(&Path, bool) -> bool) -> Found {
         }
     }
     // Names of others are alike only where they are no text. Sorted in place, since the list may be long.
-    let order =
-        |a: &Input, b: &Input| a.name().cmp(b.name()).then(b.named.cmp(&a.named)).then_with(|| a.path().cmp(b.path()));
-    found.inputs.sort_unstable_by(order);
+    found.inputs.sort_unstable_by(|a, b| a.by_name(b).then_with(|| a.path().cmp(b.path())));
     found.unreadable.sort_by(|a, b| (&a.name, &a.message).cmp(&(&b.name, &b.message)));
     // The same file named twice, also as `./x` and `x`, is one input.
     let plain = |path: &Path| path.strip_prefix(".").map_or_else(|_| path.to_path_buf(), Path::to_path_buf);

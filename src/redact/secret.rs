@@ -717,10 +717,12 @@ fn is_harmless(name: &[u8], value: &[u8]) -> bool {
 /// Letters with digits among them, or of both cases for long enough: no word of a language. What encodes a sign is neither.
 fn is_random(value: &[u8]) -> bool {
     let telling = &value[..value.len().min(TELLING)];
-    let next =
-        |char: &(usize, Char)| char_at(telling, char.0 + char.1.length).map(|next| (char.0 + char.1.length, next));
-    let chars = std::iter::successors(char_at(telling, 0).map(|first| (0, first)), next);
-    let has = |is: fn(&u8) -> bool| chars.clone().any(|(_, char)| is(&char.byte));
+    let (mut decoded, mut at) = (Vec::with_capacity(telling.len()), 0);
+    while let Some(char) = char_at(telling, at) {
+        decoded.push(char.byte);
+        at += char.length;
+    }
+    let has = |is: fn(&u8) -> bool| decoded.iter().any(is);
     let letters = has(u8::is_ascii_alphabetic);
     let mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && value.len() >= 3 * RANDOM;
     value.len() >= RANDOM && ((letters && has(u8::is_ascii_digit)) || mixed) && !is_harmless(b"", value)
