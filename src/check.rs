@@ -244,7 +244,7 @@ struct Run<'r> {
     issuerless: bool,
     targets: u64,
     /// Facts of the current document.
-    secrets: Vec<(Arc<str>, Option<NodeId>)>,
+    secrets: Vec<(Arc<str>, Option<Holder>)>,
     /// There are more than are kept.
     more_secrets: bool,
     secrets_expected: bool,
@@ -266,6 +266,23 @@ struct Run<'r> {
     shown: Option<Shown>,
     /// Places of the current target that were looked up last.
     spots: Vec<(At, Spot)>,
+}
+
+/// What shows a secret in the document at the top of a file.
+enum Holder {
+    /// The secret itself.
+    Value(NodeId),
+    /// The text at this pointer, with another document in it that has the secret.
+    Text(String),
+}
+
+impl Holder {
+    fn place(&self, document: &Document) -> Option<At> {
+        match self {
+            Holder::Value(node) => Some(At::node(*node)),
+            Holder::Text(pointer) => document.at_pointer(pointer).map(|text| At::node(text.id)),
+        }
+    }
 }
 
 /// What all findings of a target share.
@@ -406,11 +423,14 @@ impl<'r> Run<'r> {
             self.outcome.partial |= count < number;
         }
         if !self.secrets.is_empty() {
-            let place = |node: &Option<NodeId>| node.map(At::node);
-            let named = self.secrets.iter().map(|(name, node)| Field::text(name.to_string(), place(node)));
+            let named = self.secrets.iter().map(|(name, holder)| {
+                let value = if let Some(Holder::Value(node)) = holder { Some(At::node(*node)) } else { None };
+                Field::text(name.to_string(), value)
+            });
             let more = self.more_secrets.then(|| Field::text("others, which were not counted", None));
             let items = named.chain(more).collect();
-            facts.secrets = Field::list(items, self.secrets.iter().find_map(|(_, node)| place(node)));
+            let first = self.secrets.iter().find_map(|(_, holder)| holder.as_ref());
+            facts.secrets = Field::list(items, first.and_then(|holder| holder.place(document)));
             facts.secrets_expected = Field::bool(self.secrets_expected, None);
         }
         let target = Target::new(TargetKind::Document, document.source.name().as_str(), facts);
@@ -961,7 +981,10 @@ impl Sink for Run<'_> {
         if cursor.scalar_text().is_some_and(harmless) {
             return;
         }
-        let own = document.prefix.is_empty() && document.decoded.is_none();
+        let holder = match &document.decoded {
+            Some(decoded) => Some(Holder::Text(decoded.outer_pointer.clone())),
+            None => document.prefix.is_empty().then_some(Holder::Value(node)),
+        };
         if self.secrets.len() == MAX_SECRETS {
             self.more_secrets = true;
             return;
@@ -971,7 +994,7 @@ impl Sink for Run<'_> {
             Some((last, _)) if **last == *name => Arc::clone(last),
             _ => Arc::from(name),
         };
-        self.secrets.push((name, own.then_some(node)));
+        self.secrets.push((name, holder));
     }
 
     fn error(&mut self, document: &Document, node: NodeId, message: String) {

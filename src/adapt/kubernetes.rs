@@ -29,9 +29,10 @@ impl Adapter for Kubernetes {
         &[
             Kind {
                 name: ISSUER,
-                doc: "Kubernetes manifest that runs INDIGO IAM or Keycloak, or a ConfigMap or Secret with their settings; of what a \
-                      Secret has in base64 (`data`) only variables are read, no files",
-                targets: &[TargetKind::Settings],
+                doc: "Kubernetes manifest that runs INDIGO IAM or Keycloak, or a ConfigMap or Secret with the settings or \
+                      clients of an issuer (variables, `application.yml`, JSON like that of a realm); of what a Secret has \
+                      in base64 (`data`) only variables are read, no files",
+                targets: &[TargetKind::Settings, TargetKind::Client],
             },
             Kind {
                 name: SERVICE,
@@ -293,6 +294,34 @@ spec:
         );
         assert_eq!(collected.kinds, ["kubernetes-issuer"]);
         assert_eq!(collected.targets[0].get("default_profile"), "wlcg");
+    }
+
+    #[test]
+    fn realms_inside_a_config_map_are_read() {
+        let realm = "{\n      \"realm\": \"r\", \"accessTokenLifespan\": 300,\n      \"clients\": [{\"clientId\": \"c\", \
+                     \"publicClient\": false, \"secret\": \"not-a-real-secret\"}]\n    }";
+        let config_map = |name: &str, text: &str| {
+            format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c}}\ndata:\n  {name}: |\n    {text}\n")
+        };
+        let collected = collect(&config_map("realm.json", realm), Syntax::Yaml);
+        assert_eq!(collected.kinds, ["kubernetes-issuer"]);
+        let kinds: Vec<String> = collected.targets.iter().map(|got| format!("{:?}", got.kind)).collect();
+        assert_eq!(kinds, ["Settings", "Client"]);
+        assert_eq!(collected.targets[1].name, "c");
+        assert_eq!(collected.secrets, ["/clients/0/secret"]);
+        for (name, text, remark) in [
+            ("realm.txt", realm, "another name"),
+            ("dashboard.json", "{\"title\": \"logins\", \"panels\": []}", "other JSON"),
+            ("claims.json", "{\"iss\": \"https://i.example.org/\", \"sub\": \"s\"}", "claims"),
+            ("realm.json", "{\"realm\": \"r\", ", "broken JSON"),
+        ] {
+            let collected = collect(&config_map(name, text), Syntax::Yaml);
+            assert_eq!(
+                (collected.kinds.as_slice(), collected.targets.len()),
+                (&["kubernetes-manifest"][..], 0),
+                "{remark}"
+            );
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Helm values of charts that deploy a service which accepts tokens: its files as texts, its variables as a list. Charts name
-//! their keys freely, so both are known by what they hold.
+//! their keys freely, so both are known by what they hold. The realm or clients of an issuer may be such a text as well.
 
 use super::embedded::{self, Embedded};
 use super::{Adapter, Kind, Sink, storm};
@@ -18,8 +18,16 @@ impl Adapter for ServiceHelm {
     fn kinds(&self) -> &'static [Kind] {
         &[Kind {
             name: KIND,
-            doc: "Helm values of a chart that deploys a service which accepts tokens, with its configuration files",
-            targets: &[TargetKind::Service, TargetKind::Trust, TargetKind::Mapping, TargetKind::Trap],
+            doc: "Helm values of a chart that deploys a service which accepts tokens, with its configuration files, or those \
+                  that hold the realm or clients of an issuer as a JSON file",
+            targets: &[
+                TargetKind::Service,
+                TargetKind::Trust,
+                TargetKind::Mapping,
+                TargetKind::Trap,
+                TargetKind::Settings,
+                TargetKind::Client,
+            ],
         }]
     }
 
@@ -98,6 +106,18 @@ mod tests {
         assert_eq!(kinds, [Service, Service, Trust, Service, Trust, Trap]);
         assert_eq!(collected.targets[0].get("key_refresh"), "300");
         assert_eq!(collected.targets[4].pointers["issuer"], "/orgs");
+    }
+
+    #[test]
+    fn realms_are_found_in_the_values_of_an_issuer() {
+        let collected = collect(
+            "keycloakConfigCli:\n  configuration:\n    realm.json: |\n      {\n        \"realm\": \"r\",\n        \
+             \"accessTokenLifespan\": 300\n      }\n",
+            Syntax::Yaml,
+        );
+        assert_eq!(collected.kinds, [KIND]);
+        assert_eq!(collected.targets[0].kind, TargetKind::Settings);
+        assert_eq!(collected.targets[0].pointers["lifetimes.access_token"], "/accessTokenLifespan");
     }
 
     #[test]
