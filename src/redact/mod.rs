@@ -611,6 +611,55 @@ mod tests {
                 r#"{"kty":"RSA","oth":[REDACTED],"e":"AQAB"}"#,
             ),
             ("__CURSOR=s=1\nMESSAGE=client_secret: abc\n", "__CURSOR=s=1\nMESSAGE=client_secret: REDACTED\n"),
+            // In lists, tuples and pairs of name and value.
+            (r#"{"Authorization":["Basic dTpTM2NyZXRTM2NyZXQ="]}"#, r#"{"Authorization":["Basic REDACTED"]}"#),
+            (
+                r#"http.Header{"Authorization":[]string{"Bearer Zk7qP3vR9xW2mL5tB8nYcD4hJ6sF"}}"#,
+                r#"http.Header{"Authorization":[]string{"Bearer REDACTED"}}"#,
+            ),
+            ("map[Authorization:[Basic dTpTM2NyZXRTM2NyZXQ=]]", "map[Authorization:[Basic REDACTED]]"),
+            ("[(b\"authorization\", b\"Basic dTpTM2NyZXRTM2NyZXQ=\")]", "[(b\"authorization\", b\"Basic REDACTED\")]"),
+            ("('client_secret', 'Zk7qP3vR9xW2mL5t')", "('client_secret', 'REDACTED')"),
+            ("[Authorization] => Basic dTpTM2NyZXRTM2NyZXQ=\n", "[Authorization] => Basic REDACTED\n"),
+            (r#"{"client_secret": [ "abc" ], "x": 1}"#, r#"{"client_secret": [ "REDACTED" ], "x": 1}"#),
+            (r#"{"name":"CLIENT_SECRET","value":"abc"}"#, r#"{"name":"CLIENT_SECRET","value":"REDACTED"}"#),
+            ("- name: CLIENT_SECRET\n  value: abc\n", "- name: CLIENT_SECRET\n  value: REDACTED\n"),
+            (
+                "{\n  \"name\": \"DB_PASSWORD\",\n  \"value\": \"abc\"\n}",
+                "{\n  \"name\": \"DB_PASSWORD\",\n  \"value\": \"REDACTED\"\n}",
+            ),
+            // Names of products.
+            ("X-Vault-Token: hvs.CAESIJ7qP3vR9xW2mL5tB8nY\n", "X-Vault-Token: REDACTED\n"),
+            ("GITHUB_TOKEN=ghp_Zk7qP3vR9xW2mL5tB8nY X=1", "GITHUB_TOKEN=REDACTED X=1"),
+            ("{\"client_token\":\"hvs.CAESIJ7qP3vR9xW2mL5tB8nY\"}", "{\"client_token\":\"REDACTED\"}"),
+            ("MYSQL_PWD=abc davix-ls --userpass abc -k", "MYSQL_PWD=REDACTED davix-ls --userpass REDACTED -k"),
+            ("curl -s -u client-1:abc https://h/token", "curl -s -u client-1:REDACTED https://h/token"),
+            ("curl --user 'client-1:abc' https://h", "curl --user 'client-1:REDACTED' https://h"),
+            ("machine h login me password abc\n", "machine h login me password REDACTED\n"),
+            ("machine h\n  login me\n  password abc\n", "machine h\n  login me\n  password REDACTED\n"),
+            ("DB_PASSWORD=${DB_PASSWORD:-S3cretS3cret} x", "DB_PASSWORD=REDACTED} x"),
+            // Escaped otherwise.
+            (
+                r#"body="{\x22client_secret\x22:\x22abc\x5C\x22d\x22,\x22x\x22:1}""#,
+                r#"body="{\x22client_secret\x22:\x22REDACTED\x22,\x22x\x22:1}""#,
+            ),
+            (r#"\u0022token\u0022: \u0022a1b2c3d4e5f6a7b8c9\u0022,"#, r#"\u0022token\u0022: \u0022REDACTED\u0022,"#),
+            (
+                r#"client_id=a\u0026client_secret\u003dabc\u0026x=1"#,
+                r#"client_id=a\u0026client_secret\u003dREDACTED\u0026x=1"#,
+            ),
+            (
+                "{&quot;client_secret&quot;:&quot;abc&quot;} {&#34;password&#34;:&#34;abc&#34;}",
+                "{&quot;client_secret&quot;:&quot;REDACTED&quot;} {&#34;password&#34;:&#34;REDACTED&#34;}",
+            ),
+            (
+                "\u{1b}[34;1m\"client_secret\"\u{1b}[0m\u{1b}[1;39m:\u{1b}[0m \u{1b}[0;32m\"abc\"\u{1b}[0m",
+                "\u{1b}[34;1m\"client_secret\"\u{1b}[0m\u{1b}[1;39m:\u{1b}[0m \u{1b}[0;32m\"REDACTED\"\u{1b}[0m",
+            ),
+            (r"https:\/\/u:abc@h\/p", r"https:\/\/u:REDACTED@h\/p"),
+            ("url=https%3A%2F%2Fu%3Aabc%40h%2Fp&x", "url=https%3A%2F%2Fu%3AREDACTED%40h%2Fp&x"),
+            ("mysql://rucio:ab/cd#9?x@db/rucio?a=b@c", "mysql://rucio:REDACTED@db/rucio?a=b@c"),
+            ("A=b\0CLIENT_SECRET=abc\0HOME=/root\0", "A=b\0CLIENT_SECRET=REDACTED\0HOME=/root\0"),
         ] {
             let copy = redacted(text, Mode::Signature);
             assert_eq!(copy, expected);
@@ -619,6 +668,55 @@ mod tests {
             let mut same = Vec::new();
             only.copy(text.as_bytes(), &mut same).expect("memory");
             assert_eq!(same, text.as_bytes(), "tokens only");
+        }
+    }
+
+    /// Whatever stands before the line that opens a private key, or before each of its lines.
+    #[test]
+    fn private_keys_are_replaced_wherever_they_stand() {
+        let line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
+        let (begin, end) = ("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----");
+        let syslog = "Nov  1 10:00:00 h app[1]: ";
+        let log = |text: &str| format!("{{\"log\":\"{text}\\n\",\"stream\":\"stdout\"}}\n");
+        for (text, rest) in [
+            (format!("PRIVATE_KEY=\"{begin}\n{line}\n{line}\n{end}\"\nX=1"), vec!["PRIVATE_KEY", "X=1"]),
+            (format!("private_key: {begin}\n{line}\n{line}\n{end}\nx: 1"), vec!["private_key", "x: 1"]),
+            (format!("private_key={begin} {line} {line} {end} x"), vec!["private_key", " x"]),
+            (format!("password={begin}\\n{line}\\n{line}\\n{end}\\n x"), vec!["password", " x"]),
+            (format!("<private_key>{begin}\n{line}\n{end}\n</private_key>"), vec!["<private_key>", "</private_key>"]),
+            (format!("api_key=abcdefgh1;{begin}\n{line}\n{end}\n"), vec!["api_key", end]),
+            (format!("{{\"private_key\":\"{begin}\\n{line}\\n{end}\\n\",\"x\":1}}"), vec!["private_key", "\"x\":1}"]),
+            (
+                format!("k=-----BEGIN%20PRIVATE%20KEY-----%0A{line}%0A-----END%20PRIVATE%20KEY-----%0A&x=1"),
+                vec!["BEGIN%20", "&x=1"],
+            ),
+            // Cut off.
+            (format!("{syslog}{begin}\n{syslog}{line}\n{syslog}{line}\n{syslog}MIIE==\nnext"), vec![begin, "\nnext"]),
+            (format!("> {begin}\n> {line}\n> {line}\n> MIIE\n> \nnext"), vec![begin, "> \nnext"]),
+            (format!("{}{}{}next", log(begin), log(line), log(line)), vec![begin, "stdout\"}\nnext"]),
+            (
+                format!("{begin}\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,0\n\n{line}\n{line}\nnext line"),
+                vec![begin, "\nnext line"],
+            ),
+            (format!("{begin}\\n{line}\\n{line} and more"), vec![begin, " and more"]),
+        ] {
+            let copy = redacted(&text, Mode::Signature);
+            assert!(copy.contains("REDACTED") && !copy.contains("MIIE"), "{text}: {copy}");
+            assert!(rest.iter().all(|rest| copy.contains(rest)), "{text}: {copy}");
+            assert_eq!(copy.matches('\n').count(), text.matches('\n').count(), "{text}: {copy}");
+            assert_eq!(redacted(&copy, Mode::Signature), copy, "twice");
+        }
+        let many = "[10:01] INFO a line of a log that goes on\n".repeat(40);
+        for text in [
+            format!(
+                "ERROR: no {begin} in hostkey.pem\n{many}-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+            ),
+            format!("ERROR: no {begin} in hostkey.pem\n{many}{end} was looked for\n"),
+            format!("ERROR: no {begin} in hostkey.pem\n{many}"),
+            format!("ERROR: no {begin} in hostkey.pem\n[10:01] sha256 {}\n", "0123456789abcdef".repeat(4)),
+            format!("ERROR: {begin} or -----BEGIN RSA PRIVATE KEY----- is expected"),
+        ] {
+            assert_eq!(redacted(&text, Mode::Signature), text);
         }
     }
 
@@ -709,6 +807,14 @@ mod tests {
             "GET /x?response=6629fae49393a05397450978507c4ef1 cresponse=6629fae49393a05397450978507c4ef1",
             "WWW-Authenticate: Digest realm=\"r\", nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\"",
             "-----BEGIN CERTIFICATE-----\nVGVzdFRlc3RUZXN0VGVzdFRlc3Q\n-----END CERTIFICATE-----",
+            "{\"required\":[\"client_secret\",\"redirect_uri\"]} in ('password', 'token')",
+            "[client_secret] \"name\": \"client_secret\", \"type\": \"text\"",
+            "- name: CLIENT_SECRET\n  valueFrom: {secretKeyRef: {name: iam}}\n",
+            "{\"nextPageToken\":\"a1b2c3d4e5f6a7b8c9\",\"csrf_token_name\":\"X-CSRF\"}",
+            "docker run --user 1000:1000 x; curl -u $USER:$PASSWORD https://h; curl -u client-1 https://h",
+            "the password is wrong: login me password",
+            "http://[::1]:80/a@b http://h:${PORT}/a@b file://C:/a@b",
+            "PASSWORD=${PASSWORD:-} SECRET=${SECRET} TOKEN=${TOKEN:?not set}",
         ] {
             assert_eq!(redacted(text, Mode::Signature), text);
         }

@@ -92,9 +92,9 @@ const MAX_OPENED: usize = 8;
 /// Bytes of a value that say whether it was drawn at random.
 const TELLING: usize = 256;
 
-/// Words that stand in the names of secrets, in the spellings that are used; last the private members of JSON Web Keys as
-/// they stand in JSON, in JSON within JSON, and in Python.
-const WORDS: [&str; 58] = [
+/// Words that stand in the names of secrets, in the spellings that are used; then what else is looked at, and last the
+/// private members of JSON Web Keys as they stand in JSON, in JSON within JSON, and in Python.
+const WORDS: [&str; 69] = [
     "secret",
     "Secret",
     "SECRET",
@@ -126,9 +126,20 @@ const WORDS: [&str; 58] = [
     "PRIVATE_KEY",
     "privateKey",
     "device_code",
+    "userpass",
+    "_pwd",
+    "_PWD",
     "response=",
+    " -u ",
+    "--user ",
+    "--user=",
     "-----BEGIN ",
+    "-----BEGIN+",
+    "-----BEGIN%20",
     "://",
+    ":\\/\\/",
+    "%3A%2F%2F",
+    "%3a%2f%2f",
     "\"d\"",
     "\"p\"",
     "\"q\"",
@@ -154,16 +165,18 @@ const WORDS: [&str; 58] = [
     "'k'",
     "'oth'",
 ];
-const RESPONSE: usize = KEY - 3;
-const PEM: usize = KEY - 2;
-const URL: usize = KEY - 1;
-/// The first of those of JSON Web Keys.
+/// The first of each kind that is no part of a name.
+const RESPONSE: usize = USER - 1;
+const USER: usize = PEM - 3;
+const PEM: usize = URL - 3;
+const URL: usize = ENCODED_URL - 2;
+const ENCODED_URL: usize = KEY - 2;
 const KEY: usize = WORDS.len() - 24;
 /// The longest word, in bytes.
-const LONGEST_WORD: usize = "uthorization".len();
+const LONGEST_WORD: usize = "-----BEGIN%20".len();
 
 /// Names whose values are secrets, by how they end, without `-`, `_` and `.`.
-const CERTAIN: [&str; 20] = [
+const CERTAIN: [&str; 23] = [
     "password",
     "passwd",
     "passphrase",
@@ -184,9 +197,14 @@ const CERTAIN: [&str; 20] = [
     "idtokenhint",
     "devicecode",
     "secretaccesskey",
+    "userpass",
+    "mysqlpwd",
+    "dbpwd",
 ];
 /// Names whose values may be something else.
-const LIKELY: [&str; 4] = ["token", "authz", "assertion", "tokenvalue"];
+const LIKELY: [&str; 3] = ["authz", "assertion", "tokenvalue"];
+/// Names of tokens that say where a list goes on; those of all others are likely.
+const PAGES: [&str; 4] = ["pagetoken", "continuetoken", "continuationtoken", "synctoken"];
 /// What headers begin with, in front of the credentials.
 const SCHEMES: [&str; 6] = ["bearer", "basic", "token", "digest", "negotiate", "ntlm"];
 /// How blanks are written.
@@ -273,11 +291,13 @@ impl Secrets {
         while let Some(found) = self.words.find(Input::new(text).range(at..)) {
             let (start, end) = (found.start(), found.end());
             let look = match found.pattern().as_usize() {
-                RESPONSE => digest(text, start..end, last, tokens, &mut ends),
-                PEM => private_key(text, end, last),
-                URL => url(text, end, last, tokens),
+                ..RESPONSE => named(text, start, end, last, tokens, &mut ends),
+                RESPONSE..USER => digest(text, start..end, last, tokens, &mut ends),
+                USER..PEM => user(text, start..end, last, tokens, &mut ends),
+                PEM..URL => private_key(text, end, last),
+                URL..ENCODED_URL => url(text, end, 0, last, tokens),
+                ENCODED_URL..KEY => url(text, end, 1, last, tokens),
                 KEY.. => key_member(text, start, end, last),
-                _ => named(text, start, end, last, tokens, &mut ends),
             };
             match look {
                 // What a token takes of it is not known yet.
@@ -319,6 +339,7 @@ fn name_of(name: &[u8]) -> Option<Name> {
         () if ends(&["authorization"]) => Some(Name::Header),
         () if ends(&CERTAIN) => Some(Name::Certain),
         () if LIKELY.iter().any(|name| name.as_bytes() == folded) => Some(Name::Likely),
+        () if ends(&["token"]) && !ends(&PAGES) => Some(Name::Likely),
         () => None,
     }
 }
@@ -328,8 +349,48 @@ fn is_known(name: &[u8]) -> bool {
     name_of(name).is_some() || BESIDE.iter().any(|known| known.as_bytes() == folded(name))
 }
 
+/// How often a character counts as encoded that is written by a code of JSON (`\u0022`), of nginx and Python (`\x22`) or of
+/// HTML (`&quot;`, `&#34;`): more often than those in percent-encoding.
+const ESCAPED: usize = 3;
+
 fn char_at(text: &[u8], at: usize) -> Option<Char> {
-    percent::char_at(text, at, 2)
+    escaped_at(text, at).or_else(|| percent::char_at(text, at, 2))
+}
+
+/// A character of ASCII that is written by such a code.
+fn escaped_at(text: &[u8], at: usize) -> Option<Char> {
+    /// By name, those that stand around names and values.
+    const NAMED: [(&str, u8); 3] = [("&quot;", b'"'), ("&apos;", b'\''), ("&amp;", b'&')];
+    let rest = &text[at.min(text.len())..];
+    let char = |byte, length| Some(Char { byte, length, level: ESCAPED }).filter(|char| char.byte.is_ascii());
+    let code = |digits: &[u8], radix| u8::from_str_radix(std::str::from_utf8(digits).ok()?, radix).ok();
+    match rest {
+        [b'\\', b'x', digits @ ..] => char(code(digits.get(..2)?, 16)?, 4),
+        [b'\\', b'u', b'0', b'0', digits @ ..] => char(code(digits.get(..2)?, 16)?, 6),
+        [b'&', b'#', digits @ ..] => {
+            let length = digits.iter().take(3).take_while(|byte| byte.is_ascii_digit()).count();
+            char(code(&digits[..length], 10).filter(|_| digits.get(length) == Some(&b';'))?, length + 3)
+        }
+        [b'&', ..] => {
+            let (name, byte) = NAMED.iter().find(|(name, _)| rest.starts_with(name.as_bytes()))?;
+            char(*byte, name.len())
+        }
+        _ => None,
+    }
+}
+
+/// Blanks, and what colours a terminal's text, up to here.
+fn gap(text: &[u8], from: usize, level: usize) -> usize {
+    let mut at = from + run(text, from, level, is_blank).1;
+    while let Some(codes) = text.get(at..).and_then(|rest| rest.strip_prefix(b"\x1b[")) {
+        let length = codes.iter().take(AHEAD).take_while(|byte| byte.is_ascii_digit() || **byte == b';').count();
+        if codes.get(length) != Some(&b'm') {
+            break;
+        }
+        at += length + 3;
+        at += run(text, at, level, is_blank).1;
+    }
+    at
 }
 
 /// How many characters of a kind stand there, eight at the most, and their length.
@@ -342,9 +403,10 @@ fn run(text: &[u8], at: usize, level: usize, is: fn(u8) -> bool) -> (usize, usiz
     (count, length)
 }
 
-/// What encodes a character, but for the sign itself: a name behind `%26` does not begin with `26`.
+/// What encodes a character, but for the sign itself: a name behind `%26` does not begin with `26`, nor one behind `\x22` with
+/// `x22`.
 fn code_before(text: &[u8], start: usize, end: usize) -> usize {
-    let Some(sign) = start.checked_sub(1).filter(|at| text[*at] == b'%') else { return 0 };
+    let Some(sign) = start.checked_sub(1).filter(|at| matches!(text[*at], b'%' | b'\\')) else { return 0 };
     char_at(&text[..end], sign).map_or(0, |char| char.length - 1)
 }
 
@@ -367,6 +429,7 @@ fn named(text: &[u8], start: usize, end: usize, last: bool, tokens: Tokens<'_>, 
     if value.end > tokens.until {
         return Look::Open;
     }
+    let Some(value) = before_key(text, value, last) else { return Look::Open };
     let hides = |part: &[u8]| match kind {
         _ if found.doubtful && !(part.len() >= VERY_RANDOM && is_random(part)) => false,
         Name::Certain => !is_harmless(&text[name.clone()], part),
@@ -472,7 +535,8 @@ struct Quote {
     level: usize,
 }
 
-/// The value behind a name: `name=value`, `"name": "value"`, `<name>value<`, `--name value`, and how far it was looked.
+/// The value behind a name: `name=value`, `"name": "value"`, `"name": ["value"]`, `<name>value<`, `--name value`,
+/// `("name", "value")`, `"name": "NAME", "value": "…"`, and how far it was looked.
 fn assigned(text: &[u8], name: &Range<usize>, kind: Name) -> (usize, Option<Value>) {
     let rest = &text[name.end..];
     let before = &text[..name.start];
@@ -485,11 +549,22 @@ fn assigned(text: &[u8], name: &Range<usize>, kind: Name) -> (usize, Option<Valu
         let value = value_at(text, name.end + 1, 0);
         return (value.start, Some(value));
     }
+    if kind == Name::Certain
+        && rest.first().is_some_and(|byte| is_blank(*byte))
+        && is_login(before, &text[name.clone()])
+    {
+        let value = value_at(text, gap(text, name.end, 0), 0);
+        return (value.start, Some(value));
+    }
     let (_, escapes) = run(text, name.end, 2, |byte| byte == b'\\');
     let quote = char_at(text, name.end + escapes).filter(|char| matches!(char.byte, b'"' | b'\''));
     let mut at = name.end + quote.map_or(0, |quote| escapes + quote.length);
-    at += run(text, at, 2, is_blank).1;
-    let Some(sign) = char_at(text, at).filter(|char| matches!(char.byte, b'=' | b':')) else { return (at, None) };
+    // PHP: `[name] => value`.
+    at += usize::from(quote.is_none() && before.ends_with(b"[") && rest.first() == Some(&b']'));
+    at = gap(text, at, 2);
+    let Some(sign) = char_at(text, at).filter(|char| matches!(char.byte, b'=' | b':')) else {
+        return beside(text, name, at, quote.is_some());
+    };
     at += sign.length;
     let colon = sign.byte == b':';
     match char_at(text, at).filter(|_| !colon) {
@@ -498,14 +573,61 @@ fn assigned(text: &[u8], name: &Range<usize>, kind: Name) -> (usize, Option<Valu
         Some(Char { byte: b'>', length, .. }) => at += length,
         _ => {}
     }
-    at += run(text, at, sign.level, is_blank).1;
-    let mut value = value_at(text, at, sign.level);
+    let level = if sign.level == ESCAPED { 0 } else { sign.level };
+    at = gap(text, at, level);
+    if let Some(bracket) = char_at(text, at).filter(|char| char.byte == b'[' && char.level <= level) {
+        // Go: `[]string{"value"}`.
+        let of_go = if text[at..].starts_with(b"[]string{") { 9 } else { bracket.length };
+        at = gap(text, at + of_go, level);
+    }
+    let mut value = value_at(text, at, level);
     let reached = value.start;
     value.start += scheme(text, value.start);
     // `password: abc` is a setting when nothing else stands in its line, and may be prose elsewhere.
     let alone = is_alone(before);
     value.doubtful = colon && quote.is_none() && value.quote.is_none() && kind == Name::Certain && !alone;
     (reached, Some(value))
+}
+
+/// The value of a name that no sign follows, but a comma, a line break or a blank: the other member of a tuple, or that of a
+/// pair whose members are called name and value.
+fn beside(text: &[u8], name: &Range<usize>, at: usize, quoted: bool) -> (usize, Option<Value>) {
+    /// Blanks and line breaks that are looked at.
+    const WIDEST: usize = 64;
+    let rest = &text[at..];
+    let comma = usize::from(rest.first() == Some(&b','));
+    if quoted && comma > 0 {
+        let before = &text[..name.start.saturating_sub(1)];
+        let prefix = before.iter().rev().take(2).take_while(|byte| b"bBuUrR".contains(byte)).count();
+        if before[..before.len() - prefix].ends_with(b"(") {
+            let value = value_at(text, gap(text, at + comma, 0), 0);
+            let (start, reached) = (value.start + scheme(text, value.start), value.start);
+            return (reached, Some(Value { start, doubtful: true, ..value }));
+        }
+    }
+    let blanks = rest[comma..].iter().take(WIDEST).take_while(|byte| byte.is_ascii_whitespace()).count();
+    let at = at + comma + blanks;
+    let rest = text[at..].strip_prefix(b"\"").unwrap_or(&text[at..]);
+    let Some(rest) = rest.strip_prefix(b"value") else { return (at, None) };
+    let rest = rest.strip_prefix(b"\"").unwrap_or(rest);
+    let blanks = rest.iter().take(AHEAD / 4).take_while(|byte| is_blank(**byte)).count();
+    match rest.get(blanks) {
+        Some(b':' | b'=') => {
+            let value = value_at(text, gap(text, text.len() - rest.len() + blanks + 1, 0), 0);
+            (value.start, Some(value))
+        }
+        _ => (at, None),
+    }
+}
+
+/// Is it the password of a `.netrc`: `machine … login … password …`?
+fn is_login(before: &[u8], name: &[u8]) -> bool {
+    /// What stands further away is not looked at.
+    const REACH: usize = 512;
+    let before = &before[before.len().saturating_sub(REACH)..];
+    let mut words = before.rsplit(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).skip(1);
+    let login = name == b"password" && words.next() == Some(b"login");
+    login && (words.next() == Some(b"default") || words.next() == Some(b"machine"))
 }
 
 /// Does a line begin here, but for blanks, the dash of a list, and the name of a journal's field (`MESSAGE=`)?
@@ -543,7 +665,8 @@ fn value_at(text: &[u8], at: usize, level: usize) -> Value {
     let prefix = text[at..].iter().take(2).take_while(|byte| b"bBuUrRfF".contains(byte)).count();
     let (escapes, length) = run(text, at + prefix, level, |byte| byte == b'\\');
     let quote = char_at(text, at + prefix + length);
-    match quote.filter(|char| char.level <= level && matches!(char.byte, b'"' | b'\'')) {
+    let is_level = |char: &Char| char.level <= level || char.level == ESCAPED;
+    match quote.filter(|char| is_level(char) && matches!(char.byte, b'"' | b'\'')) {
         Some(Char { byte: mark, length: closing, level: own }) => {
             let quote = Some(Quote { mark, escapes, level: own });
             Value { start: at + prefix + length + closing, quote, level, doubtful: false }
@@ -571,8 +694,9 @@ impl Ends {
     }
 }
 
+/// The end of a string in C stands between the variables of a process's environment.
 fn ends_word(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || b"&\"'\\<>`".contains(&byte)
+    byte.is_ascii_whitespace() || b"&\"'\\<>`\0".contains(&byte)
 }
 
 /// Does a word end here whose sign is so often encoded? A password may hold a comma, and what is encoded: such signs end it
@@ -635,7 +759,7 @@ impl Quote {
 
     /// Bytes of the escapes that belong to the closing quote behind a value: inside an escaped text it has its own.
     fn escapes_before(self, text: &[u8], value: Range<usize>) -> usize {
-        let length = 1 + 2 * self.level;
+        let length = if self.level == ESCAPED { r"\x5c".len() } else { 1 + 2 * self.level };
         let is_escape = |at: usize| {
             at >= value.start && char_at(text, at).is_some_and(|char| char.byte == b'\\' && char.length == length)
         };
@@ -648,12 +772,12 @@ impl Quote {
         let (mut at, mut opened) = (start, 0);
         while at < limit {
             let byte = text[at];
-            // What is encoded holds no such sign.
-            if byte == b'\n' || (self.level > 0 && ends_word(byte)) {
-                break;
-            }
             let char = if self.level == 0 { None } else { char_at(text, at) };
             let char = char.unwrap_or(Char { byte, length: 1, level: 0 });
+            // What is encoded holds no such sign.
+            if byte == b'\n' || (char.level != self.level && ends_word(byte)) {
+                break;
+            }
             match char.level == self.level {
                 true if char.byte == self.mark
                     && opened < MAX_OPENED
@@ -696,9 +820,16 @@ fn is_of_another(before: &[u8], behind: &[u8]) -> bool {
 fn is_harmless(name: &[u8], value: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(value) else { return value.is_empty() };
     let bare = text.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-    let variable = text.strip_prefix('$').is_some_and(|name| {
-        name.starts_with(['{', '('])
-            || name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+    let variable = text.strip_prefix('$').is_some_and(|variable| match variable.strip_prefix('{') {
+        // What stands in for one that is not set is as secret.
+        Some(braced) => match braced.split_once(":-").or(braced.split_once(":=")) {
+            Some((_, default)) => is_harmless(name, default.as_bytes()),
+            None => true,
+        },
+        None => {
+            let in_name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+            variable.starts_with('(') || variable.bytes().all(in_name)
+        }
     });
     let template =
         ["{{", "{%", "%(", "<"].iter().any(|start| text.starts_with(start)) || matches!(text, "%s" | "{}" | "%v");
@@ -767,33 +898,138 @@ fn key(span: Range<usize>) -> Look {
     Look::Secret(Secret { kind: Kind::PrivateKey, parts: vec![span], end, cut })
 }
 
+/// What every line before or behind a key or a certificate begins with.
+const DASHES: &[u8] = b"-----";
+
+/// The label behind `-----BEGIN` and its blank, when it is that of a private key; an error when the text ends before that is
+/// certain.
+fn key_label(text: &[u8], at: usize, last: bool) -> Result<Option<&[u8]>, ()> {
+    /// The longest is `ENCRYPTED PRIVATE KEY`, with its blanks encoded and the dashes.
+    const LONGEST: usize = 40;
+    let label = &text[at.min(text.len())..text.len().min(at + LONGEST)];
+    let Some(end) = memchr::memmem::find(label, DASHES) else {
+        return if !last && label.len() < LONGEST { Err(()) } else { Ok(None) };
+    };
+    let label = &label[..end];
+    Ok(Some(label).filter(|label| {
+        ["PRIVATE KEY", "PRIVATE%20KEY", "PRIVATE+KEY"].iter().any(|key| label.ends_with(key.as_bytes()))
+    }))
+}
+
+/// A value without the private key whose first line it ends with: the key is found by itself. `None` when the text ends before
+/// that is certain.
+fn before_key(text: &[u8], value: Range<usize>, last: bool) -> Option<Range<usize>> {
+    const BEGIN: &[u8] = b"-----BEGIN";
+    /// Bytes of the end of a value among which that line is looked for.
+    const LINE: usize = 64;
+    let tail = value.start.max(value.end.saturating_sub(LINE));
+    let Some(at) = memchr::memmem::rfind(&text[tail..value.end], BEGIN) else { return Some(value) };
+    let key = tail + at;
+    let label = key_label(text, key + BEGIN.len() + 1, last).ok()?;
+    Some(if label.is_some() { value.start..key } else { value })
+}
+
 /// What stands between the lines that open and close a private key.
 fn private_key(text: &[u8], end: usize, last: bool) -> Look {
-    /// The longest label is `OPENSSH PRIVATE KEY`, with its dashes.
-    const LABEL: usize = 32;
-    let label = &text[end..text.len().min(end + LABEL)];
-    let Some(dashes) = memchr::memmem::find(label, b"-----") else {
-        return if !last && label.len() < LABEL { Look::Open } else { Look::No };
+    let label = match key_label(text, end, last) {
+        Ok(Some(label)) => label,
+        Ok(None) => return Look::No,
+        Err(()) => return Look::Open,
     };
-    if !label[..dashes].ends_with(b"PRIVATE KEY") {
+    let start = end + label.len() + DASHES.len();
+    let window = &text[start..text.len().min(start + MAX_VALUE)];
+    let is_border = |at: &usize| {
+        let word = &window[at + DASHES.len()..];
+        word.starts_with(b"BEGIN") || word.starts_with(b"END")
+    };
+    let border = memchr::memmem::find_iter(window, DASHES).find(is_border);
+    if border.is_none() && !last && window.len() < MAX_VALUE {
+        return Look::Open;
+    }
+    let body = &window[..border.unwrap_or(window.len())];
+    if body.trim_ascii_start().starts_with(super::MARK.as_bytes()) {
         return Look::No;
     }
-    let start = end + dashes + 5;
-    let window = &text[start..text.len().min(start + MAX_VALUE)];
-    let in_key = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+/=\r\n\t \\,:-".contains(byte);
-    let length = match memchr::memmem::find(window, b"-----END") {
-        Some(length) => length,
-        None if !last && window.len() < MAX_VALUE => return Look::Open,
-        // Cut off: as far as it looks like one.
-        None => window.iter().take_while(in_key).count(),
-    };
-    let body = &window[..length];
-    let marked = memchr::memmem::find(body, super::MARK.as_bytes()).is_some();
-    let is_key = body.iter().filter(|byte| byte.is_ascii_alphanumeric()).count() >= VERY_RANDOM;
-    if is_key && !(marked && body.trim_ascii().len() == super::MARK.len()) {
-        return key(start..start + length);
+    let closes = window[body.len()..].strip_prefix(b"-----END").is_some_and(|rest| {
+        let label_at = if rest.starts_with(b"%20") { 3 } else { 1 };
+        rest.get(label_at..).is_some_and(|rest| rest.starts_with(label))
+    });
+    let length = if closes && is_key_text(body) { body.len() } else { key_lines(body) };
+    if length == 0 { Look::No } else { key(start..start + length) }
+}
+
+/// Base64, and what line breaks in it may be written with.
+fn in_key(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+/=\\%".contains(&byte)
+}
+
+/// Characters of base64 that no word has in a row.
+const KEY_LINE: usize = 40;
+
+/// Is most of it base64, or is it too short to tell? A line may only speak of a key, and another one of its end.
+fn is_key_text(body: &[u8]) -> bool {
+    /// A shorter text is a key when it has letters enough.
+    const SHORT: usize = 128;
+    let runs = body.split(|byte| !in_key(*byte)).map(<[u8]>::len);
+    let long: usize = runs.filter(|run| *run >= KEY_LINE).sum();
+    let letters = body.iter().filter(|byte| byte.is_ascii_alphanumeric()).count();
+    letters >= VERY_RANDOM && (body.len() <= SHORT || long * 4 >= body.len())
+}
+
+/// How far a key goes that was cut off: as long as its lines follow each other, each in the same place of its line.
+fn key_lines(body: &[u8]) -> usize {
+    // Between two pieces of one line: a blank, or a line break that is written as `\n` and so part of a piece.
+    let piece = |text: &[u8]| text.iter().take_while(|byte| in_key(**byte)).count();
+    let (mut end, mut at, mut column) = (0, 0, None);
+    for (number, line) in body.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let start = at;
+        at += line.len();
+        let line = line.trim_ascii_end();
+        if number == 0 {
+            // Behind the line that opens it, all of it may stand in one line.
+            let mut from = line.len() - line.trim_ascii_start().len();
+            while let length @ VERY_RANDOM.. = piece(&line[from..]) {
+                end = from + length;
+                from = line.len().min(end + 1);
+            }
+            let is_prose = end == 0 && line.trim_ascii_start().first().is_some_and(u8::is_ascii_alphanumeric);
+            if is_prose || (end > 0 && end < line.len()) {
+                break;
+            }
+            continue;
+        }
+        let least = |column: usize| if column == 0 { VERY_RANDOM } else { KEY_LINE };
+        let first = || {
+            let mut from = 0;
+            while from < line.len() {
+                match piece(&line[from..]) {
+                    length if length >= least(from) => return Some(from),
+                    length => from += length + 1,
+                }
+            }
+            None
+        };
+        let Some(from) = column.or_else(first) else {
+            let heads =
+                [&b"Proc-Type:"[..], b"DEK-Info:"].iter().any(|head| memchr::memmem::find(line, head).is_some());
+            if heads || line.is_empty() {
+                continue;
+            }
+            break;
+        };
+        let rest = line.get(from..).unwrap_or_default();
+        let length = piece(rest);
+        // The last line is shorter, and no word of a sentence.
+        let is_last = length < least(from);
+        if length == 0 || (is_last && rest.get(length).is_some_and(|byte| !b"\"'<".contains(byte))) {
+            break;
+        }
+        (end, column) = (start + from + length, Some(from));
+        if is_last {
+            break;
+        }
     }
-    Look::No
+    end
 }
 
 /// A private member of a JSON Web Key, whose name stands from `start` to `end` with its quotes: base64url in an object that
@@ -872,28 +1108,73 @@ fn is_in_key(text: &[u8], start: usize, end: usize, last: bool) -> Option<bool> 
     if behind.len() < KEY_REACH && !last { None } else { Some(names_type(behind)) }
 }
 
-/// `://user:password@host`.
-fn url(text: &[u8], start: usize, last: bool, tokens: Tokens<'_>) -> Look {
+/// `://user:password@host`, whose signs are so often percent-encoded.
+fn url(text: &[u8], start: usize, level: usize, last: bool, tokens: Tokens<'_>) -> Look {
     const LONGEST: usize = 1024;
-    let window = &text[start..text.len().min(start + LONGEST)];
-    let ends = |byte: &u8| byte.is_ascii_whitespace() || b"/?#\"'<>`\\".contains(byte);
-    let Some(length) = window.iter().position(ends).or((last || window.len() == LONGEST).then_some(window.len()))
-    else {
-        return Look::Open;
-    };
-    let authority = &window[..length];
-    let (Some(colon), Some(sign)) = (memchr::memchr(b':', authority), memchr::memrchr(b'@', authority)) else {
-        return Look::No;
-    };
-    let password = authority.get(colon + 1..sign).unwrap_or_default();
+    let limit = text.len().min(start + LONGEST);
+    let (mut at, mut password, mut end, mut beyond) = (start, None, None, false);
+    loop {
+        if !last && limit < start + LONGEST && limit - at.min(limit) < 1 + 2 * level {
+            return Look::Open;
+        }
+        let Some(char) = percent::char_at(&text[..limit], at, level) else { break };
+        if char.level == 0 && (ends_word(char.byte) && (level > 0 || char.byte != b'&')) {
+            break;
+        }
+        match char.byte {
+            _ if char.level != level => {}
+            b':' if password.is_none() => password = Some(at + char.length),
+            b'@' if password.is_none() => break,
+            b'@' => {
+                end = Some(at);
+                if beyond {
+                    break;
+                }
+            }
+            // Here the host ends, unless what stood there can be no port: a password may hold such a sign.
+            b'/' | b'?' | b'#' if !beyond => {
+                let port = password.filter(|_| end.is_none()).map(|from| &text[from..at]);
+                if port.is_none_or(|port| port.iter().all(u8::is_ascii_digit)) || text[start] == b'[' {
+                    break;
+                }
+                beyond = true;
+            }
+            _ => {}
+        }
+        at += char.length;
+    }
+    let (Some(start), Some(end)) = (password, end) else { return Look::No };
+    let password = &text[start..end];
     // `host:443,user@…` and `host:443&mail=a@b` have a port there.
     let digits = password.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let port = digits > 0 && matches!(password.get(digits), Some(b',' | b'&' | b';' | b')' | b']'));
     if port {
         return Look::No;
     }
-    if start + sign > tokens.until {
+    if end > tokens.until {
         return Look::Open;
     }
-    secret(Kind::Url, text, start + colon + 1..start + sign, true, false, tokens, |part| !is_harmless(b"", part))
+    secret(Kind::Url, text, start..end, true, false, tokens, |part| !is_harmless(b"", part))
+}
+
+/// `curl -u user:password`.
+fn user(text: &[u8], option: Range<usize>, last: bool, tokens: Tokens<'_>, ends: &mut Ends) -> Look {
+    /// How far the command may stand before it, in bytes.
+    const REACH: usize = 1024;
+    let before = &text[option.start.saturating_sub(REACH)..option.start];
+    let line = &before[memchr::memrchr(b'\n', before).map_or(0, |at| at + 1)..];
+    if memchr::memmem::find(line, b"curl").is_none() {
+        return Look::No;
+    }
+    if !last && text.len() < option.end + AHEAD {
+        return Look::Open;
+    }
+    let value = value_at(text, option.end, 0);
+    let Some((span, cut)) = value.range(text, last, ends) else { return Look::Open };
+    if span.end > tokens.until {
+        return Look::Open;
+    }
+    let Some(colon) = memchr::memchr(b':', &text[span.clone()]) else { return Look::No };
+    let password = span.start + colon + 1..span.end;
+    secret(Kind::Named, text, password, value.quote.is_some(), cut, tokens, |part| !is_harmless(b"", part))
 }
