@@ -129,7 +129,7 @@ fn any_encrypted() -> impl Strategy<Value = Piece> {
 
 /// A client secret in a form, in JSON, in a header.
 fn any_secret() -> impl Strategy<Value = Piece> {
-    ("[a-z]{6}[0-9]{2}[A-Za-z0-9]{12,40}", 0..7usize).prop_map(|(secret, style)| {
+    ("[a-z]{6}[0-9]{2}[A-Za-z0-9]{12,40}", 0..14usize).prop_map(|(secret, style)| {
         let (before, behind) = [
             ("&client_secret=", "&x"),
             ("{\"client_secret\":\"", "\"}"),
@@ -138,6 +138,13 @@ fn any_secret() -> impl Strategy<Value = Piece> {
             ("https://user:", "@example.org/"),
             ("{\"kty\":\"EC\",\"d\":\"", "\",\"crv\":\"P-256\"}"),
             ("{'qi': '", "', 'kid': 'a', 'kty': 'RSA'}"),
+            ("{\"Authorization\":[\"Bearer ", "\"]}"),
+            ("('client_secret', '", "')"),
+            ("{\"name\":\"CLIENT_SECRET\",\"value\":\"", "\"}"),
+            ("{\\x22client_secret\\x22:\\x22", "\\x22}"),
+            ("&quot;password&quot;: &quot;", "&quot;"),
+            ("\0VAULT_TOKEN=", "\0HOME=/"),
+            ("https%3A%2F%2Fuser%3A", "%40example.org%2F"),
         ][style];
         let written = |value: &str| format!("{before}{value}{behind}").into_bytes();
         Piece { before: written(&secret), after: written(MARK), secret }
@@ -174,6 +181,7 @@ fn any_list() -> impl Strategy<Value = Vec<u8>> {
         Just("x"),
         Just("client_id"),
         Just("password"),
+        Just("vault_token"),
     ];
     let values = prop_oneof![
         3 => any_signed().prop_map(|piece| String::from_utf8_lossy(&piece.before).into_owned()),
@@ -199,6 +207,12 @@ fn any_list() -> impl Strategy<Value = Vec<u8>> {
         Just(": Bearer "),
         Just(": Digest response="),
         Just("=Basic%20"),
+        Just("\\x22:\\x22"),
+        Just("\\u0022: \\u0022"),
+        Just("\\u003d"),
+        Just("&quot;:&quot;"),
+        Just("\":[\""),
+        Just("\", \"value\": \""),
     ];
     let separators = prop_oneof![
         Just("&"),
@@ -214,6 +228,11 @@ fn any_list() -> impl Strategy<Value = Vec<u8>> {
         Just("\", \""),
         Just("', '"),
         Just("\\\",\\\""),
+        Just("\\x22,\\x22"),
+        Just("\\u0026"),
+        Just("&quot;,"),
+        Just("\0"),
+        Just("\"],\""),
     ];
     prop::collection::vec((names, signs, values, separators), 1..9).prop_map(|parts| {
         let text = parts.iter().map(|(name, sign, value, separator)| format!("{name}{sign}{value}{separator}"));
