@@ -720,6 +720,54 @@ mod tests {
         }
     }
 
+    /// What a logger cuts over records with a prefix each cannot be used when what the next ones hold is gone.
+    #[test]
+    fn the_rest_of_a_token_in_the_next_records_is_replaced() {
+        let jwt = token(
+            r#"{"alg":"RS256"}"#,
+            r#"{"sub":"0b1c8a4e-Subject-That-Is-Long-Enough-To-Be-Cut","scope":"storage.modify:/a storage.read:/b"}"#,
+            &"TestSignature-".repeat(30),
+        );
+        let (payload, signature) = jwt.rsplit_once('.').expect("three parts");
+        for (prefix, behind, next, remark) in [
+            ("Nov 23 10:00:01 h app[1]: ", "\n", "Nov 23 10:00:02 h app[1]: done\n", "syslog"),
+            ("2026-11-23T10:00:01.123456789Z stdout P ", "\n", "2026-11-23T10:00:02.1Z stdout F ok\n", "CRI"),
+            (
+                "{\"log\":\"",
+                "\",\"stream\":\"stdout\",\"time\":\"2026-11-23T10:00:01.1Z\"}\n",
+                "{\"log\":\"ok\"}\n",
+                "docker",
+            ),
+        ] {
+            let written = format!("Authorization: Bearer {jwt}");
+            let pieces: Vec<&str> =
+                (0..written.len()).step_by(120).map(|at| &written[at..written.len().min(at + 120)]).collect();
+            let text: String =
+                pieces.iter().map(|piece| format!("{prefix}{piece}{behind}")).chain([next.into()]).collect();
+            for mode in [Mode::Signature, Mode::Token, Mode::Claims] {
+                let copy = redacted(&text, mode);
+                assert!(
+                    !copy.contains("Signature") && !copy.contains(&payload[payload.len() - 60..]),
+                    "{remark}: {copy}"
+                );
+                assert!(copy.starts_with(prefix) && copy.ends_with(&format!("{behind}{next}")), "{remark}: {copy}");
+                assert_eq!(copy.matches('\n').count(), text.matches('\n').count(), "{remark}");
+                assert_eq!(redacted(&copy, mode), copy, "{remark}, twice");
+            }
+        }
+        let cut = &payload[..payload.len() - 30];
+        for next in [
+            "[10:01] se-17.cluster.example.org answered",
+            "[10:01] sha256 0123456789abcdef0123456789abcdef",
+            "a Word That Is Short",
+            "",
+        ] {
+            let text = format!("[10:00] Bearer {cut}\n{next}\n{}", "line\n".repeat(100));
+            assert_eq!(redacted(&text, Mode::Signature), text);
+        }
+        assert!(!signature.is_empty());
+    }
+
     /// A secret beside a token in one value goes as well, and what is no secret stays.
     #[test]
     fn secrets_beside_tokens_are_replaced() {

@@ -351,7 +351,8 @@ impl Finder {
         };
         let chars = &text[start..extent.end];
         let key = memo.key(chars);
-        let decides = |hit: &Hit| extent.is_alone || hit.is_plain;
+        // What the next record of a log holds belongs to what is cut off for whoever hides it.
+        let decides = |hit: &Hit| hit.is_plain || (extent.is_alone && !(self.lenient && hit.state == State::Truncated));
         if let Some(known) = memo.hits.get(&key).filter(|known| decides(known)) {
             return Look::Hit(known.moved(start));
         }
@@ -467,10 +468,13 @@ pub(super) fn plain(part: &[u8]) -> Cow<'_, [u8]> {
                 chars.push(char.byte);
                 char.length
             }
-            None => {
-                chars.extend(Some(part[end]).filter(|byte| is_base64url(*byte)));
-                1
-            }
+            None => match line_break(part, end) {
+                0 => {
+                    chars.extend(Some(part[end]).filter(|byte| is_base64url(*byte)));
+                    1
+                }
+                length => length,
+            },
         };
     }
     Cow::Owned(chars)
@@ -492,20 +496,30 @@ fn plain_dot(text: &[u8], at: usize) -> usize {
     }
 }
 
-/// Where a text that is wrapped here goes on in the next line.
+/// Where a text that is wrapped here goes on in the next line. The line break may be written as `\n`.
 fn unwrapped(text: &[u8], at: usize) -> Option<usize> {
     let mut next = at;
     while matches!(text.get(next), Some(b'=' | b'\\' | b'"' | b'\'' | b'+' | b' ' | b'\r')) && next < at + 8 {
         next += 1;
     }
-    if text.get(next) != Some(&b'\n') || at < WRAPPED || text[at - WRAPPED..at].contains(&b'\n') {
+    let escaped = next.checked_sub(1).filter(|last| *last >= at && text[*last] == b'\\');
+    next += match escaped.map_or(0, |escape| line_break(text, escape)) {
+        0 if text.get(next) == Some(&b'\n') => 1,
+        0 => return None,
+        length => length - 1,
+    };
+    if at < WRAPPED || text[at - WRAPPED..at].contains(&b'\n') {
         return None;
     }
-    next += 1;
     while matches!(text.get(next), Some(b' ' | b'\t' | b'>' | b'|' | b'#' | b'"' | b'\'')) && next < at + MAX_INDENT {
         next += 1;
     }
     text.get(next).filter(|&&byte| is_base64url(byte) || byte == b'.').map(|_| next)
+}
+
+/// The length of a line break that is written as `\n` or `\r\n`; 0 when there is none.
+fn line_break(text: &[u8], at: usize) -> usize {
+    [&br"\r\n"[..], br"\n"].into_iter().find(|written| text[at..].starts_with(written)).map_or(0, <[u8]>::len)
 }
 
 /// One part of a token, over as many lines as `goes_on` asks for, with the characters that count; `first` is the run of
@@ -730,13 +744,67 @@ fn unreadable(text: &[u8], header: Range<usize>, next: usize, lenient: bool, las
     }
     let behind = end + dot(text, end);
     let signature = behind..run(text, behind);
-    match begins_object(&text[next..end]) {
+    let begins = begins_object(&text[next..end]);
+    let Some(rest) = (if lenient && begins { rest(text, end, last) } else { Some(end..end) }) else {
+        return Look::Open;
+    };
+    match begins {
+        true if !rest.is_empty() => hit(State::Truncated, end, rest),
         true if signature.len() >= SHORTEST => hit(State::Truncated, end, signature),
         true => hit(State::Truncated, end, end..end),
         // Encrypted, or a signature over something that is no JSON.
         false if lenient && parts > 1 => hit(State::Truncated, next, next..far),
         false => Look::No(start),
     }
+}
+
+/// What further records of a log hold of a token that ends here at the end of one: behind a time or a name a long word of
+/// base64url, up to the end of that record or anywhere in it. Empty when there is none, `None` when the text ends before that
+/// is certain.
+fn rest(text: &[u8], end: usize, last: bool) -> Option<Range<usize>> {
+    /// The most that stands in a record before it, in bytes.
+    const PREFIX: usize = 96;
+    /// A shorter word may be one of a sentence.
+    const SHORTEST: usize = 20;
+    /// How docker's records end and begin.
+    const DOCKER: &[u8] = b"{\"log\":\"";
+    const FIELDS: usize = 128;
+    let piece = |at: usize| {
+        let limit = text.len().min(at + MAX_TOKEN);
+        at + text[at..limit].iter().take_while(|byte| is_base64url(**byte) || **byte == b'.').count()
+    };
+    let mut found = end..end;
+    for _ in 0..MAX_LINES {
+        if !last && text.len() - found.end < FIELDS + PREFIX + SHORTEST && text.len() - end < MAX_TOKEN {
+            return None;
+        }
+        let behind = &text[found.end..text.len().min(found.end + FIELDS)];
+        let Some(newline) = memchr::memchr(b'\n', behind) else { break };
+        let record = found.end + newline + 1;
+        let is_docker = behind.starts_with(b"\"") && text[record..].starts_with(DOCKER);
+        if !is_docker && !behind[..newline].trim_ascii().is_empty() {
+            break;
+        }
+        let mut at = record;
+        let word = loop {
+            let end = piece(at);
+            match end - at {
+                _ if at >= text.len().min(record + PREFIX) => break at..at,
+                SHORTEST.. => break at..end,
+                length => at += length + 1,
+            }
+        };
+        // Another token, a host or a sum.
+        let word_text = &text[word.clone()];
+        if word_text.starts_with(b"ey") || !word_text.iter().any(u8::is_ascii_uppercase) {
+            break;
+        }
+        if !last && word.end == text.len() && text.len() - end < MAX_TOKEN {
+            return None;
+        }
+        found = if found.is_empty() { word } else { found.start..word.end };
+    }
+    Some(found)
 }
 
 /// How far a signature was looked for, where it ends, and its characters. What is joined over lines is only believed when
@@ -1189,6 +1257,8 @@ mod tests {
             ("", odd(427), "\nnext", "by a key of 2560 bits"),
             ("", odd(1366), "\nnext", "by a key of 8192 bits"),
             ("", wrapped(&rs256, 70, "=\r\n"), "\r\n", "quoted-printable"),
+            ("{\"log\":\"", wrapped(&rs256, 76, r"\n"), "\"}", "line breaks written as in JSON"),
+            ("'", wrapped(&rs256, 76, r"\r\n"), r"\r\nRegards'", "line breaks written as in Python"),
             ("?authz=Bearer%20", dots("%2E").replace('-', "%2D"), "&x", "every sign encoded"),
             ("?authz=Bearer%2520", dots("%252E").replace('-', "%252d"), "&x", "every sign encoded twice"),
             ("Bearer ", dots("=."), "\n", "with padding"),
@@ -1206,7 +1276,16 @@ mod tests {
 
     #[test]
     fn a_part_is_the_same_however_it_is_written() {
-        for written in ["ab-c_de", "ab%2Dc%5fde", "ab%252dc%25255Fde", "ab-c_\r\n  > de", "ab-c_=\nde"] {
+        for written in [
+            "ab-c_de",
+            "ab%2Dc%5fde",
+            "ab%252dc%25255Fde",
+            "ab-c_\r\n  > de",
+            "ab-c_=\nde",
+            r"ab-c_\nde",
+            r"ab-c_\\nde",
+            r"ab-c_\r\nde",
+        ] {
             assert_eq!(String::from_utf8_lossy(&plain(written.as_bytes())), "ab-c_de", "{written}");
         }
     }
