@@ -104,6 +104,39 @@ fn every_distinct_token_is_reported_once_where_it_stands_first() {
 }
 
 #[test]
+fn more_places_than_are_listed_are_told_in_every_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let (live, _) = access_token(3600, 1);
+    let line = format!("Authorization: Bearer {live}\n");
+    let related = || {
+        let output = scan(folder.path(), &[".", "-f", "json"], b"");
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let found =
+            &report["findings"].as_array().unwrap().iter().find(|f| f["rule"] == "leaked-token-usable").unwrap();
+        let place = |place: &Value| format!("{}:{}", place["path"].as_str().unwrap(), place["region"]["start_line"]);
+        found["related"].as_array().unwrap().iter().map(place).collect::<Vec<_>>().join(" ")
+    };
+    for (name, times) in [("a.log", 3), ("b.log", 1), ("c.log", 1), ("d.log", 1)] {
+        fs::write(folder.path().join(name), line.repeat(times)).unwrap();
+    }
+    assert_eq!(related(), "a.log:2 a.log:3 b.log:1 c.log:1 d.log:1");
+    const FORMATS: [&str; 9] = ["human", "json", "jsonl", "sarif", "github", "gitlab", "junit", "markdown", "html"];
+    let tells = |format: &str| {
+        let output = scan(folder.path(), &[".", "-f", format], b"");
+        let text = String::from_utf8_lossy(&output.stdout).replace("\n  │ ", " ");
+        text.contains("at most 6 of these places are listed")
+    };
+    assert!(!FORMATS.into_iter().any(tells), "all six are listed");
+    for name in ["e.log", "f.log", "g.log"] {
+        fs::write(folder.path().join(name), &line).unwrap();
+    }
+    assert_eq!(related(), "b.log:1 c.log:1 d.log:1 e.log:1 f.log:1", "who cleans up must know every file");
+    for format in FORMATS {
+        assert!(tells(format), "{format}");
+    }
+}
+
+#[test]
 fn standard_input_of_any_bytes_is_scanned() {
     let folder = tempfile::tempdir().unwrap();
     let (live, _) = access_token(60, 3);

@@ -202,12 +202,14 @@ impl<'j> Judge<'j> {
         let fingerprint = fingerprint::shown(seen.digest());
         let record = leak(seen, &evidence, &fingerprint, self.now);
         let fingerprint = fingerprint.as_str();
+        let unlisted = of_unlisted(seen);
         let target = Target { identity: fingerprint.into(), ..Target::of(TargetKind::Leak, fingerprint, &record) };
         let mut findings = check_alone(plan, &self.nowhere, &target, self.now);
         drop(target);
         for finding in &mut findings {
             finding.related = seen.places.iter().skip(1).map(also).collect();
             finding.message.push_str(of_signature(evidence.signature));
+            finding.message.push_str(&unlisted);
         }
         findings.append(&mut evidence.claims);
         let (path, region) = (SmolStr::from(&*first.path), region(first));
@@ -233,6 +235,16 @@ fn of_signature(signature: Option<bool>) -> &'static str {
         Some(true) => "; its signature is valid",
         Some(false) => "; no key at hand made its signature",
         None => "",
+    }
+}
+
+/// Where there are more places than findings list. Of some formats the first place is all that is shown.
+fn of_unlisted(seen: &Seen) -> String {
+    match seen.places.len() {
+        listed if seen.count > listed as u64 => {
+            format!("; at most {listed} of these places are listed, `tokenvet trace` finds all")
+        }
+        _ => String::new(),
     }
 }
 

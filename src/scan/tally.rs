@@ -19,7 +19,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-/// Places that are kept of one token; all are counted.
+/// Places that are kept of one token, in different texts before others; all are counted.
 pub const PLACES: usize = 6;
 /// Bytes before a token in which its carrier is looked for.
 const BEFORE: usize = 96;
@@ -81,7 +81,8 @@ pub struct Seen {
     pub state: State,
     /// The name before it at its first place: `bearer`, `authz`, `access_token`, …; empty when there is none.
     pub carrier: &'static str,
-    /// The first places, by path and offset.
+    /// Places by path and offset, the first one before all: in as many texts as there is room for, then further ones in the
+    /// same texts.
     pub places: Vec<Place>,
     /// How often it was found.
     pub count: u64,
@@ -178,15 +179,38 @@ impl Seen {
         theirs.places.into_iter().for_each(|place| self.keep_place(place, || carrier));
     }
 
-    /// Keeps a place, if it is one of the first; `carrier` says by what name the token is given there.
+    /// How many places in the same text are kept before each place.
+    fn ranks(&self) -> impl Iterator<Item = (usize, &Place)> {
+        let mut rank = 0;
+        self.places.iter().enumerate().map(move |(index, place)| {
+            let is_further = index > 0 && self.places[index - 1].path == place.path;
+            rank = if is_further { rank + 1 } else { 0 };
+            (rank, place)
+        })
+    }
+
+    /// Is a place in this text kept? Whoever takes tokens out of reach must know every text, so the first place in each text
+    /// comes before the second in any. What is kept of some places and of others is then what is kept of all.
+    fn wants(&self, path: &Arc<str>, offset: u64) -> bool {
+        if self.places.len() < PLACES {
+            return true;
+        }
+        let rank = self.places.iter().filter(|known| known.offset < offset && known.path == *path).count();
+        self.ranks().any(|(other, known)| (other, &known.path, known.offset) >= (rank, path, offset))
+    }
+
+    /// Keeps a place, if it is one of those that are kept; `carrier` says by what name the token is given there.
     fn keep_place(&mut self, place: Place, carrier: impl FnOnce() -> &'static str) {
         let at = self.places.partition_point(|known| *known < place);
         if at == 0 {
             self.carrier = carrier();
         }
-        if at < PLACES {
-            self.places.truncate(PLACES - 1);
-            self.places.insert(at, place);
+        self.places.insert(at, place);
+        if self.places.len() > PLACES {
+            let last = self.ranks().enumerate().max_by_key(|(_, (rank, _))| *rank);
+            if let Some(last) = last.map(|(index, _)| index) {
+                self.places.remove(last);
+            }
         }
     }
 }
@@ -364,8 +388,7 @@ impl Tally {
             }
             seen.last_text = self.texts;
         }
-        let here = (&self.path, self.stretch.unwrap_or(0) + found.offset);
-        if seen.places.len() < PLACES || seen.places.last().is_some_and(|last| here < (&last.path, last.offset)) {
+        if seen.wants(&self.path, self.stretch.unwrap_or(0) + found.offset) {
             let place = self.place(found);
             let before = &found.window[found.hit.span.start.saturating_sub(BEFORE)..found.hit.span.start];
             self.seen[index].keep_place(place, || carrier(before));
@@ -699,6 +722,42 @@ mod tests {
     }
 
     #[test]
+    fn places_in_different_texts_are_kept_before_others() {
+        let limits = Limits::of(10, NOW);
+        let kept = |times: &[usize]| {
+            let text =
+                |(n, times): (usize, &usize)| (format!("log.{n}"), format!("Bearer {}\n", token(0)).repeat(*times));
+            let texts: Vec<_> = times.iter().enumerate().map(text).collect();
+            let account = tally(limits, texts.iter()).finish();
+            assert_eq!(account.tokens[0].count, times.iter().sum::<usize>() as u64);
+            let place = |place: &Place| format!("{}:{}", &place.path["log.".len()..], place.line);
+            account.tokens[0].places.iter().map(place).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(kept(&[9]), "0:1 0:2 0:3 0:4 0:5 0:6");
+        assert_eq!(kept(&[9, 1]), "0:1 0:2 0:3 0:4 0:5 1:1");
+        assert_eq!(kept(&[9, 9]), "0:1 0:2 0:3 1:1 1:2 1:3");
+        assert_eq!(kept(&[1, 9, 1, 2]), "0:1 1:1 1:2 2:1 3:1 3:2");
+        assert_eq!(kept(&[2, 1, 1, 1, 1, 1, 1, 1]), "0:1 1:1 2:1 3:1 4:1 5:1");
+    }
+
+    /// Each of few tokens stands in every text, in most of them several times.
+    #[test]
+    fn the_same_places_are_kept_whoever_reads_what_in_which_order() {
+        let (texts, limits) = (texts(7), Limits::of(1000, NOW));
+        let expected = shown(&tally(limits, texts.iter()).finish());
+        assert_eq!(shown(&tally(limits, texts.iter().rev()).finish()), expected, "last text first");
+        for parts in [2, 3, 5, 12] {
+            for turn in 0..parts {
+                let mut merged = Tally::new(limits);
+                for n in 0..parts {
+                    merged.merge(tally(limits, texts.iter().skip((n + turn) % parts).step_by(parts)));
+                }
+                assert_eq!(shown(&merged.finish()), expected, "{parts} parts from {turn}");
+            }
+        }
+    }
+
+    #[test]
     fn the_same_is_found_whoever_reads_what_in_which_order() {
         let texts = texts(90);
         for limits in [
@@ -751,8 +810,8 @@ mod tests {
         let spelled = [
             jwt.clone(),
             jwt.replace('.', "%2E"),
-            jwt.replace('.', "%252e"),
             format!("{}\n{}", &jwt[..100], &jwt[100..]),
+            jwt.replace('.', "%252e"),
             format!("{jwt}."),
         ];
         let lines: String = spelled.iter().map(|token| format!("Bearer {token} and\n")).collect();
@@ -761,8 +820,10 @@ mod tests {
         assert_eq!(account.tokens.len(), 1);
         let seen = &account.tokens[0];
         assert_eq!((seen.count, seen.files, seen.places.len(), seen.carrier), (10, 2, PLACES, "bearer"));
-        assert_eq!((seen.places[0].line, &*seen.places[5].path), (1, "b"));
-        assert_eq!(seen.places[3].end, (5, (jwt.len() - 100) as u32), "the wrapped one ends in the next line");
+        let (first, second) = seen.places.split_at(3);
+        assert!(first.iter().all(|place| &*place.path == "a") && second.iter().all(|place| &*place.path == "b"));
+        assert_eq!(first[0].line, 1);
+        assert_eq!(first[2].end, (4, (jwt.len() - 100) as u32), "the wrapped one ends in the next line");
     }
 
     #[test]
