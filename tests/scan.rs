@@ -318,7 +318,9 @@ fn a_whole_token_is_reported_whatever_its_claims_look_like() {
         (with(r#","exp":1767225660.5"#), "leaked-token-usable", "is still valid for 60 s", "half a second"),
         (with(r#","exp":1.76722566e9"#), "leaked-token-usable", "is still valid for 60 s", "an exponent"),
         (with(r#","exp":1767225540.5"#), "leaked-token-expired", "has expired", "half a second, before"),
-        (with(r#","exp":1e300"#), "leaked-token-usable", "is still valid for", "further than a number goes"),
+        (with(r#","exp":1e300"#), "leaked-token-unread", "exp cannot be read", "further than a number goes"),
+        (with(r#","exp":1e30"#), "leaked-token-unread", "exp cannot be read", "beyond all dates"),
+        (with(r#","exp":1767222000000"#), "leaked-token-unread", "exp cannot be read", "milliseconds, an hour ago"),
         (with(r#","exp":1000000000,"exp":1767225660"#), "leaked-token-usable", "60 s", "the last of two counts"),
         (
             with(r#","nbf":4000000000,"exp":4000003600"#),

@@ -707,22 +707,45 @@ const LAST_SECOND: i64 = 100_000_000_000;
 /// What the milliseconds of a token's life look like: the years 2000 to 5138.
 const MILLISECONDS: std::ops::RangeInclusive<i64> = 946_684_800_000..=LAST_SECOND * 1000;
 
-/// A NumericDate (RFC 7519 section 2), rounded down to whole seconds.
+/// What a number in the place of a NumericDate (RFC 7519 section 2) is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NumericDate {
+    /// Seconds since 1970, rounded down.
+    Seconds(i64),
+    /// It looks like milliseconds.
+    Milliseconds(i64),
+    /// It is too large for a date in seconds.
+    Beyond,
+}
+
+impl NumericDate {
+    /// `None` for what is no number.
+    pub(crate) fn of(value: Cursor<'_>) -> Option<Self> {
+        if *value.data() != Data::Number {
+            return None;
+        }
+        Some(match value.as_i64().or_else(|| floor(value)) {
+            Some(seconds) if (-LAST_SECOND..=LAST_SECOND).contains(&seconds) => NumericDate::Seconds(seconds),
+            Some(number) if MILLISECONDS.contains(&number) => NumericDate::Milliseconds(number),
+            _ => NumericDate::Beyond,
+        })
+    }
+}
+
+/// A NumericDate, rounded down to whole seconds.
 fn time<'d>(reader: Reader<'d>, claim: Option<Cursor<'d>>) -> Field<'d> {
     let Some(value) = claim else { return Field::default() };
     let at = reader.place(value);
     if is_open(value) {
         return reader.field(claim, Reader::text_of);
     }
-    if *value.data() != Data::Number {
-        return Field::malformed(format!("a number of seconds is expected, {} stands there", type_name(value)), at);
-    }
-    match value.as_i64().or_else(|| floor(value)) {
-        Some(seconds) if (-LAST_SECOND..=LAST_SECOND).contains(&seconds) => Field::int(seconds, at),
-        Some(number) if MILLISECONDS.contains(&number) => {
+    match NumericDate::of(value) {
+        Some(NumericDate::Seconds(seconds)) => Field::int(seconds, at),
+        Some(NumericDate::Milliseconds(_)) => {
             Field::malformed("the number looks like milliseconds; a NumericDate counts seconds", at)
         }
-        _ => Field::malformed("the number is too large for a date in seconds", at),
+        Some(NumericDate::Beyond) => Field::malformed("the number is too large for a date in seconds", at),
+        None => Field::malformed(format!("a number of seconds is expected, {} stands there", type_name(value)), at),
     }
 }
 

@@ -1,11 +1,9 @@
 //! Values in words: times relative to the clock, scopes, audiences.
 
+use crate::adapt::jwt_token::NumericDate;
 use crate::model::scope::{Capability, Family};
-use crate::parse::{Cursor, Data};
+use crate::parse::Cursor;
 use crate::rule::message;
-
-/// Numbers above this are no date in seconds: the year 5138. Milliseconds of any date since 1973 are larger.
-const LAST_SECOND: i64 = 100_000_000_000;
 
 /// `3 h 12 min`: a span of time in its two largest units, for people; never negative.
 pub(crate) fn span(seconds: i64) -> String {
@@ -46,22 +44,14 @@ pub(super) fn time(name: &str, value: Cursor<'_>, now: i64) -> Option<(Option<St
         "updated_at" => |left| if left > 0 { format!("in {}", span(left)) } else { format!("{} ago", span(left)) },
         _ => return None,
     };
-    if *value.data() != Data::Number {
-        return Some((None, "no time: a number of seconds since 1970 is expected here".into()));
-    }
-    let seconds = value.as_i64().or_else(|| {
-        let number: f64 = value.scalar_text()?.parse().ok()?;
-        (number.abs() < LAST_SECOND as f64).then(|| number.floor() as i64)
-    });
-    Some(match seconds {
-        Some(seconds) if seconds.unsigned_abs() <= LAST_SECOND as u64 => {
-            (Some(message::time(seconds)), sentence(seconds - now))
-        }
-        Some(number) if (0..=LAST_SECOND * 1000).contains(&number) => {
+    Some(match NumericDate::of(value) {
+        Some(NumericDate::Seconds(seconds)) => (Some(message::time(seconds)), sentence(seconds - now)),
+        Some(NumericDate::Milliseconds(number)) => {
             let read = message::time(number / 1000);
             (None, format!("looks like milliseconds ({read}); read as seconds it lies beyond the year 5138"))
         }
-        _ => (None, "too large for a date in seconds".into()),
+        Some(NumericDate::Beyond) => (None, "too large for a date in seconds".into()),
+        None => (None, "no time: a number of seconds since 1970 is expected here".into()),
     })
 }
 

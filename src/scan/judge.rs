@@ -3,7 +3,7 @@
 use super::find::State;
 use super::fingerprint;
 use super::tally::{Place, Seen};
-use crate::adapt::jwt_token::Opened;
+use crate::adapt::jwt_token::{NumericDate, Opened};
 use crate::check::{check_alone, check_token};
 use crate::evaluate::Plan;
 use crate::model::{Field, Leak, Target, TargetKind, scope::Capability};
@@ -73,7 +73,7 @@ pub enum Expiry {
     Never,
     /// In seconds since 1970.
     At(i64),
-    /// What it says is no number.
+    /// What it says is no number, or none that counts seconds.
     Odd,
 }
 
@@ -190,7 +190,10 @@ impl<'j> Judge<'j> {
             expiry: match (payload, said.exp) {
                 (None, _) => Expiry::Unseen,
                 (Some(_), None) => Expiry::Never,
-                (Some(_), Some(exp)) => seconds(exp).map_or(Expiry::Odd, Expiry::At),
+                (Some(_), Some(exp)) => match NumericDate::of(exp) {
+                    Some(NumericDate::Seconds(exp)) => Expiry::At(exp),
+                    Some(NumericDate::Milliseconds(_) | NumericDate::Beyond) | None => Expiry::Odd,
+                },
             },
             signature: self.verify(seen, said.iss.and_then(Cursor::as_str).unwrap_or_default()),
         }
@@ -342,11 +345,4 @@ impl<'p> Said<'p> {
         }
         said
     }
-}
-
-/// A number, without the part of a second that RFC 7519 lets it have.
-fn seconds(claim: Cursor<'_>) -> Option<i64> {
-    let number = claim.scalar_text().filter(|_| *claim.data() == Data::Number)?;
-    // What is too large for an integer is as far away as can be told.
-    number.parse().ok().or_else(|| Some(number.parse::<f64>().ok().filter(|number| number.is_finite())?.floor() as i64))
 }
