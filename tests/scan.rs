@@ -322,12 +322,7 @@ fn a_whole_token_is_reported_whatever_its_claims_look_like() {
         (with(r#","exp":1e30"#), "leaked-token-unread", "exp cannot be read", "beyond all dates"),
         (with(r#","exp":1767222000000"#), "leaked-token-unread", "exp cannot be read", "milliseconds, an hour ago"),
         (with(r#","exp":1000000000,"exp":1767225660"#), "leaked-token-usable", "60 s", "the last of two counts"),
-        (
-            with(r#","nbf":4000000000,"exp":4000003600"#),
-            "leaked-token-usable",
-            "is still valid for",
-            "it has not begun",
-        ),
+        (with(r#","nbf":4000000000,"exp":4000003600"#), "leaked-token-early", "and expires in", "it has not begun"),
         (with(""), "leaked-token-endless", "of https://vo.example.org/ never expires", "none"),
         (
             token(header, r#"{"exp":1767225660}"#, &"TestSignature".repeat(7)[..86]),
@@ -345,6 +340,23 @@ fn a_whole_token_is_reported_whatever_its_claims_look_like() {
         assert_eq!(leaks(&report), [format!("{rule} <stdin>:1:8")], "{remark}");
         assert!(of_rule(&report, rule)[0].0.contains(said), "{remark}: {:?}", of_rule(&report, rule));
     }
+}
+
+/// RFC 9449: it goes with one request, and grants nothing by itself.
+#[test]
+fn a_dpop_proof_is_no_token_that_never_expires() {
+    let proof = |typ: &str| {
+        let header = format!(r#"{{"typ":"{typ}","alg":"ES256","jwk":{{"kty":"EC","crv":"P-256","x":"","y":""}}}}"#);
+        let payload = r#"{"jti":"j","htm":"POST","htu":"https://iam.example.org/token","iat":1767225590}"#;
+        token(&header, payload, &"TestSignature".repeat(7)[..86])
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let report = |typ| {
+        let output = scan(folder.path(), &["-", "-f", "json"], format!("DPoP: {}\n", proof(typ)).as_bytes());
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    assert_eq!(report("dpop+jwt")["findings"], serde_json::json!([]));
+    assert_eq!(leaks(&report("jwt")), ["leaked-token-endless <stdin>:1:7"], "nothing else says that it is a proof");
 }
 
 #[test]

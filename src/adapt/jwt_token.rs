@@ -421,8 +421,15 @@ impl<'d> Parts<'d> {
         self.by_declaration().or_else(|| self.by_bare_shape()).unwrap_or_else(|| self.by_claims())
     }
 
+    fn is_proof(&self) -> bool {
+        self.header.as_ref().is_some_and(|(_, header)| is_proof(header.typ))
+    }
+
     /// Header types (RFC 9068) and Keycloak's `typ` claim say it outright.
     fn by_declaration(&self) -> Option<Purpose> {
+        if self.is_proof() {
+            return Some((TargetKind::Token, PROOF.into()));
+        }
         let typ = self.header_text(|header| header.typ);
         if ["at+jwt", "application/at+jwt"].iter().any(|access| typ.eq_ignore_ascii_case(access)) {
             return Some((TargetKind::AccessToken, "access token: typ is at+jwt".into()));
@@ -529,6 +536,7 @@ impl<'d> Parts<'d> {
         };
         let (exp, nbf, iat) = (time(payload, claims.exp), time(payload, claims.nbf), time(payload, claims.iat));
         let (exp, nbf, iat) = (shown(exp), shown(nbf), shown(iat));
+        let exp = if self.is_proof() { exp.or(Field::unknown(PROOF_ENDS, None)) } else { exp };
         let (scopes, scope_form) = scopes(payload, claims);
         let (storage_depth, storage_paths) = storage(&scopes);
         let groups = texts(claims.wlcg_groups);
@@ -544,7 +552,12 @@ impl<'d> Parts<'d> {
             kid: self.header_field(|reader, header| reader.field(header.kid, Reader::text_of)),
             typ: self.header_field(|reader, header| reader.field(header.typ, Reader::text_of)),
             crit: self.header_field(|reader, header| reader.field(header.crit, Reader::texts_of)),
-            key_references: self.header_field(|reader, header| names(reader, &header.key_references)),
+            key_references: self.header_field(|reader, header| {
+                // What a proof proves is that its maker has the key in it.
+                let proven = |name: &Field<'_>| is_proof(header.typ) && name.as_text() == Some("jwk");
+                let named: Vec<_> = header.key_references.iter().filter(|name| !proven(name)).cloned().collect();
+                names(reader, &named)
+            }),
             kid_claim: text(claims.kid),
             iss: shown(text(claims.iss)),
             sub: shown(text(claims.sub)),
@@ -620,6 +633,20 @@ const WLCG_ANY: &str = "https://wlcg.cern.ch/jwt/v1/any";
 
 /// The audience that every SciTokens service accepts.
 const SCITOKENS_ANY: &str = "ANY";
+
+const PROOF: &str = "not classified: typ is dpop+jwt, a proof that goes with one request and grants nothing by itself";
+
+const PROOF_ENDS: &str = "a DPoP proof is good for one request, and services take it for minutes at most";
+
+/// Is this the type of a DPoP proof (RFC 9449 section 4.2)?
+fn is_proof(typ: Option<Cursor<'_>>) -> bool {
+    ["dpop+jwt", "application/dpop+jwt"].iter().any(|proof| text(typ).eq_ignore_ascii_case(proof))
+}
+
+/// Is a token of this header a DPoP proof, and so none that anybody could use?
+pub(crate) fn is_dpop_proof(header: &Document) -> bool {
+    is_proof(header.root().get("typ"))
+}
 
 const SECRET_JTI: &str = "the identifier of a refresh token can be the token itself and is not read";
 
@@ -913,6 +940,7 @@ mod tests {
         for (header, payload, kind, why) in [
             (r#"{"alg":"RS256"}"#, r#"{"iss":"i","sub":"s","client_id":"c"}"#, AccessToken, "client_id"),
             (r#"{"alg":"RS256"}"#, r#"{"iss":"i","sub":"s","scope":"a"}"#, AccessToken, "scope"),
+            (r#"{"alg":"ES256","typ":"dpop+jwt"}"#, r#"{"htu":"https://a/","scope":"a"}"#, Token, "one request"),
             (r#"{"alg":"RS256","typ":"at+jwt"}"#, r#"{"iss":"i","nonce":"n"}"#, AccessToken, "at+jwt"),
             (r#"{"alg":"RS256","typ":"application/AT+JWT"}"#, r#"{"iss":"i"}"#, AccessToken, "at+jwt"),
             (r#"{"alg":"RS256","typ":"JWT"}"#, r#"{"iss":"i","typ":"ID","scope":"openid"}"#, IdToken, "typ claim"),

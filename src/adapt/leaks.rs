@@ -32,6 +32,7 @@ fn read<'d>(reader: &Reader<'d>) -> Target<'d> {
         scopes: reader.texts("scopes"),
         writes: reader.bool("writes"),
         remaining,
+        begins: reader.int("begins"),
         count: reader.int("count"),
         files: reader.int("files"),
         fingerprint: reader.text("fingerprint"),

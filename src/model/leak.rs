@@ -8,7 +8,8 @@ super::record! {
         /// How much of it is there: `whole`, `unsigned` (whole, and never signed), `truncated`, or `redacted` (header and
         /// payload without the signature).
         state "state": Text,
-        /// What it is for, as far as it shows: `access-token`, `id-token`, `refresh-token`, `registration-token`, `token`.
+        /// What it is for, as far as it shows: `access-token`, `id-token`, `refresh-token`, `registration-token`, `token`;
+        /// `dpop-proof` is no token but the proof that goes with one request (RFC 9449).
         purpose "purpose": Text,
         /// How it stands there first: the name before it (`bearer`, `authz`, `access_token`, `refresh_token` …).
         carrier "carrier": Text,
@@ -25,6 +26,8 @@ super::record! {
         /// Seconds until it expires; negative since it has; unlimited when it says no time. Absent when that cannot be
         /// read.
         remaining "remaining": Seconds,
+        /// Seconds until it is valid, where that is still to come (`nbf`). Absent otherwise.
+        begins "begins": Seconds,
         /// Times it was found.
         count "count": Int,
         /// Files it was found in.

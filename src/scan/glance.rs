@@ -58,7 +58,8 @@ impl<'de> Visitor<'de> for Claims {
                     glance.renews &= scope.is_null();
                     glance.is_powerful = scope.text().is_some_and(is_powerful);
                 }
-                "sub" | "client_id" => glance.renews &= claims.next_value::<Said<'_>>()?.is_null(),
+                // A DPoP proof names its request, and nobody.
+                "sub" | "client_id" | "htu" => glance.renews &= claims.next_value::<Said<'_>>()?.is_null(),
                 _ => _ = claims.next_value::<IgnoredAny>()?,
             }
         }
@@ -164,6 +165,7 @@ mod tests {
             (r#"{"jti": "j"}"#, glance(None, true, false)),
             (r#"{"jti": "j", "sub": null}"#, glance(None, true, false)),
             (r#"{"client_id": "c"}"#, glance(None, false, false)),
+            (r#"{"jti": "j", "htm": "GET", "htu": "https://a.example/"}"#, glance(None, false, false)),
             (r#"{"sub": "s", "typ": "Offline"}"#, glance(None, true, false)),
             (r#"{"sub": "s", "t\u0079p": "Refresh"}"#, glance(None, true, false)),
             (r#"{"sub": "s", "typ": "Bearer"}"#, glance(None, false, false)),

@@ -3,7 +3,7 @@
 use super::find::State;
 use super::fingerprint;
 use super::tally::{Place, Seen};
-use crate::adapt::jwt_token::{NumericDate, Opened};
+use crate::adapt::jwt_token::{NumericDate, Opened, is_dpop_proof};
 use crate::check::{check_alone, check_token};
 use crate::evaluate::Plan;
 use crate::model::{Field, Leak, Target, TargetKind, scope::Capability};
@@ -42,6 +42,8 @@ pub struct Evidence<'e> {
     pub scopes: Vec<Cow<'e, str>>,
     /// When it expires.
     pub expiry: Expiry,
+    /// When it begins to be valid, in seconds since 1970.
+    pub begin: Option<i64>,
     /// Whether its signature is valid; `None` when no key at hand could tell.
     pub signature: Option<bool>,
 }
@@ -58,6 +60,7 @@ impl Evidence<'_> {
             client_id: self.client_id.map(owned),
             scopes: self.scopes.into_iter().map(owned).collect(),
             expiry: self.expiry,
+            begin: self.begin,
             signature: self.signature,
         }
     }
@@ -103,7 +106,13 @@ impl Room {
 
     /// Judges the token of this header in this text; `payload` is read of the same text. Says what it is for, and what is wrong
     /// with it; `None` when its header cannot be read.
-    fn check(&mut self, plan: &Plan, seen: &Seen, payload: &Document, now: i64) -> Option<(TargetKind, Vec<Finding>)> {
+    fn check(
+        &mut self,
+        plan: &Plan,
+        seen: &Seen,
+        payload: &Document,
+        now: i64,
+    ) -> Option<(&'static str, Vec<Finding>)> {
         let Room { document, headers } = self;
         let at = document.root().items().next()?;
         if headers.len() >= MAX_HEADERS && !headers.contains_key(&seen.header) {
@@ -111,7 +120,9 @@ impl Room {
         }
         let read = || decoded_segment(document, at.id, Segment::Header, &seen.header).ok();
         let header = headers.entry(Arc::clone(&seen.header)).or_insert_with(read).as_ref()?;
-        check_token(plan, at, &Opened { header, payload, signature: seen.signature as usize }, now)
+        let opened = Opened { header, payload, signature: seen.signature as usize };
+        let (kind, findings) = check_token(plan, at, &opened, now)?;
+        Some((if is_dpop_proof(header) { "dpop-proof" } else { kind.name() }, findings))
     }
 
     /// The claims of a token that stands in this text; `None` when they cannot be read.
@@ -169,7 +180,7 @@ impl<'j> Judge<'j> {
 
     fn made_out<'p>(&self, plan: &Plan, seen: &Seen, room: &mut Room, payload: Option<&'p Document>) -> Evidence<'p> {
         let checked = payload.and_then(|payload| room.check(plan, seen, payload, self.now));
-        let (purpose, mut claims) = checked.map_or(("token", vec![]), |(kind, found)| (kind.name(), found));
+        let (purpose, mut claims) = checked.unwrap_or(("token", vec![]));
         // Of a token without its signature that is missing on purpose.
         if seen.state == State::Redacted {
             claims.clear();
@@ -195,6 +206,10 @@ impl<'j> Judge<'j> {
                     Some(NumericDate::Milliseconds(_) | NumericDate::Beyond) | None => Expiry::Odd,
                 },
             },
+            begin: said.nbf.and_then(NumericDate::of).and_then(|nbf| match nbf {
+                NumericDate::Seconds(nbf) => Some(nbf),
+                NumericDate::Milliseconds(_) | NumericDate::Beyond => None,
+            }),
             signature: self.verify(seen, said.iss.and_then(Cursor::as_str).unwrap_or_default()),
         }
     }
@@ -308,6 +323,10 @@ fn leak<'e>(seen: &Seen, evidence: &'e Evidence<'_>, fingerprint: &'e str, now: 
             Expiry::Never => Field::unlimited(None),
             Expiry::At(exp) => Field::int(exp.saturating_sub(now), None),
         },
+        begins: match evidence.begin {
+            Some(begin) if begin > now => Field::int(begin.saturating_sub(now), None),
+            Some(_) | None => Field::default(),
+        },
         count: number(seen.count),
         files: number(seen.files),
         fingerprint: Field::text(fingerprint, None),
@@ -327,6 +346,7 @@ struct Said<'p> {
     client_id: Option<Cursor<'p>>,
     scope: Option<Cursor<'p>>,
     exp: Option<Cursor<'p>>,
+    nbf: Option<Cursor<'p>>,
 }
 
 impl<'p> Said<'p> {
@@ -339,6 +359,7 @@ impl<'p> Said<'p> {
                 "client_id" => &mut said.client_id,
                 "scope" => &mut said.scope,
                 "exp" => &mut said.exp,
+                "nbf" => &mut said.nbf,
                 _ => continue,
             };
             *place = Some(claim);

@@ -148,7 +148,7 @@ pub struct Token {
     pub cut_files: Vec<u64>,
     /// Bytes that it takes in memory, about.
     pub weight: u64,
-    /// The first places: text, offset, length, line (counted from 1 within a piece), characters before it in that line, line
+    /// Places, the first one before all: text, offset, length, line (counted from 1 within a piece), characters before it in that line, line
     /// and character of its end.
     pub places: Vec<(u64, u64, u32, u32, u32, u32, u32)>,
     /// What findings need of it.
@@ -175,6 +175,9 @@ pub struct Said {
     pub scopes: Vec<Cow<'static, str>>,
     /// When it expires.
     pub expiry: Expiry,
+    /// When it begins to be valid, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begin: Option<i64>,
     /// Whether its signature is valid; absent when no key at hand could tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<bool>,
@@ -185,15 +188,15 @@ pub struct Said {
 
 impl Said {
     fn of(evidence: Evidence<'static>) -> Self {
-        let Evidence { claims, purpose, issuer, jti, client_id, scopes, expiry, signature } = evidence;
+        let Evidence { claims, purpose, issuer, jti, client_id, scopes, expiry, begin, signature } = evidence;
         let claims = claims.into_iter().map(Carried::anywhere).collect();
-        Said { purpose, issuer, jti, client_id, scopes, expiry, signature, claims }
+        Said { purpose, issuer, jti, client_id, scopes, expiry, begin, signature, claims }
     }
 
     fn evidence(self, book: &RuleBook) -> Option<Evidence<'static>> {
-        let Said { purpose, issuer, jti, client_id, scopes, expiry, signature, claims } = self;
+        let Said { purpose, issuer, jti, client_id, scopes, expiry, begin, signature, claims } = self;
         let claims = claims.into_iter().map(|carried| carried.finding(book)).collect::<Option<_>>()?;
-        Some(Evidence { claims, purpose, issuer, jti, client_id, scopes, expiry, signature })
+        Some(Evidence { claims, purpose, issuer, jti, client_id, scopes, expiry, begin, signature })
     }
 }
 
