@@ -265,6 +265,20 @@ fn times_are_told_from_the_clock() {
     }
 }
 
+/// RFC 9449: it has no exp, and shows the key that it was signed with.
+#[test]
+fn a_dpop_proof_is_taken_for_what_it_is() {
+    let header = r#"{"typ":"dpop+jwt","alg":"ES256","jwk":{"kty":"EC","crv":"P-256","x":"","y":""}}"#;
+    let claims = json!({"jti": "j", "htm": "POST", "htu": "https://iam.example.org/token", "iat": SECONDS});
+    let token = &inspect_json(&compact(header, &claims.to_string()))["tokens"][0];
+    assert_eq!(token["validity"]["state"], "unknown", "{token}");
+    assert!(token["validity"]["words"].as_str().unwrap().contains("good for one request"), "{token}");
+    assert!(token["evidence"].as_str().unwrap().contains("a proof that goes with one request"), "{token}");
+    let found: Vec<&str> =
+        token["findings"].as_array().unwrap().iter().map(|found| found["rule"].as_str().unwrap()).collect();
+    assert!(!found.contains(&"token-without-exp") && !found.contains(&"token-names-its-own-key"), "{found:?}");
+}
+
 #[test]
 fn the_exit_code_goes_by_what_the_token_shows() {
     let too_long = token(&json!({"exp": SECONDS + 90_000}));
@@ -333,6 +347,24 @@ fn broken_tokens_are_explained_and_read_as_far_as_possible() {
         let why_not = ["JSON", "base64url", "parts,"].iter().any(|word| out.contains(word));
         assert!(problem != "shortened or redacted" || !why_not, "{remark}: nothing else is said\n{}", ran.out);
     }
+}
+
+#[test]
+fn a_token_in_a_log_is_left_to_scan() {
+    let good = token(&json!({}));
+    for text in [
+        format!("2026-01-01 GET /x?authz=Bearer%20{good} HTTP/1.1\n"),
+        format!("2026-01-01\tGET\t{good}\n"),
+        format!("\tat main: {good}\n"),
+        format!("a: [\n\tBearer {good}\n"),
+        format!("INFO\ttoken: {good}\nINFO\tdone\n"),
+    ] {
+        let ran = inspect(&text);
+        assert!(ran.code == 2 && (ran.out.clone() + &ran.err).contains("`tokenvet scan`"), "{text}\n{}", ran.out);
+        assert!(!ran.out.contains("YAML") && !ran.out.contains("unreadable token"), "{text}\n{}", ran.out);
+    }
+    let ran = inspect("a: [\n\tno token\n");
+    assert!(ran.code == 2 && !ran.out.contains("tokenvet scan"), "{}", ran.out);
 }
 
 #[test]

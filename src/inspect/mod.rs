@@ -27,6 +27,8 @@ use crate::parse::{Document, NodeId, Syntax, jwt};
 use crate::profile::ProfileClass;
 use crate::report::{FileError, Finding, NotJudged, ProfileRef, Tool};
 use crate::rule::{RuleBook, Severity};
+use crate::scan::find::Finder as TokenFinder;
+use crate::scan::stream::Scanner;
 use crate::source::Source;
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -295,6 +297,10 @@ pub fn find(source: &Arc<Source>, is_token: bool) -> Found {
         (found.pieces, found.joined) = unrecognised(source, is_token);
         if found.pieces.is_empty() {
             let name = source.name().to_string();
+            if holds_tokens(source) {
+                found.errors.push(FileError { path: name, message: TEXT_WITH_TOKENS.into(), region: None });
+                return found;
+            }
             let broken = recognised.errors.into_iter().take(3).map(|error| FileError {
                 path: name.clone(),
                 message: format!("not readable as {}: {}", recognised.syntax.name(), error.message),
@@ -307,12 +313,23 @@ pub fn find(source: &Arc<Source>, is_token: bool) -> Found {
     for (document, known) in &recognised.documents {
         let Some((adapter, kind)) = known else { continue };
         found.kind = found.kind.or(Some(kind));
-        let holds_tokens = adapt::kinds().any(|it| it.name == *kind && it.targets.iter().any(|t| TOKENS.contains(t)));
-        if holds_tokens {
+        let yields_tokens = adapt::kinds().any(|it| it.name == *kind && it.targets.iter().any(|t| TOKENS.contains(t)));
+        if yields_tokens {
             adapter.adapt(document, kind, &mut Finder { found: &mut found, broken: HashSet::new() });
         }
     }
     found
+}
+
+const TEXT_WITH_TOKENS: &str =
+    "no token by itself, but a text that tokens stand in: `tokenvet scan` finds them and says where";
+
+/// Do tokens stand in a text that is something else, as in a log?
+fn holds_tokens(source: &Source) -> bool {
+    let Ok(finder) = TokenFinder::new() else { return false };
+    let mut found = false;
+    let read = Scanner::new(&finder).tokens(source.text().as_bytes(), &mut |_| found = true);
+    read.is_ok() && found
 }
 
 /// Collects the tokens an adapter yields.
@@ -384,7 +401,10 @@ fn unrecognised(source: &Source, is_token: bool) -> (Vec<Piece>, bool) {
     // Quotes may stand around all of the lines.
     let text = &text[jwt::bare(text).range()];
     let document = text.trim_start().starts_with(['{', '[', '<']);
-    let outline = |token: &str| token.starts_with("ey") || (token.len() > 15 && !token.contains([' ', ':', '=']));
+    let outline = |token: &str| {
+        token.starts_with("ey")
+            || (token.len() > 15 && !token.contains(|c: char| c.is_whitespace() || matches!(c, ':' | '=')))
+    };
     let lines: Vec<&str> = jwt::tokens(text).map(|(_, token)| token).collect();
     match lines.first() {
         None => return (vec![], false),
