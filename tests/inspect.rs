@@ -368,6 +368,21 @@ fn a_token_in_a_log_is_left_to_scan() {
 }
 
 #[test]
+fn a_signature_that_was_taken_away_is_none() {
+    let good = token(&json!({}));
+    let (body, _) = good.rsplit_once('.').unwrap();
+    for word in ["REDACTED", "xxxx"] {
+        let text = format!("{body}.{word}");
+        let ran = inspect(&text);
+        assert!(ran.out.contains("signature  taken away"), "{}", ran.out);
+        let signature = &inspect_json(&text)["tokens"][0]["signature"];
+        assert_eq!((&signature["present"], &signature["taken_away"]), (&json!(false), &json!(true)), "{word}");
+    }
+    assert_eq!(inspect_json(&good)["tokens"][0]["signature"]["taken_away"], false);
+    assert!(inspect(&format!("{body}.")).out.contains("signature  none"));
+}
+
+#[test]
 fn a_token_broken_into_lines_is_read_with_a_warning() {
     let good = token(&json!({}));
     let line = |text: &str| text.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into_owned()).collect();

@@ -68,7 +68,7 @@ pub(super) fn dissect(text: &str, now: i64) -> TokenView {
     if let [_, _, last] = parts.as_slice()
         && !left_over
     {
-        view.signature = Some(signature(last));
+        view.signature = Some(signature(token));
         if let Err((offset, why)) = check_base64url(last.as_bytes()) {
             let message = format!("{why} (character {} of the signature)", offset + 1);
             view.problems.push(Problem { part: "signature", message });

@@ -149,9 +149,10 @@ impl Page {
         } else if !token.verdicts.is_empty() {
             self.entry("shows", WIDTH, "no profile family", None);
         }
-        let signature = token.signature.as_ref().map(|signature| match signature.present {
-            true => format!("{} characters, not verified and not shown", signature.length),
-            false => "none: the token is unsigned, anybody can make one like it".to_string(),
+        let signature = token.signature.as_ref().map(|signature| match (signature.present, signature.taken_away) {
+            (true, _) => format!("{} characters, not verified and not shown", signature.length),
+            (false, true) => "taken away: a word stands in its place, and nobody can use what is left".to_string(),
+            (false, false) => "none: the token is unsigned, anybody can make one like it".to_string(),
         });
         if let Some(signature) = signature {
             self.entry("signature", WIDTH, &signature, None);

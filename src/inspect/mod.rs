@@ -113,10 +113,12 @@ pub struct Problem {
 /// What may be known of a signature.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Signature {
-    /// False for an empty or missing part.
+    /// False for an empty or missing part, and for one that was taken away.
     pub present: bool,
-    /// Length of the encoded part in characters.
+    /// Length of the encoded part in characters, or of what stands in its place.
     pub length: usize,
+    /// It was taken away, and a word stands in its place.
+    pub taken_away: bool,
 }
 
 /// Whether a token can be used now, by its own word.

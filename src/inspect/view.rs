@@ -6,6 +6,7 @@ use crate::adapt::Sink;
 use crate::discover;
 use crate::hex::hex;
 use crate::model::{Field, State, Target, TargetKind, Value};
+use crate::parse::jwt::is_left_over;
 use crate::parse::{Cursor, Data, Document, NodeId};
 use crate::rule::message;
 use crate::source::{Source, mask};
@@ -56,7 +57,7 @@ impl Sink for Viewer {
             evidence: target.evidence.to_string(),
             sha256_prefix: compact.map(sha256_prefix),
             size: compact.map(str::len),
-            signature: compact.and_then(|text| text.rsplit('.').next()).map(signature),
+            signature: compact.map(signature),
             validity: Some(validity(&target, self.now)),
             header: header.map_or(vec![], |header| list(header, claims::header, &[], self.now)),
             payload: list(payload, claims::claim, hidden, self.now),
@@ -131,8 +132,11 @@ pub(super) fn sha256_prefix(token: &str) -> String {
     hex(&Sha256::digest(token.as_bytes())[..2])
 }
 
-pub(super) fn signature(part: &str) -> Signature {
-    Signature { present: !part.is_empty(), length: part.chars().count() }
+/// What may be known of the signature of a compact token.
+pub(super) fn signature(token: &str) -> Signature {
+    let part = token.rsplit('.').next().unwrap_or_default();
+    let taken_away = !part.is_empty() && is_left_over(token);
+    Signature { present: !part.is_empty() && !taken_away, length: part.chars().count(), taken_away }
 }
 
 /// The members of a header or payload. `hidden` names members whose value is never shown.
