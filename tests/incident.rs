@@ -239,6 +239,67 @@ fn incident_3_the_token_was_redacted_before_the_officer_got_it() {
     assert!(!words(&found["steps"]).contains("redact --in-place"), "nothing is left to be taken out");
 }
 
+/// The fingerprint of what is left of a token is another than that of the token: nobody finds the token by it.
+#[test]
+fn what_is_left_of_a_token_is_not_searched_by_its_fingerprint() {
+    let folder = TempDir::new().unwrap();
+    let whole = token(&claims(), &signature(15));
+    let print = incident(folder.path(), &["-"], &whole)["facts"]["fingerprint"].as_str().unwrap().to_string();
+    let access =
+        |token: &str| format!("192.0.2.1 - - [31/Dec/2025:23:30:00 +0000] \"GET /f?authz={token} HTTP/1.1\" 200 1\n");
+    fs::write(folder.path().join("access.log"), access(&whole)).unwrap();
+    let nameless = with(claims(), &[("jti", Value::Null)]);
+    let anonymous = with(nameless.clone(), &[("sub", Value::Null), ("client_id", Value::Null)]);
+    for (left, search, says, remark) in [
+        (token(&claims(), "REDACTED"), Some("--jti 5b1c-1"), "issuer and jti identify it", "without its signature"),
+        (whole[..whole.len() - 100].to_string() + "...", None, "by what is known of it", "cut off"),
+        (token(&nameless, "REDACTED"), Some("--sub data-manager"), "by what is known of it", "without jti"),
+        (token(&anonymous, "REDACTED"), Some("--vo https://vo.example.org/"), "by what is known of it", "nobody's"),
+    ] {
+        let found = incident(folder.path(), &["-"], &format!("Bearer {left}\n"));
+        assert_eq!(found["facts"]["fingerprint"], Value::Null, "{remark}");
+        let rest = found["facts"]["fingerprint_of_rest"].as_str().unwrap();
+        assert_ne!(rest, print, "{remark}");
+        let all: String = ["human", "markdown", "broadcast"]
+            .map(|format| run(folder.path(), &["-", "--format", format], &format!("Bearer {left}\n")).out())
+            .concat();
+        assert!(!all.contains("--fingerprint") && !all.contains("the fingerprint identifies"), "{remark}: {all}");
+        let text = found["broadcast"]["text"].as_str().unwrap();
+        assert!(!text.contains(rest) && !text.contains("SHA-256"), "{remark}: {text}");
+        let lines: Vec<&str> = text.lines().filter(|line| line.contains("tokenvet trace LOGS")).collect();
+        assert!(search.is_none_or(|search| lines == [format!("  tokenvet trace LOGS {search}")]), "{remark}: {text}");
+        assert!(words(&found["steps"]).contains(says), "{remark}: {}", found["steps"]);
+        assert!(all.contains(&format!("that of what is left is {rest}")), "{remark}: {all}");
+    }
+    // What it is called by here still finds it here.
+    let left = format!("Bearer {}\n", token(&claims(), "REDACTED"));
+    fs::write(folder.path().join("mail.txt"), &left).unwrap();
+    let alone = incident(folder.path(), &["mail.txt"], "");
+    let rest = alone["facts"]["fingerprint_of_rest"].as_str().unwrap();
+    let same = incident(folder.path(), &["mail.txt", "--fingerprint", rest], "");
+    assert_eq!(same["facts"]["origin"], "redacted-token");
+    // The logs that are read hold the whole token.
+    let found = incident(folder.path(), &["mail.txt", "access.log"], "");
+    assert_eq!(found["facts"]["fingerprint"], json!(print));
+    assert_eq!(found["facts"]["origin"], "redacted-token");
+    assert_eq!(found["elsewhere"]["whole"]["fingerprint"], json!(print));
+    assert_eq!(found["elsewhere"]["whole"]["place"], json!({ "path": "access.log", "line": 1 }));
+    assert!(found["broadcast"]["text"].as_str().unwrap().contains(&format!("--fingerprint {print}")));
+    let shown = run(folder.path(), &["mail.txt", "access.log"], "").out();
+    assert!(shown.contains("access.log:1") && shown.contains(&format!("--fingerprint {print}")), "{shown}");
+    // Without jti the content tells that it is the same one, and where it was used.
+    let whole = token(&nameless, &signature(16));
+    fs::write(folder.path().join("access.log"), access(&whole)).unwrap();
+    fs::write(folder.path().join("mail.txt"), format!("Bearer {}\n", token(&nameless, "REDACTED"))).unwrap();
+    let found = incident(folder.path(), &["mail.txt", "access.log"], "");
+    assert_ne!(found["facts"]["fingerprint"], Value::Null);
+    assert_eq!(found["elsewhere"]["used"][0]["records"], 1);
+    // Two signatures of one content: which is the token's is not known.
+    fs::write(folder.path().join("access.log"), access(&whole) + &access(&token(&nameless, &signature(17)))).unwrap();
+    let found = incident(folder.path(), &["mail.txt", "access.log"], "");
+    assert_eq!((&found["facts"]["fingerprint"], &found["elsewhere"]["whole"]), (&Value::Null, &Value::Null));
+}
+
 #[test]
 fn incident_4_only_the_jti_is_known_and_the_logs_tell_the_rest() {
     let folder = site();

@@ -238,7 +238,7 @@ fn suspects(
     all.extend(logs.inputs.into_iter().map(|(input, _)| input));
     found.scan(files, &all)?;
     let print = args.fingerprint.as_deref().map(str::to_ascii_lowercase);
-    let by_print = |suspect: &Suspect| print.is_none() || suspect.fingerprint == print;
+    let by_print = |suspect: &Suspect| print.as_deref().is_none_or(|print| suspect.is_shown_as(print));
     let all: Vec<Suspect> = found.suspects().into_iter().filter(by_print).collect();
     let meant = |fits: Option<bool>| -> Vec<Suspect> {
         all.iter().filter(|suspect| told.fits(&suspect.identity) == fits).cloned().collect()
@@ -518,7 +518,7 @@ fn page(
         now: now.as_second(),
     };
     let pages = if args.all { ALL_PAGES } else { PAGES };
-    let beyond = suspects.iter().skip(pages).filter_map(|suspect| suspect.fingerprint.clone());
+    let beyond = suspects.iter().skip(pages).filter_map(|suspect| suspect.fingerprint.clone().or(suspect.rest.clone()));
     let beyond: Vec<String> = beyond.take(LISTED).collect();
     if suspects.len() > pages {
         let all = counted(suspects.len() as u64, "token");

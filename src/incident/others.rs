@@ -6,7 +6,7 @@ use crate::model::{Target, TargetKind};
 use crate::parse::{Document, NodeId};
 use crate::source::Source;
 use crate::trace::raw::Field;
-use crate::trace::read::{Extent, Record};
+use crate::trace::read::{Extent, Record, SeenToken};
 use crate::trace::search::{Logs, Origin, Reading};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -108,6 +108,15 @@ pub struct Registration {
     pub place: FoundAt,
 }
 
+/// The whole token, of which something was taken away where it was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Whole {
+    /// Its fingerprint.
+    pub fingerprint: String,
+    /// Where it stands first.
+    pub place: FoundAt,
+}
+
 /// What logs and registrations say.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Elsewhere {
@@ -117,6 +126,9 @@ pub struct Elsewhere {
     pub records: u64,
     /// Where the token itself was used.
     pub used: Vec<Use>,
+    /// The whole token, where only what is left of it is at hand and what was read holds it: the one token with its header
+    /// and claims.
+    pub whole: Option<Whole>,
     /// What the logs taught about it: issuer, subject, client.
     pub learned: Identity,
     /// All that carries its subject; null when the subject is not known or no log was read.
@@ -194,13 +206,18 @@ impl Gathering {
 
 /// Does a record name this token?
 fn is_token(record: &Record, suspect: &Suspect) -> bool {
-    let print = suspect.fingerprint.as_deref();
-    if print.is_some() && record.tokens.iter().any(|token| Some(token.fingerprint.as_str()) == print) {
+    let is_own = |token: &SeenToken| suspect.is_shown_as(&token.fingerprint) || has_body(token, suspect);
+    if record.tokens.iter().any(is_own) {
         return true;
     }
     let jti = suspect.identity.jti.as_deref();
     jti.is_some_and(|jti| record.content.all(Field::Jti).any(|known| known == jti))
         && same_issuer(record, suspect.identity.issuer.as_deref())
+}
+
+/// Is a token the suspected one but for the signature?
+fn has_body(token: &SeenToken, suspect: &Suspect) -> bool {
+    suspect.body.is_some() && token.body == suspect.body
 }
 
 /// Two issuers may have the same subject: a record that names another one is about somebody else.
@@ -219,7 +236,7 @@ fn service_of(reading: &Reading<'_>, origin: &Origin<'_>, record: &Record) -> St
 pub fn survey(logs: &mut dyn Logs, reading: &Reading<'_>, suspect: &Suspect) -> Elsewhere {
     let mut known = suspect.identity.clone();
     let mut learned = Identity::default();
-    let named = known.jti.is_some() || suspect.fingerprint.is_some();
+    let named = known.jti.is_some() || suspect.fingerprint.is_some() || suspect.rest.is_some();
     if named && (known.subject.is_none() || known.client.is_none() || known.issuer.is_none()) {
         logs.each(reading, &mut |_, record| {
             if is_token(record, suspect) {
@@ -236,11 +253,19 @@ pub fn survey(logs: &mut dyn Logs, reading: &Reading<'_>, suspect: &Suspect) -> 
     }
     let (mut used, mut subject, mut client) = (Uses::default(), Gathering::default(), Gathering::default());
     let mut told = 0u64;
+    let mut wholes: BTreeMap<String, FoundAt> = BTreeMap::new();
     let extent: Extent = logs.each(reading, &mut |origin, record| {
         let service = service_of(reading, origin, record);
         let own = is_token(record, suspect);
         let is_log = record.content.format.is_some() || origin.service.is_some();
         told += u64::from(is_log);
+        for token in record.tokens.iter().filter(|token| token.is_whole && has_body(token, suspect)) {
+            // Two are as many as are needed to see that it is not known which is the token.
+            if wholes.len() < 2 {
+                let place = || FoundAt { path: origin.path.into(), line: record.line };
+                wholes.entry(token.fingerprint.clone()).or_insert_with(place);
+            }
+        }
         // A mail or a dump is where it was found, and no use of it.
         if own && !is_log {
             return;
@@ -280,6 +305,8 @@ pub fn survey(logs: &mut dyn Logs, reading: &Reading<'_>, suspect: &Suspect) -> 
         logs_read: told > 0,
         records: extent.records,
         used: used.finish(),
+        whole: if wholes.len() == 1 { wholes.pop_first() } else { None }
+            .map(|(fingerprint, place)| Whole { fingerprint, place }),
         learned,
         subject: known.subject.as_deref().map(|value| subject.finish(value)),
         client: known.client.as_deref().map(|value| client.finish(value)),

@@ -79,8 +79,11 @@ pub struct Facts {
     pub kind_because: String,
     /// Where this knowledge comes from.
     pub origin: Origin,
-    /// Twelve digits by which `scan` and `trace` show it; null without the token.
+    /// Twelve digits by which `scan` and `trace` show it; null without the whole token.
     pub fingerprint: Option<String>,
+    /// The same of what is left of it, by which only what was cut in the same way is found; null where that is all of it, or
+    /// nothing.
+    pub fingerprint_of_rest: Option<String>,
     /// Issuer, subject, client, identifier.
     pub identity: Identity,
     /// The registered issuer's name, its VO and class; null for one that the registry does not know.
@@ -332,6 +335,8 @@ pub(super) fn expiry(suspect: &Suspect, now: i64) -> Way {
 /// Puts together what is known of one token.
 pub fn incident(site: &Site<'_>, mut suspect: Suspect, mut elsewhere: Elsewhere) -> Incident {
     suspect.identity.learn(&elsewhere.learned);
+    suspect.fingerprint =
+        suspect.fingerprint.or_else(|| elsewhere.whole.as_ref().map(|whole| whole.fingerprint.clone()));
     let issuer = suspect.identity.issuer.clone();
     let declared = issuer.as_deref().and_then(|iss| {
         let same = |one: &&DeclaredIssuer| one.issuer.trim_end_matches('/') == iss.trim_end_matches('/');
@@ -388,6 +393,7 @@ fn facts(site: &Site<'_>, suspect: &Suspect, product: Option<String>) -> Facts {
         kind_because: suspect.kind_because.clone(),
         origin: suspect.origin,
         fingerprint: suspect.fingerprint.clone(),
+        fingerprint_of_rest: suspect.rest.clone(),
         identity: suspect.identity.clone(),
         known_issuer: known.map(|known| KnownIssuer {
             name: known.name.clone(),
@@ -813,9 +819,14 @@ fn steps(site: &Site<'_>, suspect: &Suspect, incident: &Incident, values: &Value
     );
     save.acts = vec![commands(&incident.evidence.commands)];
     steps.push(save);
+    let named_by = match (&suspect.fingerprint, &suspect.identity.jti) {
+        (Some(_), _) => "the fingerprint identifies it",
+        (None, Some(_)) => "issuer and jti identify it",
+        (None, None) => "others look for it by what is known of it",
+    };
     steps.push(Step::of(
         "call the contacts below, then send the text at the end of this page",
-        "never send the token: the fingerprint identifies it",
+        &format!("never send the token: {named_by}"),
     ));
     steps.extend(clean(suspect));
     if !expired {

@@ -55,10 +55,11 @@ fn or_unknown(value: Option<&String>) -> String {
 fn shown(incident: &Incident, options: Options) -> Shown {
     let facts = &incident.facts;
     let kind = facts.kind.replace('-', " ");
-    let name = match (&facts.fingerprint, &facts.identity.jti) {
-        (Some(print), _) => format!(" {print}"),
-        (None, Some(jti)) => format!(" with jti {jti}"),
-        (None, None) => String::new(),
+    let name = match (&facts.fingerprint, &facts.identity.jti, &facts.fingerprint_of_rest) {
+        (Some(print), ..) => format!(" {print}"),
+        (None, Some(jti), _) => format!(" with jti {jti}"),
+        (None, None, Some(rest)) => format!(", of which {rest} is left"),
+        (None, None, None) => String::new(),
     };
     Shown {
         title: format!("Incident: {kind}{name}"),
@@ -290,6 +291,13 @@ fn facts_of(incident: &Incident, options: Options) -> Section {
     lines.push(pair("client", or_unknown(identity.client.as_ref())));
     lines.push(pair("jti", or_unknown(identity.jti.as_ref())));
     lines.push(pair("fingerprint", or_unknown(facts.fingerprint.as_ref())));
+    if let Some(whole) = &incident.elsewhere.whole {
+        let place = format!("{}:{}", whole.place.path, whole.place.line);
+        lines.push(pair("", format!("that of the whole token with this header and these claims, at {place}")));
+    }
+    if let Some(rest) = &facts.fingerprint_of_rest {
+        lines.push(pair("", format!("that of what is left is {rest}; it finds only what was cut in the same way")));
+    }
     if facts.claims_known {
         lines.push(pair("audience", list(&facts.audiences)));
         let most = if options.all { usize::MAX } else { LISTED };

@@ -7,6 +7,7 @@ use crate::scan::find::{Form, State};
 use crate::scan::fingerprint::Fingerprints;
 use crate::scan::tally::{Seen, Standing};
 use crate::source::{Source, mask};
+use crate::trace::read::body;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use schemars::JsonSchema;
 use secrecy::SecretString;
@@ -138,8 +139,12 @@ pub struct Suspect {
     pub kind_because: String,
     /// Where the knowledge comes from.
     pub origin: Origin,
-    /// Its fingerprint, as a scan shows it; `None` without the token.
+    /// Its fingerprint, as a scan shows it; `None` without the whole token.
     pub fingerprint: Option<String>,
+    /// The fingerprint of what is left of it. It finds nothing but what was cut in the same way.
+    pub rest: Option<String>,
+    /// What it has in common with the whole token, where that can be read.
+    pub(crate) body: Option<[u8; 32]>,
     /// Its places: the first ones.
     pub places: Vec<FoundAt>,
     /// How often it was found, and in how many files.
@@ -179,6 +184,8 @@ impl Suspect {
             kind_because: "only identifiers were given".into(),
             origin: Origin::Told,
             fingerprint: None,
+            rest: None,
+            body: None,
             places: Vec::new(),
             count: (0, 0),
             carrier: String::new(),
@@ -217,7 +224,15 @@ impl Suspect {
         };
         // Who knows the identifier of such a token can write the token.
         suspect.identity.jti = suspect.identity.jti.filter(|_| !unsigned);
-        suspect.fingerprint = Some(fingerprints.of(seen.digest()));
+        let print = Some(fingerprints.of(seen.digest()));
+        match seen.state {
+            State::Whole | State::Unsigned => suspect.fingerprint = print,
+            State::Truncated | State::Redacted => {
+                let json = |part: &[u8]| serde_json::from_slice::<Json>(part).unwrap_or_default();
+                suspect.rest = print;
+                suspect.body = body(&json(header), &json(payload));
+            }
+        }
         let place =
             |place: &crate::scan::tally::Place| FoundAt { path: place.path.to_string(), line: place.line.into() };
         suspect.places = seen.places.iter().map(place).collect();
@@ -300,6 +315,11 @@ impl Suspect {
         // A refresh token never goes to a service.
         suspect.compact = (suspect.kind != "refresh-token").then(|| compact.into());
         suspect
+    }
+
+    /// Does a scan show it, or what is left of it, by this fingerprint?
+    pub fn is_shown_as(&self, print: &str) -> bool {
+        [&self.fingerprint, &self.rest].into_iter().flatten().any(|own| own == print)
     }
 
     /// Is it of the kinds that get other tokens?

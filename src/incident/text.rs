@@ -1,6 +1,6 @@
 //! The text for others: what a mailing list may know of a token.
 
-use super::page::{Broadcast, Incident, TimeState, Tlp};
+use super::page::{Broadcast, Facts, Incident, TimeState, Tlp};
 use crate::report::text;
 use crate::rule::message;
 
@@ -37,6 +37,23 @@ fn paragraph(out: &mut String, words: &str) {
 
 fn plain_all(words: &str) -> String {
     words.split(' ').map(plain).collect::<Vec<_>>().join(" ")
+}
+
+/// By what others find the token in their logs, else those it belongs to. Values that a shell or a mail program could take
+/// for more are left to the list above.
+fn searches(facts: &Facts) -> Vec<String> {
+    let identity = &facts.identity;
+    let simple = |c: char| c.is_ascii_alphanumeric() || "-_./:@+=,".contains(c);
+    let by = |name: &str, value: &Option<String>| {
+        let value = value.as_deref().filter(|value| value.chars().all(simple) && value.len() <= LONGEST)?;
+        Some(format!("{name} {value}"))
+    };
+    let token: Vec<String> =
+        [by("--fingerprint", &facts.fingerprint), by("--jti", &identity.jti)].into_iter().flatten().collect();
+    match token.is_empty() {
+        true => by("--sub", &identity.subject).or_else(|| by("--vo", &identity.issuer)).into_iter().collect(),
+        false => token,
+    }
 }
 
 /// Makes the text.
@@ -81,23 +98,25 @@ pub(super) fn text(incident: &Incident, tlp: Tlp, now: i64) -> Broadcast {
         ),
     }
     let from = incident.evidence.from.as_deref().unwrap_or("its first use, which is not known,");
+    let searches = searches(facts);
+    let by = match (&facts.fingerprint, &facts.fingerprint_of_rest) {
+        (Some(_), _) => {
+            " The fingerprint is the beginning of the SHA-256 of the token; tokenvet scan and tokenvet trace show it"
+        }
+        (None, Some(_)) => {
+            " Its fingerprint is not known, as not all of the token was found: search by what is known of it"
+        }
+        (None, None) => " Search by what is known of it",
+    };
+    let end = if searches.is_empty() { "." } else { ":" };
     paragraph(
         &mut out,
-        &format!(
-            "Please search your logs from {from} to {}, and keep them. The fingerprint is the beginning of the SHA-256 of the token; tokenvet scan and tokenvet trace show it:",
-            incident.evidence.to
-        ),
+        &format!("Please search your logs from {from} to {}, and keep them.{by}{end}", incident.evidence.to),
     );
-    let print = facts.fingerprint.as_deref().map(|print| format!("  tokenvet trace LOGS --fingerprint {print}\n"));
-    let jti = facts
-        .identity
-        .jti
-        .as_deref()
-        .filter(|jti| jti.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:".contains(c)));
-    let jti = jti.map(|jti| format!("  tokenvet trace LOGS --jti {}\n", plain(jti)));
-    let found: String = print.into_iter().chain(jti).collect();
-    out.push_str(if found.is_empty() { "  tokenvet trace LOGS --sub SUBJECT\n" } else { &found });
-    out.push('\n');
+    if !searches.is_empty() {
+        searches.iter().for_each(|search| out.push_str(&format!("  tokenvet trace LOGS {search}\n")));
+        out.push('\n');
+    }
     paragraph(
         &mut out,
         "Please answer with: whether it was used, by which addresses, when and for what; and what you have banned. Do not send the token, nor logs that were not redacted (tokenvet redact).",

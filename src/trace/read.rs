@@ -8,6 +8,7 @@ use crate::scan::find::{Finder, Form, Found, Hit, State, object_of};
 use crate::scan::tally;
 use crate::source::mask;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::Range;
 
@@ -48,6 +49,16 @@ pub struct SeenToken {
     pub has_jti: bool,
     /// Is its `jti` the secret, and so not looked at? It is all there is to a token without a signature.
     pub hides_jti: bool,
+    /// What a token and the same one without its signature have in common; `None` where it cannot be read.
+    pub(crate) body: Option<[u8; 32]>,
+    /// Is its signature there?
+    pub(crate) is_whole: bool,
+}
+
+/// What tells header and claims of a token from others, whoever signed them.
+pub(crate) fn body(header: &Value, claims: &Value) -> Option<[u8; 32]> {
+    let readable = header.is_object() && claims.is_object();
+    readable.then(|| Sha256::digest(format!("{header}.{claims}")).into())
 }
 
 /// A record.
@@ -253,7 +264,8 @@ impl Seen {
         let mut tokens: Vec<SeenToken> = Vec::new();
         for hit in &self.hits {
             let fingerprint = fingerprint(hit, text);
-            let mut claims = claims(hit, text.as_bytes());
+            let mut claims = object(hit, &hit.payload, text);
+            let body = body(&object(hit, &hit.header, text), &claims);
             let mut has_jti = claims.get("jti").is_some_and(Value::is_string);
             // The identifier of a token that never had a signature is all there is to it: with it the token can be made again.
             let hides_jti = has_jti && hit.state == State::Unsigned;
@@ -263,7 +275,8 @@ impl Seen {
             }
             told(&claims, content);
             if !tokens.iter().any(|token| token.fingerprint == fingerprint) {
-                tokens.push(SeenToken { fingerprint, form: hit.form, has_jti, hides_jti });
+                let is_whole = hit.state == State::Whole;
+                tokens.push(SeenToken { fingerprint, form: hit.form, has_jti, hides_jti, body, is_whole });
             }
         }
         tokens
@@ -274,11 +287,12 @@ fn fingerprint(hit: &Hit, text: &str) -> String {
     tally::fingerprint(&tally::digest(hit, text.as_bytes()))
 }
 
-fn claims(hit: &Hit, text: &[u8]) -> Value {
+/// The header or the claims of a JWT; null where they cannot be read.
+fn object(hit: &Hit, part: &Range<usize>, text: &str) -> Value {
     if hit.form != Form::Jwt {
         return Value::Null;
     }
-    object_of(&text[hit.payload.clone()]).unwrap_or_default()
+    object_of(&text.as_bytes()[part.clone()]).unwrap_or_default()
 }
 
 /// Adds what a token says of itself.
