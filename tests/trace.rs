@@ -236,6 +236,22 @@ fn incident_6_what_cannot_be_answered_is_said() {
     assert_eq!(part.entries[0].because, Because::AskedInText);
 }
 
+/// Nobody takes what was not searched for what was not seen.
+#[test]
+fn networks_are_refused() {
+    let folder = common::folder(&[("plain.log", "login from 192.0.2.7\n")]);
+    let ask = |address: &str| {
+        let mut command = common::tokenvet();
+        common::run(command.current_dir(folder.path()).args(["trace", "plain.log", "--address", address]))
+    };
+    for network in ["192.0.2.0/24", "2001:db8::/32", "192.0.2.*", "192.0.2"] {
+        let ran = ask(network);
+        ran.exits(2, network);
+        assert!(ran.err().contains("networks and patterns are not searched"), "{}", ran.err());
+    }
+    ask("192.0.2.7").exits(0, "one address");
+}
+
 /// Real logs, where they are at hand: each is read as the format of its software.
 #[test]
 #[allow(clippy::print_stderr)]

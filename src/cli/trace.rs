@@ -17,7 +17,7 @@ use crate::trace::answers::{self, SiteService};
 use crate::trace::book::Book;
 use crate::trace::judge;
 use crate::trace::page::{self, Context};
-use crate::trace::question::{Condition, Known, Question};
+use crate::trace::question::{Condition, Known, Question, is_one_address};
 use crate::trace::read::{self, Extent, Limits, Record};
 use crate::trace::search::{self, Logs, Origin, Reading};
 use crate::trace::site;
@@ -63,7 +63,7 @@ pub(super) struct TraceArgs {
     /// A person or account: subject, local account or distinguished name
     #[arg(long, value_name = "USER", help_heading = "What is known")]
     pub(super) user: Option<String>,
-    /// An IP address or host name
+    /// An IP address or host name; networks are not searched
     #[arg(long, value_name = "ADDRESS", help_heading = "What is known")]
     pub(super) address: Option<String>,
     /// A file, or a folder with everything in it
@@ -214,6 +214,12 @@ fn question(args: &TraceArgs) -> Result<Question, Failure> {
         return Err(Failure::Usage(format!("the {} is empty", empty.known.words())));
     }
     args.fingerprint.as_deref().map_or(Ok(()), super::whole_fingerprint)?;
+    if let Some(address) = args.address.as_deref().filter(|address| !is_one_address(address)) {
+        return Err(Failure::Usage(format!(
+            "--address {}: write one IP address or host name; networks and patterns are not searched",
+            crate::report::text::shown(address)
+        )));
+    }
     if conditions.iter().any(|condition| crate::parse::jwt::looks_like_jwt(&condition.value)) {
         return Err(Failure::Usage(
             "a token as an argument can be seen by every user of this machine (ps); ask by its \

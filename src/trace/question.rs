@@ -186,6 +186,14 @@ fn undone(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// Is this one address or host name, with or without its port? Networks, ranges and patterns are none.
+pub fn is_one_address(text: &str) -> bool {
+    let bare = text.trim().split('?').next().unwrap_or_default();
+    let digits = |bare: &str| bare.contains('.') && bare.chars().all(|c| c.is_ascii_digit() || ".-:".contains(c));
+    let is_name = || bare.matches(':').count() < 2 && !digits(bare);
+    !bare.contains(['/', '*']) && (address(text).is_some() || is_name())
+}
+
 /// The IP address in `192.0.2.1:443`, `[2001:db8::1]:443`, `<192.0.2.1:9618?addrs=…>`, `[::192.0.2.1]`.
 pub(super) fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim().trim_start_matches('<').trim_end_matches('>');
@@ -340,6 +348,39 @@ mod tests {
         ];
         for (field, asked, found, expected, remark) in cases {
             assert_eq!(same(field, asked, found), expected, "{remark}: {asked} {found}");
+        }
+    }
+
+    #[test]
+    fn one_address_is_no_network() {
+        for one in [
+            "192.0.2.1",
+            "192.0.2.1:443",
+            "2001:db8::7",
+            "[2001:db8::7]:1094",
+            "<192.0.2.1:9618?addrs=192.0.2.1-9618&sock=a/b>",
+            "wn7.example.org:33",
+            "slot1@wn7.example.org",
+            "wn-7",
+            "007",
+        ] {
+            assert!(is_one_address(one), "{one}");
+        }
+        for other in [
+            "192.0.2.0/24",
+            "2001:db8::/32",
+            "[2001:db8::]/32",
+            "192.0.2.0/255.255.255.0",
+            "192.0.2.*",
+            "*.example.org",
+            "192.0.2",
+            "192.0.2.",
+            "192.0.2.256",
+            "192.0.2.1-192.0.2.9",
+            "2001:db8:",
+            "https://se.example.org/",
+        ] {
+            assert!(!is_one_address(other), "{other}");
         }
     }
 
