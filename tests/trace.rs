@@ -228,12 +228,16 @@ fn incident_6_what_cannot_be_answered_is_said() {
     let logs = vec![("rucio.log", Some("rucio"), rucio), ("other.log", None, other)];
     let traced = ask(logs.clone(), &[(Known::Address, "192.0.2.1")], Some("2025-11-03T09:00:00Z"));
     assert!(traced.services.is_empty());
-    assert!(says(&traced, "rucio cannot be asked by address: none of its 3 records"), "{:?}", traced.cannot_answer);
+    let rucio = "rucio can be asked by address only as plain text: none of its 3 records has a field for it";
+    assert!(says(&traced, rucio), "{:?}", traced.cannot_answer);
     let traced = ask(logs, &[(Known::Jti, "0b1c-6")], None);
     let part = &traced.services[0];
     assert_eq!((part.service.as_str(), part.entries.len()), ("unknown format", 1));
     assert_eq!((part.entries[0].line, part.entries[0].certain), (1, false), "a plain match is no certainty");
     assert_eq!(part.entries[0].because, Because::AskedInText);
+    // What was searched as text, and found there, is not said to be out of reach.
+    assert!(!says(&traced, "unknown format cannot be asked"), "{:?}", traced.cannot_answer);
+    assert!(says(&traced, "unknown format can be asked by jti only as plain text"), "{:?}", traced.cannot_answer);
 }
 
 /// Nobody takes what was not searched for what was not seen.

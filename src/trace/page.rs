@@ -331,7 +331,11 @@ fn cannot(question: &Question, found: &Found, answers: &[Answer]) -> Vec<String>
         for condition in blind(logs, question) {
             let what = condition.known.words();
             let records = text::counted(logs.records, "record");
-            all.push(format!("{name} cannot be asked by {what}: none of its {records} has a field for it"));
+            let how = match condition.stands_in_text() && logs.only_text() > 0 {
+                true => format!("can be asked by {what} only as plain text"),
+                false => format!("cannot be asked by {what}"),
+            };
+            all.push(format!("{name} {how}: none of its {records} has a field for it"));
         }
     }
     if found.hidden_jtis > 0 {

@@ -73,6 +73,9 @@ pub struct Condition {
     pub value: String,
 }
 
+/// Shortest value that is looked for in mere text, in bytes.
+const SHORTEST: usize = 3;
+
 /// A question.
 #[derive(Clone, Debug, Default)]
 pub struct Question {
@@ -98,7 +101,12 @@ pub(super) enum Held {
 }
 
 impl Condition {
-    pub(super) fn held(&self, record: &Record) -> Held {
+    /// Can it be found in the mere text of a record? What is shorter stands there by chance.
+    pub fn stands_in_text(&self) -> bool {
+        self.known != Known::Fingerprint && self.value.len() >= SHORTEST
+    }
+
+    pub(crate) fn held(&self, record: &Record) -> Held {
         if self.known == Known::Fingerprint {
             let wanted = self.value.to_ascii_lowercase();
             return match record.tokens.iter().any(|token| token.fingerprint == wanted) {
@@ -116,7 +124,7 @@ impl Condition {
                 other |= *field == self.known.fields()[0];
             }
         }
-        match record.content.line.is_none() && in_text(&self.value, &record.text) {
+        match record.content.line.is_none() && self.stands_in_text() && in_text(&self.value, &record.text) {
             true => Held::InText,
             false if other => Held::Other,
             false => Held::Silent,
@@ -306,9 +314,6 @@ fn in_text(value: &str, text: &str) -> bool {
         }
         false
     };
-    if value.len() < 3 {
-        return false;
-    }
     found(text) || (text.contains('%') && found(&decoded(text)))
 }
 
@@ -395,10 +400,11 @@ mod tests {
             ("192.0.2.1", "from 192.0.2.1.", true),
             ("a b", "sub=a%20b&x", true),
             ("é1x", "sub é1x", true),
-            ("ab", "ab", false),
         ];
         for (value, text, expected) in cases {
             assert_eq!(in_text(value, text), expected, "{value} in {text}");
         }
+        let stands = |value: &str| Condition { known: Known::Jti, value: value.into() }.stands_in_text();
+        assert_eq!(["ab", "abc"].map(stands), [false, true], "what is short stands there by chance");
     }
 }

@@ -167,6 +167,11 @@ pub struct ServiceLogs {
 type KindOf = Option<(usize, Option<usize>)>;
 
 impl ServiceLogs {
+    /// Records that do not say what they tell, so that only their text can be searched.
+    pub fn only_text(&self) -> u64 {
+        self.records - self.kinds.values().sum::<u64>()
+    }
+
     /// All is read: what has waited for a jti has none.
     fn finish(&mut self) {
         for (session, kinds) in std::mem::take(&mut self.waiting) {
