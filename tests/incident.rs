@@ -300,6 +300,37 @@ fn what_is_left_of_a_token_is_not_searched_by_its_fingerprint() {
     assert_eq!((&found["facts"]["fingerprint"], &found["elsewhere"]["whole"]), (&Value::Null, &Value::Null));
 }
 
+/// What nobody saw is an answer, and the page says it. What is only text is none.
+#[test]
+fn that_no_log_names_the_token_is_said() {
+    let folder = site();
+    fs::write(folder.path().join("none.txt"), "nothing of it\n").unwrap();
+    fs::write(folder.path().join("text.txt"), "nothing of it\nid=nosuch-1 came by\n").unwrap();
+    let asked = |args: &[&str]| {
+        let args = [args, &["--jti", "nosuch-1"]].concat();
+        let found = incident(folder.path(), &args, "");
+        let shown = run(folder.path(), &args, "").out().split_whitespace().collect::<Vec<_>>().join(" ");
+        (found, shown)
+    };
+    let (found, shown) = asked(&["log/AuditLog"]);
+    assert_eq!(found["elsewhere"]["logs_read"], true);
+    assert!(shown.contains("used no log that was read names it"), "{shown}");
+    let (found, shown) = asked(&["log/AuditLog", "text.txt"]);
+    assert_eq!(found["elsewhere"]["in_text"], 1);
+    assert!(shown.contains("used not for certain: its jti stands in the text of 1 record"), "{shown}");
+    let (found, shown) = asked(&["none.txt"]);
+    assert_eq!(found["elsewhere"]["logs_read"], false);
+    assert!(shown.contains("used not known: nothing that was read is a log of a format that is known"), "{shown}");
+    assert!(!shown.contains("no logs were read") && !shown.contains("neither logs nor"), "{shown}");
+    // Nothing was asked where nothing was read, nor where there is nothing to ask by.
+    let (_, shown) = asked(&[]);
+    assert!(!shown.contains("names it") && !shown.contains("used not"), "{shown}");
+    let shown = run(folder.path(), &["log/AuditLog", "--sub", "nobody"], "").out();
+    assert!(shown.contains("no log that was read names this subject") && !shown.contains("names it"), "{shown}");
+    let (_, shown) = asked(&["--config", "site.yaml"]);
+    assert!(shown.contains("used no log that was read names it"), "{shown}");
+}
+
 #[test]
 fn incident_4_only_the_jti_is_known_and_the_logs_tell_the_rest() {
     let folder = site();

@@ -5,6 +5,7 @@ use crate::compat::Row;
 use crate::model::{Target, TargetKind};
 use crate::parse::{Document, NodeId};
 use crate::source::Source;
+use crate::trace::question::{Condition, Held, Known};
 use crate::trace::raw::Field;
 use crate::trace::read::{Extent, Record, SeenToken};
 use crate::trace::search::{Logs, Origin, Reading};
@@ -126,6 +127,8 @@ pub struct Elsewhere {
     pub records: u64,
     /// Where the token itself was used.
     pub used: Vec<Use>,
+    /// Records in whose text its jti stands, and of which no format says that it is one.
+    pub in_text: u64,
     /// The whole token, where only what is left of it is at hand and what was read holds it: the one token with its header
     /// and claims.
     pub whole: Option<Whole>,
@@ -254,6 +257,8 @@ pub fn survey(logs: &mut dyn Logs, reading: &Reading<'_>, suspect: &Suspect) -> 
     let (mut used, mut subject, mut client) = (Uses::default(), Gathering::default(), Gathering::default());
     let mut told = 0u64;
     let mut wholes: BTreeMap<String, FoundAt> = BTreeMap::new();
+    let jti = known.jti.clone().map(|value| Condition { known: Known::Jti, value });
+    let mut in_text = 0u64;
     let extent: Extent = logs.each(reading, &mut |origin, record| {
         let service = service_of(reading, origin, record);
         let own = is_token(record, suspect);
@@ -266,6 +271,7 @@ pub fn survey(logs: &mut dyn Logs, reading: &Reading<'_>, suspect: &Suspect) -> 
                 wholes.entry(token.fingerprint.clone()).or_insert_with(place);
             }
         }
+        in_text += u64::from(!own && jti.as_ref().is_some_and(|jti| jti.held(record) == Held::InText));
         // A mail or a dump is where it was found, and no use of it.
         if own && !is_log {
             return;
@@ -305,6 +311,7 @@ pub fn survey(logs: &mut dyn Logs, reading: &Reading<'_>, suspect: &Suspect) -> 
         logs_read: told > 0,
         records: extent.records,
         used: used.finish(),
+        in_text,
         whole: if wholes.len() == 1 { wholes.pop_first() } else { None }
             .map(|(fingerprint, place)| Whole { fingerprint, place }),
         learned,

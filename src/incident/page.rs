@@ -563,8 +563,11 @@ fn who_stops(suspect: &Suspect, elsewhere: &Elsewhere) -> Vec<String> {
         said.push(format!("the policy says that the client serves: {}", elsewhere.workflows.join(", ")));
     }
     if !elsewhere.logs_read && !elsewhere.registrations_read {
-        let words = "not known: neither logs nor client registrations were read; give them as further paths, or in a policy (--config)";
-        said.insert(0, words.into());
+        let read = match elsewhere.records {
+            0 => "neither logs nor client registrations were read",
+            _ => "nothing that was read is a log of a format that is known, or a client registration",
+        };
+        said.insert(0, format!("not known: {read}; give them as further paths, or in a policy (--config)"));
     }
     if said.is_empty() {
         said.push("not known: neither subject nor client are".into());
@@ -788,7 +791,11 @@ fn unknown(
         open.push(format!("{}: what {} can refuse tokens by", part.name, part.product));
     }
     if !elsewhere.logs_read {
-        open.push("who else has the same subject or client: no logs were read".into());
+        let read = match elsewhere.records {
+            0 => "no logs were read",
+            _ => "nothing that was read is a log of a format that is known",
+        };
+        open.push(format!("who else has the same subject or client: {read}"));
     }
     if !product_known && identity.issuer.is_some() {
         open.push("the issuer's product: the policy can say it (issuers[].api), or a snapshot shows it".into());

@@ -100,10 +100,7 @@ fn first(incident: &Incident) -> Vec<Line> {
         .collect();
     let place = if said.is_empty() { "not known: no services are listed (--config)".into() } else { said.join("; ") };
     lines.push(pair("where", place));
-    if !incident.elsewhere.used.is_empty() {
-        let used = incident.elsewhere.used.iter().map(|one| one.service.as_str()).collect::<Vec<_>>().join(", ");
-        lines.push(pair("used", format!("in the logs of {used}")));
-    }
+    lines.extend(where_used(incident).map(|words| pair("used", words)));
     lines.push(pair("stops", incident.who_stops.first().cloned().unwrap_or_default()));
     lines.push(pair("over", &incident.neutralise.words));
     if let Some(step) = incident.steps.first() {
@@ -120,6 +117,28 @@ fn first(incident: &Incident) -> Vec<Line> {
         lines.push(pair("issuer", format!("its name is nearly that of {near}: perhaps a forgery")));
     }
     lines
+}
+
+/// Where it was used, or that nobody saw it; `None` where nothing was read that could say.
+fn where_used(incident: &Incident) -> Option<String> {
+    let (facts, elsewhere) = (&incident.facts, &incident.elsewhere);
+    let is_named = facts.identity.jti.is_some() || facts.fingerprint.is_some() || facts.fingerprint_of_rest.is_some();
+    // Where a token was found is no use of it.
+    let has_read_more = facts.count == 0 && elsewhere.records > 0;
+    match () {
+        () if !elsewhere.used.is_empty() => {
+            let used = elsewhere.used.iter().map(|one| one.service.as_str()).collect::<Vec<_>>().join(", ");
+            Some(format!("in the logs of {used}"))
+        }
+        () if !is_named => None,
+        () if elsewhere.in_text > 0 => {
+            let records = text::counted(elsewhere.in_text, "record");
+            let format = "whose format does not say what it is there; tokenvet trace shows them";
+            Some(format!("not for certain: its jti stands in the text of {records} {format}"))
+        }
+        () if elsewhere.logs_read => Some("no log that was read names it (not every log names tokens)".into()),
+        () => has_read_more.then(|| "not known: nothing that was read is a log of a format that is known".into()),
+    }
 }
 
 fn section(title: &str, lines: Vec<Line>) -> Section {

@@ -89,7 +89,7 @@ pub struct Question {
 
 /// How a record stands to a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Held {
+pub(crate) enum Held {
     /// A field has the value, or a token in the record.
     Yes,
     /// The value stands in the text of a record whose format does not say what it is.
