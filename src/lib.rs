@@ -32,6 +32,7 @@ pub mod rule;
 pub mod scan;
 pub mod schema;
 pub mod shard;
+mod shell;
 pub mod source;
 #[cfg(feature = "state")]
 pub mod state;

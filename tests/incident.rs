@@ -331,6 +331,25 @@ fn that_no_log_names_the_token_is_said() {
     assert!(shown.contains("used no log that was read names it"), "{shown}");
 }
 
+/// A value is no option, whatever it begins with.
+#[test]
+fn values_that_begin_like_options_are_none() {
+    let folder = site();
+    let told = ["--jti=--help", "--sub=-rf", "--client=-c 'x'", "--config", "site.yaml"];
+    let found = incident(folder.path(), &told, "");
+    let commands = found["evidence"]["commands"].as_array().unwrap();
+    let trace = "tokenvet trace --config site.yaml";
+    let expected =
+        [format!("{trace} --jti=--help"), format!("{trace} --sub=-rf"), format!(r"{trace} --client='-c '\''x'\'''")];
+    assert_eq!(commands, &expected.map(Value::from));
+    let text = found["broadcast"]["text"].as_str().unwrap();
+    assert!(text.contains("  tokenvet trace LOGS --jti=--help\n"), "{text}");
+    let token = token(&claims(), &signature(18));
+    fs::write(folder.path().join("-x.log"), format!("Bearer {token}\n")).unwrap();
+    let found = run(folder.path(), &["--format", "json", "--", "-x.log"], "").json();
+    assert!(words(&found["incidents"][0]["steps"]).contains("tokenvet redact --in-place ./-x.log"), "{found}");
+}
+
 #[test]
 fn incident_4_only_the_jti_is_known_and_the_logs_tell_the_rest() {
     let folder = site();

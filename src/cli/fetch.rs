@@ -190,7 +190,7 @@ fn summary(args: &FetchArgs, snapshot: &Snapshot) -> String {
     if snapshot.api.is_none() {
         text.push_str("Clients and policies need a token: see --token-file.\n");
     }
-    let _ = writeln!(text, "Next: tokenvet check {into}");
+    let _ = writeln!(text, "Next: tokenvet check {}", crate::shell::path(&into));
     text
 }
 

@@ -161,8 +161,9 @@ fn is_plain_text(value: &str) -> bool {
 fn formed(value: &str, form: Option<&str>) -> Option<String> {
     let simple = |c: char| c.is_ascii_alphanumeric() || "._:/@+=-".contains(c);
     match form {
-        Some("shell") if !value.starts_with('-') && value.chars().all(simple) => Some(value.to_string()),
-        Some("shell") => Some(format!("'{}'", value.replace('\'', r"'\''"))),
+        // Quotes do not keep it from being an option.
+        Some("shell") if value.starts_with('-') => None,
+        Some("shell") => Some(crate::shell::quoted(value)),
         Some("json") => Some(serde_json::Value::from(value).to_string()),
         Some("regex") => {
             // The map file takes blanks and quotes for its own.
@@ -219,6 +220,7 @@ mod tests {
             ("a b", "authtokens = {sub}", "authtokens = SUBJECT", "a blank would begin another field"),
             ("a;rm -rf /", "ban {sub}", "ban SUBJECT", "not for a shell"),
             ("a'; rm -rf /", "ban {sub:shell}", r"ban 'a'\''; rm -rf /'", "quoted"),
+            ("-rf", "ban {sub:shell}", "ban SUBJECT", "no option"),
             ("a\nban all", "ban {sub:shell}", "ban SUBJECT", "never two lines"),
             ("a\u{202e}b", "ban {sub:json}", "ban SUBJECT", "not what it looks like"),
             (r#"a"b"#, "{ \"sub\": {sub:json} }", r#"{ "sub": "a\"b" }"#, "JSON, other braces stay"),

@@ -13,6 +13,7 @@ use crate::policy::{RawWorkflow, glob};
 use crate::profile::Registry;
 use crate::report::Tool;
 use crate::rule::message;
+use crate::shell;
 use crate::trace::answers::{Answers, Verdict};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -718,7 +719,7 @@ fn evidence(site: &Site<'_>, suspect: &Suspect, services: &[ServicePart], produc
         what: site.book.issuer(product).evidence.clone(),
     });
     let logs = match site.policy {
-        Some(policy) => format!("--config {}", quoted(policy)),
+        Some(policy) => shell::option("--config", policy),
         None => "LOGS…".into(),
     };
     let mut commands = Vec::new();
@@ -732,20 +733,11 @@ fn evidence(site: &Site<'_>, suspect: &Suspect, services: &[ServicePart], produc
     let usable = |value: &String| !value.contains(crate::report::text::is_unsafe) && value.chars().count() <= 300;
     for (name, value) in known {
         if let Some(value) = value.as_ref().filter(|value| usable(value)) {
-            commands.push(format!("tokenvet trace {logs} {name} {}", quoted(value)));
+            commands.push(format!("tokenvet trace {logs} {}", shell::option(name, value)));
         }
     }
     let from = suspect.begin.filter(|begin| *begin <= to);
     Evidence { from: from.map(date), to: date(to), items, commands }
-}
-
-/// A word for a shell.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@+=,".contains(c);
-    match !text.is_empty() && !text.starts_with('-') && text.chars().all(plain) {
-        true => text.into(),
-        false => format!("'{}'", text.replace('\'', r"'\''")),
-    }
 }
 
 /// What would help to know.
@@ -863,7 +855,7 @@ fn clean(suspect: &Suspect) -> Option<Step> {
     let files: BTreeSet<&str> = suspect.places.iter().map(|place| place.path.as_str()).collect();
     // Standard input and members of archives cannot be changed in place.
     let named = files.into_iter().filter(|path| !path.starts_with('<') && !path.contains('!'));
-    let shell: Vec<String> = named.map(|path| format!("tokenvet redact --in-place {}", quoted(path))).collect();
+    let shell: Vec<String> = named.map(|path| format!("tokenvet redact --in-place {}", shell::path(path))).collect();
     let mut step = Step::of(
         "take the token out of where it was found, and find out how it came there",
         "keep a copy for evidence where only the incident's team can read it",

@@ -3,6 +3,7 @@
 use super::page::{Broadcast, Facts, Incident, TimeState, Tlp};
 use crate::report::text;
 use crate::rule::message;
+use crate::shell;
 
 /// Characters of a line, as mail programs leave them alone.
 const WIDTH: usize = 72;
@@ -43,10 +44,9 @@ fn plain_all(words: &str) -> String {
 /// for more are left to the list above.
 fn searches(facts: &Facts) -> Vec<String> {
     let identity = &facts.identity;
-    let simple = |c: char| c.is_ascii_alphanumeric() || "-_./:@+=,".contains(c);
     let by = |name: &str, value: &Option<String>| {
-        let value = value.as_deref().filter(|value| value.chars().all(simple) && value.len() <= LONGEST)?;
-        Some(format!("{name} {value}"))
+        let value = value.as_deref().filter(|value| shell::is_plain(value) && value.len() <= LONGEST)?;
+        Some(shell::option(name, value))
     };
     let token: Vec<String> =
         [by("--fingerprint", &facts.fingerprint), by("--jti", &identity.jti)].into_iter().flatten().collect();
@@ -104,7 +104,7 @@ pub(super) fn text(incident: &Incident, tlp: Tlp, now: i64) -> Broadcast {
             " The fingerprint is the beginning of the SHA-256 of the token; tokenvet scan and tokenvet trace show it"
         }
         (None, Some(_)) => {
-            " Its fingerprint is not known, as not all of the token was found: search by what is known of it"
+            " Its fingerprint is not known, as not all of the token was found. Search by what is known of it"
         }
         (None, None) => " Search by what is known of it",
     };
