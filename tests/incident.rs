@@ -350,6 +350,18 @@ fn values_that_begin_like_options_are_none() {
     assert!(words(&found["incidents"][0]["steps"]).contains("tokenvet redact --in-place ./-x.log"), "{found}");
 }
 
+/// Logs of which nothing says whose they are.
+#[test]
+fn sentences_of_one_record_and_of_no_service_read_as_such() {
+    let folder = TempDir::new().unwrap();
+    let token = token(&claims(), &signature(19));
+    let line = format!("192.0.2.1 - - [31/Dec/2025:23:30:00 +0000] \"GET /f?authz={token} HTTP/1.1\" 200 1\n");
+    fs::write(folder.path().join("access.log"), line).unwrap();
+    let shown = run(folder.path(), &["access.log"], "").out().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(shown.contains("used in the logs of unknown services"), "{shown}");
+    assert!(shown.contains("stop, at unknown services (1 record names it)"), "{shown}");
+}
+
 #[test]
 fn incident_4_only_the_jti_is_known_and_the_logs_tell_the_rest() {
     let folder = site();

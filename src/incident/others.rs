@@ -232,7 +232,7 @@ fn same_issuer(record: &Record, issuer: Option<&str>) -> bool {
 fn service_of(reading: &Reading<'_>, origin: &Origin<'_>, record: &Record) -> String {
     let format = record.content.format.map(|index| &reading.book.formats[index].raw.product);
     let known = format.filter(|product| *product != "any").cloned();
-    origin.service.map(str::to_string).or(known).unwrap_or_else(|| "logs of unknown services".into())
+    origin.service.map(str::to_string).or(known).unwrap_or_else(|| "unknown services".into())
 }
 
 /// Reads the logs, twice when only they tell whose token it is.

@@ -536,13 +536,14 @@ fn who_stops(suspect: &Suspect, elsewhere: &Elsewhere) -> Vec<String> {
         said.push(match crowd.records {
             0 => format!("no log that was read names this {what}"),
             records => format!(
-                "ban the {what}, and {}{} with {}{} stop, at {} ({} name it)",
+                "ban the {what}, and {}{} with {}{} stop, at {} ({} {} it)",
                 at_least(&crowd.tokens),
                 crate::report::text::counted(crowd.tokens.distinct as u64, "known token"),
                 at_least(&crowd.with),
                 crate::report::text::counted(crowd.with.distinct as u64, with),
                 services.join(", "),
                 crate::report::text::counted(records, "record"),
+                if records == 1 { "names" } else { "name" },
             ),
         });
     }

@@ -382,7 +382,7 @@ fn notes(context: &Context<'_>, question: &Question, found: &Found) -> Vec<Strin
     }
     if found.timeless > 0 {
         let them = records(found.timeless);
-        notes.push(format!("{them} that hold what was asked have no time and were left out"));
+        notes.push(format!("left out, as there is no time in what holds what was asked: {them}"));
     }
     if found.beyond > 0 {
         notes.push(format!("{} more belong to the answer and are not shown", records(found.beyond)));
@@ -407,7 +407,7 @@ fn notes(context: &Context<'_>, question: &Question, found: &Found) -> Vec<Strin
     let unknown: u64 = found.services.values().map(|logs| logs.records - logs.known).sum();
     if unknown > 0 {
         let them = records(unknown);
-        notes.push(format!("{them} have a format that is not known: only tokens and the plain text were looked at"));
+        notes.push(format!("of {them} the format is not known: only tokens and the plain text were looked at"));
     }
     if question.conditions.is_empty() {
         notes.push("no value was asked for: everything at that time is shown".into());
