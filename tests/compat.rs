@@ -595,6 +595,67 @@ fn a_service_that_takes_no_tokens_refuses_and_names_the_line() {
 }
 
 #[test]
+fn requests_without_a_token_get_what_the_configuration_gives_them() {
+    let storm = "oauth:\n  issuers:\n    - name: vo\n      issuer: https://issuer.example.org\n";
+    let off = format!("{storm}storm:\n  authz:\n    disabled: true\n");
+    let policy = format!(
+        "{storm}storm:\n  authz:\n    policies:\n      - sa: vo\n        actions: [all]\n        effect: permit\n        principals: [{{type: anyone}}]\n"
+    );
+    let area = |more: &str| {
+        format!("name=vo\nrootPath=/storage/vo\naccessPoints=/vo\norgs=https://issuer.example.org\n{more}\n")
+    };
+    let doors = |first: &str, second: &str| {
+        let door = |operations: &str| format!("[d/webdav]\nwebdav.authn.protocol=https\n{operations}\n");
+        format!(
+            "[d]\n{}{}[d/gplazma]\ngplazma.oidc.provider!vo = https://issuer.example.org -profile=wlcg -prefix=/vo\n",
+            door(first),
+            door(second)
+        )
+    };
+    let operations = |what: &str| format!("webdav.authz.anonymous-operations={what}");
+    let cfg = |what: &str| {
+        format!(
+            "[Global]\naudience = https://se.example.org\nonmissing = {what}\n[Issuer vo]\nissuer = https://issuer.example.org\nbase_path = /vo\n"
+        )
+    };
+    let (open, no, unsaid) = (Verdict::Unchecked, Verdict::Refused, Verdict::Unsaid);
+    let (everything, read, silent) = ("everything is permitted", "may read there", "does not say");
+    for (software, name, text, without, with_bad, line, says) in [
+        ("storm", "application.yml", off, open, no, Some(7), everything),
+        // A storage area or a policy may let in anybody.
+        ("storm", "application.yml", policy, unsaid, no, None, silent),
+        ("storm", "application.yml", storm.to_string(), unsaid, no, None, silent),
+        ("storm", "vo.properties", area("anonymousReadEnabled=true"), open, no, Some(5), read),
+        ("storm", "vo.properties", area("anonymousReadEnabled=false"), no, no, None, "no token"),
+        ("storm", "vo.properties", area("fineGrainedAuthzEnabled=true"), unsaid, no, Some(5), silent),
+        ("dcache", "layout.conf", doors(&operations("NONE"), &operations("FULL")), open, no, Some(7), everything),
+        ("dcache", "layout.conf", doors(&operations("READONLY"), &operations("NONE")), open, no, Some(4), read),
+        ("dcache", "layout.conf", doors(&operations("NONE"), &operations("NONE")), no, no, None, "no token"),
+        ("dcache", "layout.conf", doors(&operations("NONE"), ""), unsaid, no, None, silent),
+        ("eos", "scitokens.cfg", cfg("allow"), open, open, Some(3), everything),
+        ("eos", "scitokens.cfg", cfg("deny"), no, no, None, "no token"),
+        ("xrootd", "scitokens.cfg", cfg("allow"), open, open, Some(3), everything),
+        ("xrootd", "scitokens.cfg", cfg("passthrough"), no, no, None, "no token"),
+    ] {
+        let model = Model::builtin().expect("the model loads");
+        let service = configured(software, name, &text);
+        let write = Request::parse("write:/vo/file", &model).expect("requests are well-formed");
+        let ask = Ask { token: None, now: 1500.0, keys: None, service: &service, request: None };
+        let cell = judge(&model, ask);
+        assert_eq!(cell.verdict, without, "{software}: {text}: {}", cell.reason);
+        assert!(cell.reason.contains(says), "{software}: {text}: {}", cell.reason);
+        let place = cell.config.filter(|_| cell.verdict != no).map(|place| place.line);
+        assert_eq!(place, line, "{software}: {text}");
+        // What a service with permissions of its own lets them do there is not known.
+        let writing = judge(&model, Ask { request: Some(&write), ..ask }).verdict;
+        let known = without == no || software == "xrootd" || says == everything && software == "eos";
+        assert_eq!(writing, if known { without } else { unsaid }, "{software}: {text}");
+        let expired = at(&service, serde_json::json!({ "exp": 1100 }), None);
+        assert_eq!(expired.verdict, with_bad, "{software}: {text}: {}", expired.reason);
+    }
+}
+
+#[test]
 fn every_scope_that_rucio_expects_has_to_be_there() {
     let rucio = |expected: &str| {
         let config =

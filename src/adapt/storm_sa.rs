@@ -148,6 +148,9 @@ impl<'d> Area<'d> {
             name: text(self.get("name")),
             without_token: match anonymous.as_bool() {
                 Some(true) => Field::text("read", anonymous.at),
+                Some(false) if self.policies.as_bool() != Some(false) => {
+                    Field::unknown("the policies in application.yml decide", self.policies.at)
+                }
                 Some(false) => Field::text("deny", anonymous.at),
                 None => anonymous,
             },
@@ -237,6 +240,8 @@ mod tests {
         let issuers: Vec<&str> = of(&two, TargetKind::Trust).iter().map(|got| got.get("issuer")).collect();
         assert_eq!(issuers, ["https://a.example/", "https://b.example/"]);
         assert_eq!(two.targets[0].get("without_token"), "read");
+        let decided = read(&format!("{AREA}fineGrainedAuthzEnabled=true\n"));
+        assert!(decided.targets[0].get("without_token").starts_with("unknown"), "policies elsewhere");
     }
 
     #[test]

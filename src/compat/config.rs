@@ -175,6 +175,26 @@ impl Read {
         };
         trapped.next().or_else(off)
     }
+
+    /// What becomes of requests without a usable token: of several doors the widest counts.
+    fn without_token(&self) -> Placed<OnMissing> {
+        let said = self.services.iter().filter(|part| !part.get("without_token").absent);
+        said.map(without_token).max_by_key(|said| said.value).unwrap_or(Placed::nowhere(OnMissing::Open))
+    }
+}
+
+/// What one part of a service says of requests without a usable token.
+fn without_token(part: &Row) -> Placed<OnMissing> {
+    let known = part.get("without_token");
+    let value = match known.first().as_deref() {
+        // XRootD's plug-in, which EOS has as well, does not tell them from requests with a token that is not usable.
+        Some("allow") if part.first("product").as_deref() == Some("xrootd") => OnMissing::Allowed,
+        Some("allow") => OnMissing::WithoutToken,
+        Some("read") => OnMissing::Reading,
+        Some("deny" | "passthrough") => OnMissing::Refused,
+        Some(_) | None => OnMissing::Open,
+    };
+    Placed { value, place: known.place }
 }
 
 /// The software that a configuration file is for, when it is recognised.
@@ -243,6 +263,7 @@ impl Service {
         self.audiences = said("audiences").or(self.audiences);
         self.scopes = said("scopes");
         self.takes_no_tokens = found.closed(software);
+        self.on_missing = found.without_token();
         match kind {
             Configuration::Issuers | Configuration::ScitokensCfg => {}
             Configuration::Rules => {

@@ -140,8 +140,7 @@ pub fn judge(model: &Model, ask: Ask<'_>) -> Cell {
         return ended(stopped, Vec::new());
     }
     let Some(token) = ask.token else {
-        let nothing = stop(Verdict::Refused, "there is no token");
-        return missing(ask.service, nothing, Vec::new());
+        return tokenless(software, ask);
     };
     if let Some(closed) = &ask.service.takes_no_tokens {
         let stopped = Stop { config: closed.place.clone(), ..stop(Verdict::Refused, &closed.value) };
@@ -178,7 +177,7 @@ pub fn judge(model: &Model, ask: Ask<'_>) -> Cell {
     let cell = match outcome {
         Err(stopped) if stopped.verdict == Verdict::Refused => missing(ask.service, stopped, run.assumed),
         Err(stopped) => ended(stopped, run.assumed),
-        Ok(rights) => match run.unknown_request(software) {
+        Ok(rights) => match unknown_request(software, run.ask.request) {
             None => run.taken(rights),
             Some(unknown) => {
                 let taken = run.taken(rights);
@@ -251,10 +250,36 @@ fn wish(request: &Request) -> String {
     format!("{} of {}", request.operation, text::shortened(&request.path, MAX_SHOWN))
 }
 
-/// A token that gives nothing is as good as none.
+/// A request without a token.
+fn tokenless(software: &Software, ask: Ask<'_>) -> Cell {
+    let (verdict, gives) = match ask.service.on_missing.value {
+        OnMissing::Refused | OnMissing::Allowed => {
+            return missing(ask.service, stop(Verdict::Refused, "there is no token"), Vec::new());
+        }
+        OnMissing::Open => (Verdict::Unsaid, "its configuration does not say what requests without a token may do"),
+        OnMissing::Reading => (Verdict::Unchecked, "requests without a token may read there"),
+        OnMissing::WithoutToken => (Verdict::Unchecked, "everything is permitted to requests without a token"),
+    };
+    let stopped = match unknown_request(software, ask.request) {
+        None => stop(verdict, gives),
+        Some(unknown) => stop(Verdict::Unsaid, &format!("{gives}; {unknown}")),
+    };
+    ended(Stop { config: ask.service.on_missing.place.clone(), ..stopped }, Vec::new())
+}
+
+/// Why it is not known whether the software permits the request; `None` when it is.
+fn unknown_request(software: &Software, request: Option<&Request>) -> Option<String> {
+    let grants = software.raw.grants.as_ref();
+    let request = request.filter(|request| {
+        !grants.is_some_and(|grants| grants.requests.iter().any(|rule| rule.request == request.operation))
+    })?;
+    Some(format!("whether it permits {} is not part of what is known of this software", wish(request)))
+}
+
+/// A token that gives nothing is as good as none, where the service does not tell them apart.
 fn missing(service: &Service, stopped: Stop, assumed: Vec<String>) -> Cell {
     match service.on_missing.value {
-        OnMissing::Refused => ended(stopped, assumed),
+        OnMissing::Refused | OnMissing::Open | OnMissing::Reading | OnMissing::WithoutToken => ended(stopped, assumed),
         OnMissing::Allowed => {
             let reason =
                 format!("everything is permitted to requests without a usable token; of this one: {}", stopped.reason);
@@ -561,18 +586,6 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Why it is not known whether the software permits the request; `None` when it is.
-    fn unknown_request(&self, software: &Software) -> Option<String> {
-        let request = self.ask.request?;
-        let grants = software.raw.grants.as_ref();
-        match grants.is_some_and(|grants| grants.requests.iter().any(|rule| rule.request == request.operation)) {
-            true => None,
-            false => {
-                Some(format!("whether it permits {} is not part of what is known of this software", wish(request)))
-            }
-        }
-    }
-
     /// What the rules of the configuration make of the token.
     fn admit(&mut self) -> Result<(), Stop> {
         let Some(admission) = &self.ask.service.admission else { return Ok(()) };
@@ -630,7 +643,7 @@ impl<'a> Run<'a> {
         match self.ask.request {
             None if rights.is_empty() => Err(ends("it is valid, and gives no right there".into(), place, evidence)),
             None => Ok(listed(summary(&rights))),
-            Some(_) if self.unknown_request(software).is_some() => Ok(listed(summary(&rights))),
+            Some(_) if unknown_request(software, self.ask.request).is_some() => Ok(listed(summary(&rights))),
             Some(request) if permits(grants, matching, &rights, request) => Ok(listed(summary(&rights))),
             Some(request) => {
                 let rights = match summary(&rights).as_slice() {

@@ -59,7 +59,8 @@ fn reading() -> Section {
             Block::Text(
                 "Without `--keys` signatures are taken to be right, and the table says so. Without `--request` a service \
                  with a name space accepts a token that permits anything there. Nothing is fetched: whether an issuer can \
-                 be reached is not looked at."
+                 be reached is not looked at. With `--no-token` the answer is what the configuration gives to requests \
+                 without a token (of several doors the widest), and `cannot be said` where the file leaves that to others."
                     .into(),
             ),
         ],

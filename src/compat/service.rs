@@ -63,12 +63,18 @@ impl TrustedIssuer {
     }
 }
 
-/// What happens to a request without a usable token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What happens to a request without a usable token; what lets in more is greater.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OnMissing {
     /// Nothing is permitted.
     #[default]
     Refused,
+    /// The configuration does not say what is permitted to one without a token.
+    Open,
+    /// One without a token may read.
+    Reading,
+    /// Everything is permitted to one without a token; one with a token that is not usable is refused.
+    WithoutToken,
     /// Everything is permitted.
     Allowed,
 }

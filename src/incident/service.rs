@@ -341,7 +341,7 @@ fn merged(before: Option<Service>, more: Service) -> Service {
     service.refuses_to_start = service.refuses_to_start.or(more.refuses_to_start);
     // What takes no tokens by one file may take them by another.
     service.takes_no_tokens = service.takes_no_tokens.filter(|_| more.takes_no_tokens.is_some());
-    if more.on_missing.place.is_some() {
+    if more.on_missing.value > service.on_missing.value {
         service.on_missing = more.on_missing;
     }
     service
