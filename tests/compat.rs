@@ -586,9 +586,7 @@ fn a_service_that_takes_no_tokens_refuses_and_names_the_line() {
         assert_eq!(found, (Verdict::Refused, reason, line), "{software}: {text}");
     }
     let on = configured("fts", "fts3restconfig", &format!("[fts3]\n{audience}OAuth2=True\n{fts}"));
-    let issuer = serde_json::json!({"iss": "https://issuer.example.org/"});
-    assert_eq!(at(&on, issuer, None).verdict, Verdict::Accepted, "FTS adds the slash to what its file says");
-    assert_eq!(at(&on, serde_json::json!({}), None).verdict, Verdict::Refused, "and no token without it fits");
+    assert_eq!(at(&on, serde_json::json!({}), None).verdict, Verdict::Accepted);
     // Which of two gPlazmas is asked is not known.
     let two = format!("{dcache}[a]\n[a/gplazma]\n{provider} -prefix=/vo\n[b]\n[b/gplazma]\n{provider}\n");
     assert_ne!(at(&configured("dcache", "layout.conf", &two), serde_json::json!({}), None).verdict, Verdict::Refused);
@@ -652,6 +650,25 @@ fn requests_without_a_token_get_what_the_configuration_gives_them() {
         assert_eq!(writing, if known { without } else { unsaid }, "{software}: {text}");
         let expired = at(&service, serde_json::json!({ "exp": 1100 }), None);
         assert_eq!(expired.verdict, with_bad, "{software}: {text}: {}", expired.reason);
+    }
+}
+
+#[test]
+fn a_final_slash_of_an_issuer_is_nothing_to_fts() {
+    let audience = "AuthorizedVO=*\nAuthorizedAudiences=https://se.example.org\nJWKCacheSeconds=60\nOAuth2=True\n";
+    for (written, iss, verdict) in [
+        ("https://op.example.org/realm", "https://op.example.org/realm", Verdict::Accepted),
+        ("https://op.example.org/realm/", "https://op.example.org/realm/", Verdict::Accepted),
+        // Which of both the issuer has in its metadata is not known.
+        ("https://op.example.org/realm/", "https://op.example.org/realm", Verdict::Unsaid),
+        ("https://op.example.org/realm", "https://op.example.org/realm/", Verdict::Unsaid),
+        ("https://op.example.org/realm", "https://op.example.org/realms", Verdict::Refused),
+        ("https://op.example.org/realm", "https://OP.example.org/realm", Verdict::Refused),
+    ] {
+        let providers = format!("[providers]\nvo={written}\nvo_ClientId=x\nvo_ClientSecret=REDACTED\n");
+        let fts = configured("fts", "fts3restconfig", &format!("[fts3]\n{audience}{providers}"));
+        let cell = at(&fts, serde_json::json!({ "iss": iss }), None);
+        assert_eq!(cell.verdict, verdict, "{written}, {iss}: {}", cell.reason);
     }
 }
 

@@ -273,7 +273,7 @@ fn providers(section: Cursor<'_>) -> Vec<Provider<'_>> {
 }
 
 impl<'d> Provider<'d> {
-    /// The URL as the front-end keeps it.
+    /// The URL as the front-end keeps it, by which it tells providers apart.
     fn url(&self) -> String {
         let url = self.at.as_str().unwrap_or_default();
         if url.ends_with('/') { url.to_string() } else { format!("{url}/") }
@@ -289,8 +289,9 @@ impl<'d> Provider<'d> {
         let any = shared.audiences.items().iter().any(|item| item.as_text() == Some(ANY));
         let trust = Trust {
             product: product(PRODUCT),
-            // Tokens whose issuer ends without a slash are not those of this provider.
-            issuer: Field::text(self.url(), At::node(self.at.id)),
+            // A slash at its end counts for nothing: the front-end adds one to its own name of the provider, and compares
+            // `iss` with what the issuer's metadata say.
+            issuer: text(&self.section, self.name),
             alias: Field::text(self.name, At::node(self.at.id)),
             audiences: shared.audiences.clone(),
             audience_checked: Field::bool(true, None),
@@ -555,7 +556,7 @@ mod tests {
         let trusts = of(&got, TargetKind::Trust);
         assert_eq!(trusts.len(), 2);
         for (field, first, second) in [
-            ("issuer", "https://vo.example.org/", "https://op.example.org/"),
+            ("issuer", "https://vo.example.org", "https://op.example.org/"),
             ("alias", "vo", "op"),
             ("any_audience", "true", "true"),
             ("missing_audience", "false", "false"),
