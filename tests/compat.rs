@@ -673,6 +673,38 @@ fn a_final_slash_of_an_issuer_is_nothing_to_fts() {
 }
 
 #[test]
+fn an_audience_that_nothing_compares_is_never_simply_accepted() {
+    let issuer = "https://issuer.example.org";
+    let storm = |more: &str| format!("oauth:\n  issuers:\n    - name: vo\n      issuer: {issuer}\n{more}");
+    let dcache = |more: &str| format!("gplazma.oidc.provider!vo = {issuer} -profile=wlcg -prefix=/vo {more}\n");
+    let arc = |rules: &str| {
+        let rest = "[mapping]\nmap_to_user = vo pilot:grp\n[arex]\n[arex/ws]\n[arex/ws/jobs]\nallowaccess=vo\n";
+        format!("[common]\n[authtokens]\n[authgroup:vo]\n{rules}\n{rest}")
+    };
+    let open = arc(&format!("authtokens = * {issuer} * * *"));
+    let ours = arc(&format!("authtokens = * {issuer} https://se.example.org * *"));
+    let both = arc(&format!("authtokens = * {issuer} * * *\nauthtokens = * {issuer} https://se.example.org * *"));
+    let list = "      audiences: [https://se.example.org]\n";
+    let enforced = format!("{list}      enforce-audience-checks: true\n");
+    let (yes, unchecked, no) = (Verdict::Accepted, Verdict::Unchecked, Verdict::Refused);
+    for (software, name, text, right, wrong) in [
+        ("storm", "application.yml", storm(""), unchecked, unchecked),
+        ("storm", "application.yml", storm(list), yes, unchecked),
+        ("storm", "application.yml", storm(&enforced), yes, no),
+        ("dcache", "layout.conf", dcache("-suppress=audience"), unchecked, unchecked),
+        ("arc", "arc.conf", open, unchecked, unchecked),
+        ("arc", "arc.conf", ours, yes, no),
+        ("arc", "arc.conf", both, yes, unchecked),
+    ] {
+        let service = configured(software, name, &text);
+        for (aud, verdict) in [("https://se.example.org", right), ("https://other.example.org", wrong)] {
+            let cell = at(&service, serde_json::json!({ "aud": aud }), None);
+            assert_eq!(cell.verdict, verdict, "{software}: {text}, {aud}: {}", cell.reason);
+        }
+    }
+}
+
+#[test]
 fn every_scope_that_rucio_expects_has_to_be_there() {
     let rucio = |expected: &str| {
         let config =
@@ -768,10 +800,11 @@ fn the_rules_of_arc_conf_decide_over_valid_tokens() {
     let conf = |rules: &str| format!("[common]\n[authtokens]\n[authgroup:vo]\n{rules}\n{rest}allowaccess=vo\n");
     let exact = format!("authtokens = someone {issuer} https://se.example.org storage.read:/raw *");
     let (yes, no, open) = (Verdict::Accepted, Verdict::Refused, Verdict::Unsaid);
+    let unchecked = Verdict::Unchecked;
     for (text, verdict, line, said) in [
         (
             conf(&format!("authtokens = * {issuer} * * *")),
-            yes,
+            unchecked,
             Some(4),
             "what else the configuration compares is not part of this",
         ),
@@ -791,7 +824,7 @@ fn the_rules_of_arc_conf_decide_over_valid_tokens() {
         ),
         (
             conf(&format!("authtokens = other {issuer} * * *\nauthtokens = * {issuer} * * *")),
-            yes,
+            unchecked,
             Some(5),
             "a rule on tokens lets it in",
         ),
@@ -823,7 +856,7 @@ fn the_rules_of_arc_conf_decide_over_valid_tokens() {
             Some(2),
             "something else may",
         ),
-        (format!("[common]\n[authtokens]\n{rest}"), yes, Some(7), "lets in every valid token"),
+        (format!("[common]\n[authtokens]\n{rest}"), unchecked, Some(7), "lets in every valid token"),
         (
             format!("[common]\n[authtokens]\n{rest}allowaccess=vo\n"),
             open,

@@ -41,7 +41,11 @@ struct Want {
 /// What becomes of a token.
 pub(super) enum Admitted {
     /// It is let in, as far as the rules on tokens go.
-    Yes(Placed<String>),
+    Yes {
+        why: Placed<String>,
+        /// A rule that lets it in compares its audience.
+        audience: bool,
+    },
     /// No rule lets it in.
     No(Placed<String>),
     /// That cannot be said.
@@ -74,14 +78,16 @@ impl Admission {
     pub(super) fn of_token(&self, claims: &Value) -> Admitted {
         if let Some(everybody) = &self.everybody {
             let value = "it is valid, and the configuration lets in every valid token, whoever issued it".to_string();
-            return Admitted::Yes(Placed { value, place: everybody.place.clone() });
+            return Admitted::Yes { why: Placed { value, place: everybody.place.clone() }, audience: false };
         }
         let best = self.rules.iter().map(|rule| (rule.fit(claims), rule)).min_by_key(|(fit, _)| *fit);
         let placed = |rule: &Rule, value: String| Placed { value, place: rule.place.clone() };
         match best {
             Some((Fit::Yes, rule)) if !self.bans => {
                 let why = "it is valid, and a rule on tokens lets it in; what else the configuration compares is not part of this";
-                Admitted::Yes(placed(rule, why.into()))
+                let fitting = self.rules.iter().filter(|rule| rule.fit(claims) == Fit::Yes);
+                let audience = fitting.flat_map(|rule| &rule.wants).any(|want| want.claim == "aud");
+                Admitted::Yes { why: placed(rule, why.into()), audience }
             }
             Some((Fit::Yes, rule)) => {
                 let why = "it is valid, and a rule on tokens lets it in; whether another one throws it out is not compared here";

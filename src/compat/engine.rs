@@ -311,6 +311,7 @@ impl<'a> Run<'a> {
         let bare = token.trim_matches(' ') == token;
         self.names.set("now", &Value::Float(self.ask.now));
         self.names.set("key_origin", &Value::Text("issuer".into()));
+        self.names.set("rule_audience", &Value::Null);
         self.names.set(
             "service",
             &Value::Map(vec![
@@ -591,7 +592,10 @@ impl<'a> Run<'a> {
         let Some(admission) = &self.ask.service.admission else { return Ok(()) };
         let ends = |verdict, why: Placed<String>| Stop { config: why.place, ..stop(verdict, &why.value) };
         match admission.of_token(&self.claims) {
-            Admitted::Yes(why) => self.admitted = Some(why),
+            Admitted::Yes { why, audience } => {
+                self.names.set("rule_audience", &Value::Bool(audience));
+                self.admitted = Some(why);
+            }
             Admitted::No(why) => return Err(ends(Verdict::Refused, why)),
             Admitted::Open(why) => return Err(ends(Verdict::Unsaid, why)),
         }

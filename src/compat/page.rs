@@ -283,6 +283,7 @@ fn adding() -> Section {
                     ("`now`", "the clock in seconds"),
                     ("`service`", "`audiences`, `scopes` that every token needs, `issuers`, and whether they are known: `knows_audiences`, `knows_scopes`, `knows_issuers`"),
                     ("`iss_address`, `service.issuer_addresses`", "issuers without what makes no difference when fetched"),
+                    ("`rule_audience`", "whether a rule that lets the token in compares its audience; null where there are no rules"),
                     ("`token`", "`size` in bytes, number of `dots`, whether it is `plain` and `fits_header`"),
                     ("`mode`, `key_origin`", "how it is asked; where the key came from: issuer, token, none"),
                 ]
