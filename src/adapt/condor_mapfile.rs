@@ -7,7 +7,7 @@
 //! validates tokens of any issuer whose keys it can fetch, these lines are all that says who is trusted. The name may be
 //! `user`, `user@domain` or `PLUGIN:names`; HTCondor-CE bans what has the domain `banned.htcondor.org`.
 
-use super::condor_pattern::{Part, Shape, shape};
+use super::condor_pattern::{Part, Shape, matches_nobody, shape};
 use super::traps::Found;
 use super::{Adapter, Kind, Sample, Sink};
 use crate::model::{At, Field, Mapping, Target, TargetKind, Trust};
@@ -252,6 +252,10 @@ impl File {
         }
         if pattern == Some(true) && !self.slashes.unwrap_or(true) && written.starts_with("/^") {
             self.trap(SLASHES_LITERAL, principal, written).tell(sink);
+            return None;
+        }
+        if let Some(text) = principal.as_str().filter(|text| pattern == Some(true) && matches_nobody(text)) {
+            self.trap(NEVER_MATCHES, principal, text).tell(sink);
             return None;
         }
         Some(Line { at, principal, name, shape, pattern })
@@ -515,6 +519,8 @@ mod tests {
             ("mapfiles.d/10.conf", "SCITOKENS ^https://a, b", LITERAL, "no slashes at a CE"),
             ("etc/condor/mapfile", "SCITOKENS /^https:\\/\\/a,/ b", SLASHES_LITERAL, "slashes in a pool"),
             ("mapfiles.d/10.conf", "SCITOKENS https://a b", NEVER_MATCHES, "an issuer alone"),
+            ("t", "SCITOKENS /^https:\\/\\/a\\/$/ b", NEVER_MATCHES, "an end behind the issuer"),
+            ("etc/condor/mapfile", "SCITOKENS ^https://a/$ b", NEVER_MATCHES, "an end behind the issuer in a pool"),
             ("mapfiles.d/10.conf", "SCITOKENS /^https:\\/\\/a,/ b\r\n", CARRIAGE_RETURN, "CRLF"),
         ] {
             let syntax = CondorMapfile.syntax(&Sample::new(path, text)).expect(remark);

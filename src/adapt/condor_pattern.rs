@@ -74,6 +74,10 @@ pub(super) fn shape(pattern: &str) -> Option<Shape> {
         return None;
     }
     let comma = body.iter().position(|atom| *atom == (Kind::Char(','), Repeat::Once));
+    if starts && ends && comma.is_none() && !body.is_empty() && !body.iter().any(is_wild) {
+        // Nothing but a dot or a class could be the comma, and then it is about other issuers than it seems.
+        return None;
+    }
     let (issuer, subject) = match comma {
         Some(comma) => (&body[..comma], &body[comma + 1..]),
         None => (body, &[][..]),
@@ -104,6 +108,17 @@ pub(super) fn shape(pattern: &str) -> Option<Shape> {
         loose_dots: named.contains(&(Kind::Dot, Repeat::Once)),
         loose_subject_dots: subject_named.contains(&(Kind::Dot, Repeat::Once)),
     })
+}
+
+/// True for an expression that ends where its text does and has no room for the comma behind the issuer.
+pub(super) fn matches_nobody(pattern: &str) -> bool {
+    let Some(atoms) = atoms(pattern) else { return false };
+    match &atoms[..] {
+        [(Kind::Start, _), body @ .., (Kind::End, _)] => {
+            body.iter().all(|(kind, _)| matches!(kind, Kind::Char(c) if *c != ','))
+        }
+        _ => false,
+    }
 }
 
 fn without_wild_ends(mut atoms: &[Atom]) -> &[Atom] {
@@ -286,6 +301,23 @@ mod tests {
     }
 
     #[test]
+    fn an_issuer_with_an_end_leaves_no_room_for_the_subject() {
+        for (pattern, nobody, remark) in [
+            (r"^https://a\.b/$", true, "the end behind the issuer"),
+            (r"\Ahttps://a\.b/?\z", true, "other anchors, a slash that may be there"),
+            (r"^https://a\.b/,$", false, "an empty subject"),
+            (r"^https://a\.b/", false, "no end"),
+            (r"https://a\.b/$", false, "the end of a subject"),
+            (r"^https://a\.b.*$", false, "anything behind it"),
+            (r"^https://a.b/$", false, "a dot that may be the comma"),
+            (r"^https://a\.b,?$", false, "a comma that may be there"),
+            (r"^(https://a\.b|x)$", false, "not understood"),
+        ] {
+            assert_eq!(matches_nobody(pattern), nobody, "{remark}");
+        }
+    }
+
+    #[test]
     fn what_is_not_understood_is_not_judged() {
         for pattern in [
             "a|b",
@@ -304,6 +336,8 @@ mod tests {
             "[a",
             r"a\",
             "[[:alpha:]]",
+            r"^https://a\.b/$",
+            "^https://a.b/$",
         ] {
             assert_eq!(shape(pattern), None, "{pattern}");
         }
