@@ -156,6 +156,8 @@ struct Realm<'d> {
     implicit_access_token: Field<'d>,
     session_max: Field<'d>,
     client_session_max: Field<'d>,
+    offline_max: Field<'d>,
+    client_offline_max: Field<'d>,
     device_code: Field<'d>,
     reuse_refresh_tokens: Field<'d>,
     policies: bool,
@@ -169,6 +171,8 @@ impl Default for Realm<'_> {
             implicit_access_token: unknown(),
             session_max: unknown(),
             client_session_max: unknown(),
+            offline_max: unknown(),
+            client_offline_max: unknown(),
             device_code: unknown(),
             reuse_refresh_tokens: unknown(),
             policies: false,
@@ -181,6 +185,15 @@ fn bounded<'d>(lifetime: Field<'d>, maximum: &Field<'d>) -> Field<'d> {
     match (lifetime.as_int(), maximum.as_int()) {
         (Some(seconds), Some(limit)) if limit < seconds => maximum.clone(),
         _ => lifetime,
+    }
+}
+
+/// The longer of two lifetimes; what has no end, or does not show, is the longer one.
+fn longer<'d>(one: Field<'d>, other: Field<'d>) -> Field<'d> {
+    match (one.as_int(), other.as_int()) {
+        (Some(seconds), Some(more)) if more > seconds => other,
+        (Some(_), None) => other,
+        _ => one,
     }
 }
 
@@ -202,9 +215,16 @@ impl<'d> Realm<'d> {
         let enabled_policy = |policy: Cursor<'d>| policy.get("enabled").and_then(Cursor::as_bool) != Some(false);
         let policies = reader.cursor().path(&["clientPolicies", "policies"]);
         Realm {
-            access_token: access_lifespan(number("accessTokenLifespan"), &session_max),
-            implicit_access_token: access_lifespan(number("accessTokenLifespanForImplicitFlow"), &session_max),
+            access_token: number("accessTokenLifespan"),
+            implicit_access_token: number("accessTokenLifespanForImplicitFlow"),
             client_session_max: number("clientSessionMaxLifespan"),
+            offline_max: match reader.bool("offlineSessionMaxLifespanEnabled") {
+                // Without a maximum, offline tokens carry no `exp`; the number beside the switch is ignored.
+                enabled if enabled.as_bool() == Some(false) => Field::unlimited(enabled.at),
+                enabled if enabled.as_bool() == Some(true) => number("offlineSessionMaxLifespan"),
+                enabled => Field::unknown(PARTIAL, enabled.at),
+            },
+            client_offline_max: reader.int("clientOfflineSessionMaxLifespan"),
             device_code: number("oauth2DeviceCodeLifespan"),
             reuse_refresh_tokens: reuse,
             policies: policies.is_some_and(|list| list.items().any(enabled_policy)),
@@ -226,17 +246,17 @@ fn session_max<'d>(reader: Reader<'d>) -> Field<'d> {
     }
 }
 
-/// An access token lifespan: −1 lasts as long as the session, and no token outlives the session.
-fn access_lifespan<'d>(lifespan: Field<'d>, session_max: &Field<'d>) -> Field<'d> {
+/// An access token lifespan: −1 lasts as long as an SSO session, and no token outlives its own session.
+fn access_lifespan<'d>(lifespan: Field<'d>, realm: &Realm<'d>, session_end: &Field<'d>) -> Field<'d> {
     let lifespan = lifespan.map_int(|seconds, at| match seconds {
-        -1 => match session_max.as_int() {
+        -1 => match realm.session_max.as_int() {
             Some(maximum) => Field::int(maximum, at),
             None => Field::unknown("-1 means the session maximum, which is not in this file", at),
         },
         1.. => Field::int(seconds, at),
         _ => Field::malformed("a number of seconds above 0, or -1 for the session maximum, is expected", at),
     });
-    bounded(lifespan, session_max)
+    bounded(lifespan, session_end)
 }
 
 fn adapt_realm(at: Cursor<'_>, sink: &mut dyn Sink) {
@@ -275,12 +295,6 @@ fn realm_settings<'d>(reader: Reader<'d>, realm: &Realm<'d>) -> Settings<'d> {
         let at = field.at;
         field.or(Field::unknown(PARTIAL, at))
     };
-    let offline_maximum = match reader.bool("offlineSessionMaxLifespanEnabled") {
-        // Without a maximum, offline tokens carry no `exp`; the number beside the switch is ignored.
-        enabled if enabled.as_bool() == Some(false) => Field::unlimited(enabled.at),
-        enabled if enabled.as_bool() == Some(true) => number("offlineSessionMaxLifespan"),
-        enabled => Field::unknown(PARTIAL, enabled.at),
-    };
     let text = |name: &str| {
         let field = reader.filled(name);
         let at = field.at;
@@ -290,10 +304,10 @@ fn realm_settings<'d>(reader: Reader<'d>, realm: &Realm<'d>) -> Settings<'d> {
         product: product("keycloak"),
         version: reader.filled("keycloakVersion"),
         base_url: reader.map("attributes").map(|attributes| attributes.filled("frontendUrl")).unwrap_or_default(),
-        lifetime_access_token: realm.access_token.clone(),
+        lifetime_access_token: access_lifespan(realm.access_token.clone(), realm, &realm.session_max),
         lifetime_refresh_token: realm.session_max.clone(),
         lifetime_refresh_idle: number("ssoSessionIdleTimeout"),
-        lifetime_offline_token: offline_maximum,
+        lifetime_offline_token: realm.offline_max.clone(),
         lifetime_device_code: realm.device_code.clone(),
         lifetime_authorization_code: number("accessCodeLifespan"),
         reuse_refresh_tokens: realm.reuse_refresh_tokens.clone(),
@@ -368,6 +382,11 @@ impl<'d> Flows<'d> {
         }
     }
 
+    /// The flows in which a user gets tokens from the token endpoint.
+    fn of_a_user(&self) -> impl Iterator<Item = &Field<'d>> {
+        [&self.standard, &self.password, &self.device].into_iter()
+    }
+
     /// Grant types, each at its switch. A bearer-only client gets no tokens.
     fn grants(&self, refresh: &Field<'d>, at: At) -> Field<'d> {
         let switches = [
@@ -413,6 +432,11 @@ fn client<'d>(reader: Reader<'d>, realm: &Realm<'d>, has_secret: Field<'d>) -> C
         if bearer_only { Field::bool(false, reader.at("bearerOnly")) } else { refresh_tokens(&flows, attributes) };
     let public = reader.bool("publicClient").or(Field::bool(false, None));
     let pkce = attribute("pkce.code.challenge.method");
+    let scopes = scopes(reader);
+    // A service account without refresh tokens has no session to go on with.
+    let offline = scopes.items().iter().any(|scope| scope.as_text() == Some("offline_access"))
+        && (flows.of_a_user().any(on) || on(&refresh));
+    let sessions = Sessions::read(attributes, realm, offline);
     Client {
         client_id: reader.filled("clientId"),
         name: reader.filled("name"),
@@ -425,7 +449,7 @@ fn client<'d>(reader: Reader<'d>, realm: &Realm<'d>, has_secret: Field<'d>) -> C
         } else {
             flows.grants(&refresh, place)
         },
-        scopes: scopes(reader),
+        scopes,
         auth_method: auth_method(reader, &public),
         client_uri: absolute(reader.filled("baseUrl")),
         policy_uri: attribute("policyUri"),
@@ -437,9 +461,9 @@ fn client<'d>(reader: Reader<'d>, realm: &Realm<'d>, has_secret: Field<'d>) -> C
         },
         lifetime_access_token: match bearer_only {
             true => Field::default(),
-            false => access_token(&flows, attributes, realm),
+            false => access_token(&flows, attributes, realm, &sessions),
         },
-        lifetime_refresh_token: refresh_lifetime(&refresh, attributes, realm),
+        lifetime_refresh_token: refresh_lifetime(&refresh, &sessions),
         lifetime_device_code: device_code(&flows, attributes, realm),
         reuse_refresh_tokens: realm.reuse_refresh_tokens.clone(),
         refresh_tokens: refresh,
@@ -459,7 +483,7 @@ fn refresh_tokens<'d>(flows: &Flows<'d>, attributes: Option<Reader<'d>>) -> Fiel
     let attribute = |name: &str| attributes.map(|map| map.bool_or_text(name)).unwrap_or_default();
     let used = attribute("use.refresh.tokens").or(Field::bool(true, None));
     let service = attribute("client_credentials.use_refresh_token");
-    let user_flow = [&flows.standard, &flows.password, &flows.device].into_iter().any(on);
+    let user_flow = flows.of_a_user().any(on);
     match (used.as_bool(), user_flow, on(&flows.service) && on(&service)) {
         (_, _, true) => Field::bool(true, service.at),
         (Some(used_by_users), true, false) => Field::bool(used_by_users, used.at),
@@ -532,26 +556,69 @@ fn attribute_seconds<'d>(attributes: Option<Reader<'d>>, name: &str) -> Field<'d
     attributes.map(|map| map.int_or_digits(name)).unwrap_or_default()
 }
 
-/// The implicit flow does not look at the client's own lifespan.
-fn access_token<'d>(flows: &Flows<'d>, attributes: Option<Reader<'d>>, realm: &Realm<'d>) -> Field<'d> {
-    let others = [&flows.standard, &flows.password, &flows.service, &flows.device];
-    if on(&flows.implicit) && !others.into_iter().any(on) {
-        return realm.implicit_access_token.clone();
-    }
-    let own = attribute_seconds(attributes, "access.token.lifespan");
-    if own.is_absent() { realm.access_token.clone() } else { access_lifespan(own, &realm.session_max) }
+/// When the sessions of a client end at the latest.
+struct Sessions<'d> {
+    online: Field<'d>,
+    /// Of a user who asks for `offline_access`; absent where the client may not.
+    offline: Field<'d>,
 }
 
-/// Refresh tokens end with the session at the latest. Offline tokens are a matter of the realm and judged there.
-fn refresh_lifetime<'d>(refresh: &Field<'d>, attributes: Option<Reader<'d>>, realm: &Realm<'d>) -> Field<'d> {
+impl<'d> Sessions<'d> {
+    fn read(attributes: Option<Reader<'d>>, realm: &Realm<'d>, offline: bool) -> Self {
+        let own = |name: &str, inherited: &Field<'d>| {
+            let own = attribute_seconds(attributes, name);
+            let own = if matches!(own.as_int(), Some(1..)) { own } else { inherited.clone() };
+            matches!(own.as_int(), Some(1..)).then_some(own)
+        };
+        let until = |own: Option<Field<'d>>, maximum: &Field<'d>| {
+            own.map_or_else(|| maximum.clone(), |own| bounded(own, maximum))
+        };
+        // The realm's number for clients counts where its offline sessions have a maximum at all.
+        let client_offline = match realm.offline_max.as_int() {
+            Some(_) => &realm.client_offline_max,
+            None => &realm.offline_max,
+        };
+        Sessions {
+            online: until(own("client.session.max.lifespan", &realm.client_session_max), &realm.session_max),
+            offline: match offline {
+                true => until(own("client.offline.session.max.lifespan", client_offline), &realm.offline_max),
+                false => Field::default(),
+            },
+        }
+    }
+
+    fn longest(&self) -> Field<'d> {
+        match self.offline.is_absent() {
+            true => self.online.clone(),
+            false => longer(self.online.clone(), self.offline.clone()),
+        }
+    }
+}
+
+/// The implicit flow does not look at the client's own lifespan.
+fn access_token<'d>(
+    flows: &Flows<'d>,
+    attributes: Option<Reader<'d>>,
+    realm: &Realm<'d>,
+    sessions: &Sessions<'d>,
+) -> Field<'d> {
+    if on(&flows.implicit) && !flows.of_a_user().any(on) && !on(&flows.service) {
+        return access_lifespan(realm.implicit_access_token.clone(), realm, &sessions.online);
+    }
+    let own = attribute_seconds(attributes, "access.token.lifespan");
+    let lifespan = if own.is_absent() { realm.access_token.clone() } else { own };
+    access_lifespan(lifespan, realm, &sessions.longest())
+}
+
+/// Refresh tokens end with the session at the latest. Offline tokens without an end are a matter of the realm, and are
+/// judged there.
+fn refresh_lifetime<'d>(refresh: &Field<'d>, sessions: &Sessions<'d>) -> Field<'d> {
     if refresh.as_bool() == Some(false) {
         return absent(refresh.at);
     }
-    let own = attribute_seconds(attributes, "client.session.max.lifespan");
-    let own = if matches!(own.as_int(), Some(1..)) { own } else { realm.client_session_max.clone() };
-    match own.as_int() {
-        Some(1..) => bounded(own, &realm.session_max),
-        _ => realm.session_max.clone(),
+    match sessions.longest() {
+        endless if matches!(endless.state, State::Unlimited) => absent(endless.at),
+        longest => longest,
     }
 }
 
@@ -673,6 +740,51 @@ mod tests {
         let remembered =
             r#""ssoSessionMaxLifespan": 36000, "ssoSessionMaxLifespanRememberMe": 864000, "rememberMe": true,"#;
         assert_eq!(in_realm(remembered, "").get("lifetimes.refresh_token"), "864000");
+    }
+
+    #[test]
+    fn who_may_ask_for_offline_access_is_bound_by_the_offline_session() {
+        let limited = r#""ssoSessionMaxLifespan": 18000, "offlineSessionMaxLifespanEnabled": true, "offlineSessionMaxLifespan": 5184000,"#;
+        let endless = r#""ssoSessionMaxLifespan": 18000, "offlineSessionMaxLifespanEnabled": false, "offlineSessionMaxLifespan": 60,"#;
+        let short = r#""ssoSessionMaxLifespan": 18000, "offlineSessionMaxLifespanEnabled": true, "offlineSessionMaxLifespan": 600,"#;
+        let narrowed = r#""ssoSessionMaxLifespan": 18000, "offlineSessionMaxLifespanEnabled": true, "offlineSessionMaxLifespan": 5184000, "clientOfflineSessionMaxLifespan": 43200,"#;
+        let partial = r#""ssoSessionMaxLifespan": 18000,"#;
+        let day = r#""access.token.lifespan": "86400""#;
+        let offline = r#""defaultClientScopes": [], "optionalClientScopes": ["offline_access"]"#;
+        for (realm, client, access, refresh, remark) in [
+            (limited, offline, "86400", "5184000", "the offline maximum"),
+            (endless, offline, "86400", "", "no maximum; the realm's rule says so"),
+            (short, offline, "18000", "18000", "a session without offline_access is the longer one"),
+            (narrowed, offline, "43200", "43200", "the realm's number for clients"),
+            (
+                limited,
+                r#""defaultClientScopes": ["openid"], "optionalClientScopes": []"#,
+                "18000",
+                "18000",
+                "not offline",
+            ),
+            (
+                limited,
+                r#""standardFlowEnabled": false, "serviceAccountsEnabled": true, "defaultClientScopes": ["offline_access"], "optionalClientScopes": []"#,
+                "18000",
+                "",
+                "a service account without refresh tokens",
+            ),
+        ] {
+            let got = in_realm(realm, &format!(r#", {client}, "attributes": {{{day}}}"#));
+            assert_eq!(got.get("lifetimes.access_token"), access, "{remark}");
+            assert_eq!(got.get("lifetimes.refresh_token"), refresh, "{remark}");
+        }
+        let own = format!(r#", {offline}, "attributes": {{{day}, "client.offline.session.max.lifespan": "36000"}}"#);
+        assert_eq!(in_realm(limited, &own).get("lifetimes.refresh_token"), "36000", "its own");
+        assert_eq!(
+            in_realm(endless, &own).get("lifetimes.access_token"),
+            "36000",
+            "its own counts without the realm's"
+        );
+        let got = in_realm(partial, &format!(r#", {offline}, "attributes": {{{day}}}"#));
+        assert_eq!(got.get("lifetimes.access_token"), "86400", "an unknown bound does not hide what was set");
+        assert!(got.get("lifetimes.refresh_token").starts_with("unknown: the file leaves the server's value"));
     }
 
     #[test]
