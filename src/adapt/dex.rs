@@ -20,7 +20,7 @@ const DEFAULT_CLIENT_SECRETS: &[&str] = &["ZXhhbXBsZS1hcHAtc2VjcmV0"];
 const DEFAULT_HASHES: &[&str] = &["$2a$10$2b2cU8CPhOTaGrs1HRQuAueS7JTT5ZHsHSzYiFPm1leZck7Mc8T4W"];
 
 /// Grants dex offers when `oauth2.grantTypes` does not choose (`server/server.go`); the password grant comes with
-/// `oauth2.passwordConnector`.
+/// `oauth2.passwordConnector`, the implicit grant with a response type that hands out access tokens.
 const DEFAULT_GRANTS: [&str; 4] = [
     "authorization_code",
     "refresh_token",
@@ -188,16 +188,27 @@ fn grants<'d>(oauth2: Option<Reader<'d>>) -> Field<'d> {
     let password = oauth2.map(|o| o.text("passwordConnector")).unwrap_or_default();
     let chosen = oauth2.map(|o| o.texts("grantTypes")).unwrap_or_default();
     let has_password = password.as_text().is_none_or(|name| !name.is_empty()) && !password.is_absent();
+    let responses = oauth2.map(|o| o.texts("responseTypes")).unwrap_or_default();
+    let hands_out = |kind: &&Field<'d>| kind.as_text().is_some_and(|kind| kind.split(' ').any(|part| part == "token"));
+    let implicit = responses.items().iter().find(hands_out);
     match chosen.state {
         State::Value(Value::List(items)) if !items.is_empty() => {
-            // Without a connector to check passwords dex leaves the grant out.
-            let items = items.into_iter().filter(|item| has_password || item.as_text() != Some("password")).collect();
+            // Without a connector to check passwords, or a response type, dex leaves the grant out.
+            let offered = |item: &Field<'d>| match item.as_text() {
+                Some("password") => has_password,
+                Some("implicit") => implicit.is_some() || !matches!(responses.state, State::Absent | State::Value(_)),
+                _ => true,
+            };
+            let items = items.into_iter().filter(offered).collect();
             Field { state: State::Value(Value::List(items)), at: chosen.at }
         }
         State::Absent | State::Value(_) => {
             let mut items: Vec<Field<'d>> = DEFAULT_GRANTS.iter().map(|grant| Field::text(*grant, None)).collect();
             if has_password {
                 items.push(Field::text("password", password.at));
+            }
+            if let Some(kind) = implicit {
+                items.push(Field::text("implicit", kind.at));
             }
             Field::list(items, None)
         }
@@ -388,6 +399,8 @@ mod tests {
             ("oauth2: {grantTypes: [authorization_code]}", "lifetimes.refresh_token", ""),
             ("oauth2: {grantTypes: [password, refresh_token]}", "grant_types", "refresh_token"),
             ("oauth2: {grantTypes: [password], passwordConnector: local}", "grant_types", "password"),
+            ("oauth2: {grantTypes: [implicit, refresh_token]}", "grant_types", "refresh_token"),
+            ("oauth2: {grantTypes: [implicit], responseTypes: [code, token]}", "grant_types", "implicit"),
             ("oauth2: {skipApprovalScreen: true}", "skips_consent", "true"),
             ("oauth2: {skipApprovalScreen: yes}", "skips_consent", "true"),
             ("oauth2: {pkce: {enforce: true}}", "pkce_enforced", "true"),
@@ -397,6 +410,16 @@ mod tests {
         let days = dex("expiry: {idTokens: 7d}");
         assert!(days.targets[0].get("lifetimes.access_token").starts_with("malformed"));
         assert!(dex("oauth2: {passwordConnector: local}").targets[0].get("grant_types").ends_with("password"));
+        for (responses, implicit) in [
+            ("[code, id_token]", false),
+            ("['code id_token']", false),
+            ("[code, token]", true),
+            ("['code token']", true),
+            ("['id_token token']", true),
+        ] {
+            let got = dex(&format!("oauth2: {{responseTypes: {responses}}}"));
+            assert_eq!(got.targets[0].get("grant_types").ends_with("implicit"), implicit, "{responses}");
+        }
     }
 
     #[test]
