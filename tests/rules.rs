@@ -65,6 +65,10 @@ fn shortcomings(rule: &Rule) -> Vec<String> {
     if rule.logic.severity.is_some() && !rule.logic.requirements.is_empty() && prose.severity_reason.is_none() {
         found.push("`severity` differs from the requirements' without a `severity_reason`".into());
     }
+    let placeholder = regex::Regex::new(r"\{[\w.]+\}").expect("a pattern");
+    if placeholder.is_match(&prose.help) {
+        found.push("nothing fills a placeholder in `help`".into());
+    }
     found
 }
 
