@@ -17,6 +17,7 @@ const KIND: &str = "storm-application.yml";
 
 pub(super) const UNKNOWN_KEY: &str = "storm-unknown-key";
 const POLICY_REFUSED: &str = "storm-policy-refused";
+const POLICY_OPEN: &str = "storm-policy-open-to-all";
 const AUDIENCES_UNUSED: &str = "storm-audiences-unused";
 const AUDIENCES_MISSING: &str = "storm-audiences-missing";
 const CERTIFICATE_NEEDED: &str = "storm-certificate-needed";
@@ -81,7 +82,15 @@ impl Adapter for StormApplication {
     }
 
     fn traps(&self) -> &'static [&'static str] {
-        &[UNKNOWN_KEY, POLICY_REFUSED, AUDIENCES_UNUSED, AUDIENCES_MISSING, CERTIFICATE_NEEDED, AUTHORIZATION_OFF]
+        &[
+            UNKNOWN_KEY,
+            POLICY_REFUSED,
+            POLICY_OPEN,
+            AUDIENCES_UNUSED,
+            AUDIENCES_MISSING,
+            CERTIFICATE_NEEDED,
+            AUTHORIZATION_OFF,
+        ]
     }
 
     fn adapt(&self, document: &Document, _kind: &'static str, sink: &mut dyn Sink) {
@@ -111,6 +120,7 @@ impl Adapter for StormApplication {
         for policy in policies.into_iter().flat_map(Cursor::items).filter(|policy| policy.is_map()) {
             policy_traps(policy, sink);
         }
+        open_policies(policies, sink);
     }
 }
 
@@ -228,6 +238,40 @@ fn policy_traps(policy: Cursor<'_>, sink: &mut dyn Sink) {
     }
 }
 
+/// Policies by which a request that shows nothing may write or delete. The first that fits decides, so that one behind a
+/// policy of the area that denies everybody something opens less than it says, and is left alone.
+fn open_policies(policies: Option<Cursor<'_>>, sink: &mut dyn Sink) {
+    let mut denied = Vec::new();
+    for policy in policies.into_iter().flat_map(Cursor::items).filter(|policy| policy.is_map()) {
+        let area = text(find(policy, &["sa"]));
+        let effect = text(find(policy, &["effect"])).or(Field::text("deny", None));
+        let principals = find(policy, &["principals"]).into_iter().flat_map(Cursor::items);
+        let everybody = principals
+            .filter_map(|principal| find(principal, &["type"]))
+            .find(|kind| kind.as_str().is_some_and(|kind| same("anyone", kind) || same("anonymous", kind)));
+        let (Some(area), Some(effect), Some(everybody)) = (area.as_text(), effect.as_text(), everybody) else {
+            continue;
+        };
+        if !same("permit", effect) {
+            denied.push(area.to_string());
+            continue;
+        }
+        let actions = texts(find(policy, &["actions"]));
+        let may = |name: &str| {
+            actions.items().iter().filter_map(Field::as_text).any(|action| same("all", action) || same(name, action))
+        };
+        if (may("write") || may("delete")) && !denied.iter().any(|denied| denied == area) {
+            let allowed: Vec<&str> = ACTIONS[..4].iter().copied().filter(|name| may(name)).collect();
+            let effect = match allowed.split_last() {
+                Some((last, [])) => (*last).to_string(),
+                Some((last, others)) => format!("{} and {last}", others.join(", ")),
+                None => continue,
+            };
+            Found::new(PRODUCT, POLICY_OPEN, everybody, "principals").section(area).effect(effect).tell(sink);
+        }
+    }
+}
+
 fn refuse(area: &str, at: Cursor<'_>, name: &str, why: String, sink: &mut dyn Sink) {
     Found::new(PRODUCT, POLICY_REFUSED, at, name).section(area).effect(why).tell(sink);
 }
@@ -334,6 +378,12 @@ mod tests {
                 "action",
             ),
             (policy(REST), POLICY_REFUSED, "principals", "nobody"),
+            (
+                policy(&REST.replace("[read]", "delete, list")) + "        principals: [{type: ANYONE}]\n",
+                POLICY_OPEN,
+                "principals",
+                "everybody may delete",
+            ),
         ] {
             let collected = collect(&yaml, Syntax::Yaml);
             let traps: Vec<(&str, &str)> =
@@ -342,6 +392,15 @@ mod tests {
         }
         let healthy = principal("{type: JWT_GROUP, params: {iss: a, group: /b}}, {type: anyone}");
         assert!(of(&collect(&healthy, Syntax::Yaml), TargetKind::Trap).is_empty());
+        let entry = |area: &str, effect: &str| {
+            format!(
+                "      - {{sa: {area}, description: x, actions: [write], effect: {effect}, principals: [{{type: anyone}}]}}\n"
+            )
+        };
+        for (first, open, remark) in [("vo", 0, "the denial decides"), ("other", 1, "another area's denial does not")] {
+            let yaml = format!("storm:\n  authz:\n    policies:\n{}{}", entry(first, "deny"), entry("vo", "permit"));
+            assert_eq!(of(&collect(&yaml, Syntax::Yaml), TargetKind::Trap).len(), open, "{remark}");
+        }
     }
 
     #[test]
