@@ -201,6 +201,7 @@ fn apply_cfg<'d>(client: &mut Client<'d>, cfg: Reader<'d>) {
     if let Some(token) = tokens.and_then(|tokens| tokens.map("access")) {
         client.audience = token.text_or_texts("audience");
         client.issuer = token.filled("issuer");
+        client.token_profile = token.filled("type");
     }
 }
 

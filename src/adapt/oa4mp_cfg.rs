@@ -44,6 +44,7 @@ impl Adapter for Oa4mpCfg {
             product: Field::text("oa4mp", None),
             scopes: access.map(|access| scopes(&access)).unwrap_or_default(),
             audience: access.map(|access| access.text_or_texts("audience")).unwrap_or_default(),
+            token_profile: text("type"),
             lifetime_access_token: lifetime("access"),
             lifetime_refresh_token: lifetime("refresh"),
             lifetime_id_token: lifetime("identity"),
@@ -134,6 +135,7 @@ mod tests {
             client.get("scopes"),
             "unknown: a template placeholder stands in its place storage.stage:/data compute.create"
         );
+        assert_eq!(client.get("token_profile"), "wlcg");
         assert_eq!(client.evidence, "access tokens of type wlcg");
     }
 

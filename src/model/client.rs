@@ -25,6 +25,9 @@ super::record! {
         scopes "scopes": Texts,
         /// Audiences the client may request, where the product restricts them.
         audience "audience": Texts,
+        /// Kind of the client's access tokens, where the registration chooses it (OA4MP `wlcg`, `sci_token`, `rfc9068`,
+        /// `default`).
+        token_profile "token_profile": Text,
         /// How the client authenticates at the token endpoint, as an RFC 7591 name; `none` is a public client.
         auth_method "token_endpoint_auth_method": Text,
         /// True when the client has no credential (auth method `none`, Keycloak `publicClient`).
