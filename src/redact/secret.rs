@@ -86,15 +86,16 @@ const KEY_BRACES: usize = 64;
 /// Bytes that may still be looked at behind a sign or a quote: the name of a scheme with its blank.
 const AHEAD: usize = 16;
 /// Tokens and markers of one value that are told apart; it ends with the last of them.
-const MAX_KNOWN: usize = 64;
+const MAX_KNOWN: usize = 16;
 /// Values that one may swallow whose closing quote was cut off, so that hostile names cost no more than their length.
 const MAX_OPENED: usize = 8;
 /// Bytes of a value that say whether it was drawn at random.
 const TELLING: usize = 256;
 
 /// Words that stand in the names of secrets, in the spellings that are used; then what else is looked at, and last the
-/// private members of JSON Web Keys as they stand in JSON, in JSON within JSON, and in Python.
-const WORDS: [&str; 69] = [
+/// private members of JSON Web Keys as they stand in JSON, in JSON within JSON, and in Python. No more than 64 words are
+/// looked for many bytes at once.
+const WORDS: [&str; 64] = [
     "secret",
     "Secret",
     "SECRET",
@@ -126,16 +127,11 @@ const WORDS: [&str; 69] = [
     "PRIVATE_KEY",
     "privateKey",
     "device_code",
-    "userpass",
-    "_pwd",
     "_PWD",
     "response=",
     " -u ",
-    "--user ",
-    "--user=",
-    "-----BEGIN ",
-    "-----BEGIN+",
-    "-----BEGIN%20",
+    "--user",
+    "-----BEGIN",
     "://",
     ":\\/\\/",
     "%3A%2F%2F",
@@ -167,13 +163,13 @@ const WORDS: [&str; 69] = [
 ];
 /// The first of each kind that is no part of a name.
 const RESPONSE: usize = USER - 1;
-const USER: usize = PEM - 3;
-const PEM: usize = URL - 3;
+const USER: usize = PEM - 2;
+const PEM: usize = URL - 1;
 const URL: usize = ENCODED_URL - 2;
 const ENCODED_URL: usize = KEY - 2;
 const KEY: usize = WORDS.len() - 24;
 /// The longest word, in bytes.
-const LONGEST_WORD: usize = "-----BEGIN%20".len();
+const LONGEST_WORD: usize = "uthorization".len();
 
 /// Names whose values are secrets, by how they end, without `-`, `_` and `.`.
 const CERTAIN: [&str; 23] = [
@@ -294,7 +290,7 @@ impl Secrets {
                 ..RESPONSE => named(text, start, end, last, tokens, &mut ends),
                 RESPONSE..USER => digest(text, start..end, last, tokens, &mut ends),
                 USER..PEM => user(text, start..end, last, tokens, &mut ends),
-                PEM..URL => private_key(text, end, last),
+                PEM => private_key(text, end, last),
                 URL..ENCODED_URL => url(text, end, 0, last, tokens),
                 ENCODED_URL..KEY => url(text, end, 1, last, tokens),
                 KEY.. => key_member(text, start, end, last),
@@ -901,10 +897,10 @@ fn key(span: Range<usize>) -> Look {
 /// What every line before or behind a key or a certificate begins with.
 const DASHES: &[u8] = b"-----";
 
-/// The label behind `-----BEGIN` and its blank, when it is that of a private key; an error when the text ends before that is
-/// certain.
+/// The label behind `-----BEGIN`, with the blank before it, when it is that of a private key; an error when the text ends before
+/// that is certain.
 fn key_label(text: &[u8], at: usize, last: bool) -> Result<Option<&[u8]>, ()> {
-    /// The longest is `ENCRYPTED PRIVATE KEY`, with its blanks encoded and the dashes.
+    /// The longest is ` ENCRYPTED PRIVATE KEY`, with its blanks encoded and the dashes.
     const LONGEST: usize = 40;
     let label = &text[at.min(text.len())..text.len().min(at + LONGEST)];
     let Some(end) = memchr::memmem::find(label, DASHES) else {
@@ -925,7 +921,7 @@ fn before_key(text: &[u8], value: Range<usize>, last: bool) -> Option<Range<usiz
     let tail = value.start.max(value.end.saturating_sub(LINE));
     let Some(at) = memchr::memmem::rfind(&text[tail..value.end], BEGIN) else { return Some(value) };
     let key = tail + at;
-    let label = key_label(text, key + BEGIN.len() + 1, last).ok()?;
+    let label = key_label(text, key + BEGIN.len(), last).ok()?;
     Some(if label.is_some() { value.start..key } else { value })
 }
 
@@ -950,10 +946,7 @@ fn private_key(text: &[u8], end: usize, last: bool) -> Look {
     if body.trim_ascii_start().starts_with(super::MARK.as_bytes()) {
         return Look::No;
     }
-    let closes = window[body.len()..].strip_prefix(b"-----END").is_some_and(|rest| {
-        let label_at = if rest.starts_with(b"%20") { 3 } else { 1 };
-        rest.get(label_at..).is_some_and(|rest| rest.starts_with(label))
-    });
+    let closes = window[body.len()..].strip_prefix(b"-----END").is_some_and(|rest| rest.starts_with(label));
     let length = if closes && is_key_text(body) { body.len() } else { key_lines(body) };
     if length == 0 { Look::No } else { key(start..start + length) }
 }
@@ -1111,13 +1104,15 @@ fn is_in_key(text: &[u8], start: usize, end: usize, last: bool) -> Option<bool> 
 /// `://user:password@host`, whose signs are so often percent-encoded.
 fn url(text: &[u8], start: usize, level: usize, last: bool, tokens: Tokens<'_>) -> Look {
     const LONGEST: usize = 1024;
-    let limit = text.len().min(start + LONGEST);
+    /// Of a password behind a sign that ends a host.
+    const BEYOND: usize = 64;
     let (mut at, mut password, mut end, mut beyond) = (start, None, None, false);
+    let mut limit = start + LONGEST;
     loop {
-        if !last && limit < start + LONGEST && limit - at.min(limit) < 1 + 2 * level {
+        if !last && text.len() < limit && text.len() - at.min(text.len()) < 1 + 2 * level {
             return Look::Open;
         }
-        let Some(char) = percent::char_at(&text[..limit], at, level) else { break };
+        let Some(char) = percent::char_at(&text[..limit.min(text.len())], at, level) else { break };
         if char.level == 0 && (ends_word(char.byte) && (level > 0 || char.byte != b'&')) {
             break;
         }
@@ -1137,7 +1132,7 @@ fn url(text: &[u8], start: usize, level: usize, last: bool, tokens: Tokens<'_>) 
                 if port.is_none_or(|port| port.iter().all(u8::is_ascii_digit)) || text[start] == b'[' {
                     break;
                 }
-                beyond = true;
+                (beyond, limit) = (true, limit.min(at + BEYOND));
             }
             _ => {}
         }
@@ -1157,19 +1152,24 @@ fn url(text: &[u8], start: usize, level: usize, last: bool, tokens: Tokens<'_>) 
     secret(Kind::Url, text, start..end, true, false, tokens, |part| !is_harmless(b"", part))
 }
 
-/// `curl -u user:password`.
+/// `curl -u user:password`; another option with such a name is one of those that name their secret.
 fn user(text: &[u8], option: Range<usize>, last: bool, tokens: Tokens<'_>, ends: &mut Ends) -> Look {
     /// How far the command may stand before it, in bytes.
     const REACH: usize = 1024;
     let before = &text[option.start.saturating_sub(REACH)..option.start];
     let line = &before[memchr::memrchr(b'\n', before).map_or(0, |at| at + 1)..];
-    if memchr::memmem::find(line, b"curl").is_none() {
-        return Look::No;
-    }
     if !last && text.len() < option.end + AHEAD {
         return Look::Open;
     }
-    let value = value_at(text, option.end, 0);
+    let start = match text.get(option.end) {
+        _ if text[option.clone()].ends_with(b" ") => option.end,
+        Some(b' ' | b'=') => option.end + 1,
+        _ => return named(text, option.start, option.end, last, tokens, ends),
+    };
+    if memchr::memmem::find(line, b"curl").is_none() {
+        return Look::No;
+    }
+    let value = value_at(text, start, 0);
     let Some((span, cut)) = value.range(text, last, ends) else { return Look::Open };
     if span.end > tokens.until {
         return Look::Open;
