@@ -99,7 +99,7 @@ fn capability_words(capability: Capability<'_>) -> String {
     let storage = |verb: &str, everything: &str| match path {
         Some(path) if !capability.is_root() => format!("{verb} below {path} of this VO"),
         Some(_) => everything.to_string(),
-        None => format!("{everything} (no path; verifiers read that as the root, WLCG forbids it)"),
+        None => format!("{everything} (no path; some services read that as the root, others refuse it)"),
     };
     let plain = |verb: &str| match path {
         None | Some("") => verb.to_string(),
@@ -181,7 +181,7 @@ mod tests {
             ("storage.read:/.", "read everything of this VO", "another spelling of the root"),
             (
                 "storage.read",
-                "read everything of this VO (no path; verifiers read that as the root, WLCG forbids it)",
+                "read everything of this VO (no path; some services read that as the root, others refuse it)",
                 "",
             ),
             ("storage.modify:/a", "create, change, overwrite, rename and delete files below /a of this VO", ""),

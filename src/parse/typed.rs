@@ -36,7 +36,11 @@ pub fn convert<T: DeserializeOwned>(cursor: Cursor<'_>) -> Result<T, ParseError>
     let json = cursor.to_json();
     serde_path_to_error::deserialize(&json).map_err(|error| {
         let place = follow(cursor, error.path());
-        let message = error.inner().to_string();
+        let message = match error.inner().to_string() {
+            // Names of types tell nobody what to write.
+            ours if ours.contains("expected struct ") => "a mapping is expected here".to_string(),
+            message => message,
+        };
         ParseError { span: span_of(place, &message), message }
     })
 }
@@ -68,5 +72,36 @@ fn span_of(at: Cursor<'_>, message: &str) -> Span {
         (true, Some(key)) => key,
         (true, None) => Span { start: at.span().start, end: at.span().start },
         (false, _) => at.span(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Outer {
+        #[serde(rename = "inner")]
+        _inner: Inner,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Inner {
+        #[serde(rename = "number")]
+        _number: u8,
+    }
+
+    #[test]
+    fn errors_name_no_type_of_ours() {
+        for (text, message, offset) in [
+            ("3", "a mapping is expected here", 0),
+            ("[]", "a mapping is expected here", 0),
+            ("inner: text", "a mapping is expected here", 7),
+            ("inner: []", "a mapping is expected here", 0),
+            ("inner: {number: text}", "invalid type: string \"text\", expected u8", 16),
+        ] {
+            let error = read::<Outer>(&Arc::new(Source::from_text("t", text))).expect_err(text);
+            assert_eq!((error.message.as_str(), error.span.start), (message, offset), "{text}");
+        }
     }
 }

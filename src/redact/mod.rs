@@ -628,6 +628,8 @@ mod tests {
                 "{\n  \"name\": \"DB_PASSWORD\",\n  \"value\": \"abc\"\n}",
                 "{\n  \"name\": \"DB_PASSWORD\",\n  \"value\": \"REDACTED\"\n}",
             ),
+            ("client_secret: |\n  abc\nx: 1\n", "client_secret: |\n  REDACTED\nx: 1\n"),
+            ("  password: >-\r\n    abc\r\n", "  password: >-\r\n    REDACTED\r\n"),
             // Names of products.
             ("X-Vault-Token: hvs.CAESIJ7qP3vR9xW2mL5tB8nY\n", "X-Vault-Token: REDACTED\n"),
             ("GITHUB_TOKEN=ghp_Zk7qP3vR9xW2mL5tB8nY X=1", "GITHUB_TOKEN=REDACTED X=1"),

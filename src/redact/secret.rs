@@ -571,6 +571,13 @@ fn assigned(text: &[u8], name: &Range<usize>, kind: Name) -> (usize, Option<Valu
     }
     let level = if sign.level == ESCAPED { 0 } else { sign.level };
     at = gap(text, at, level);
+    // YAML: a text on the following lines.
+    if colon
+        && quote.is_none()
+        && let Some(length) = block(&text[at..])
+    {
+        return (at + length, Some(value_at(text, at + length, 0)));
+    }
     if let Some(bracket) = char_at(text, at).filter(|char| char.byte == b'[' && char.level <= level) {
         // Go: `[]string{"value"}`.
         let of_go = if text[at..].starts_with(b"[]string{") { 9 } else { bracket.length };
@@ -583,6 +590,15 @@ fn assigned(text: &[u8], name: &Range<usize>, kind: Name) -> (usize, Option<Valu
     let alone = is_alone(before);
     value.doubtful = colon && quote.is_none() && value.quote.is_none() && kind == Name::Certain && !alone;
     (reached, Some(value))
+}
+
+/// The bytes before a text of YAML that stands on the lines behind `|` or `>`; `None` when there is no such sign.
+fn block(text: &[u8]) -> Option<usize> {
+    let indicators = text.strip_prefix(b"|").or(text.strip_prefix(b">"))?;
+    let length = indicators.iter().take(2).take_while(|byte| b"+-123456789".contains(byte)).count();
+    let rest = indicators[length..].strip_prefix(b"\r").unwrap_or(&indicators[length..]);
+    let indent = rest.strip_prefix(b"\n")?.iter().take(MAX_NAME).take_while(|byte| is_blank(**byte)).count();
+    (indent > 0).then(|| text.len() - rest.len() + 1 + indent)
 }
 
 /// The value of a name that no sign follows, but a comma, a line break or a blank: the other member of a tuple, or that of a
