@@ -351,8 +351,8 @@ impl Finder {
         };
         let chars = &text[start..extent.end];
         let key = memo.key(chars);
-        // What the next record of a log holds belongs to what is cut off for whoever hides it.
-        let decides = |hit: &Hit| hit.is_plain || (extent.is_alone && !(self.lenient && hit.state == State::Truncated));
+        // For whoever hides tokens what the next record of a log holds may belong to it.
+        let decides = |hit: &Hit| hit.is_plain || (extent.is_alone && !self.lenient);
         if let Some(known) = memo.hits.get(&key).filter(|known| decides(known)) {
             return Look::Hit(known.moved(start));
         }
@@ -688,7 +688,14 @@ fn jwt(memo: &mut Memo, text: &[u8], start: usize, runs: Runs, lenient: bool, la
             is_plain: false,
         })
     };
-    let Some((dot_at, next)) = separator(text, end) else { return hit(State::Redacted, end, end..end) };
+    let beyond = |at: usize| if lenient { rest(text, at, last) } else { Some(at..at) };
+    let Some((dot_at, next)) = separator(text, end) else {
+        return match beyond(end) {
+            None => Look::Open,
+            Some(rest) if rest.is_empty() => hit(State::Redacted, end, end..end),
+            Some(rest) => hit(State::Truncated, rest.end, rest),
+        };
+    };
     let algorithm = header.algorithm.as_deref().unwrap_or_default();
     let (far, end, chars) = signature(text, next, runs, algorithm);
     if is_open(text, start, far, last) {
@@ -699,6 +706,14 @@ fn jwt(memo: &mut Memo, text: &[u8], start: usize, runs: Runs, lenient: bool, la
         next > dot_at + dot(text, dot_at) && !is_placeholder(&chars) && !has_length_of(algorithm, chars.len());
     let chars = if elsewhere { Cow::default() } else { chars };
     let cut = is_ellipsis(text, end) || is_ellipsis(text, dot_at);
+    let is_short = !algorithm.eq_ignore_ascii_case("none") && !has_length_of(algorithm, chars.len());
+    if is_short && !cut && !is_placeholder(&chars) {
+        let (from, at) = if chars.is_empty() { (None, dot_at + dot(text, dot_at)) } else { (Some(next), end) };
+        let Some(rest) = beyond(at) else { return Look::Open };
+        if !rest.is_empty() {
+            return hit(State::Truncated, rest.end, from.unwrap_or(rest.start)..rest.end);
+        }
+    }
     match (chars.is_empty(), cut) {
         (true, _) if algorithm.eq_ignore_ascii_case("none") && !cut => {
             hit(State::Unsigned, dot_at + dot(text, dot_at), end..end)
