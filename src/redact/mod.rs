@@ -728,7 +728,7 @@ mod tests {
         let jwt = token(
             r#"{"alg":"RS256"}"#,
             r#"{"sub":"0b1c8a4e-Subject-That-Is-Long-Enough-To-Be-Cut","scope":"storage.modify:/a storage.read:/b"}"#,
-            &"TestSignature-".repeat(30),
+            &"T3stSigNatUre-".repeat(30),
         );
         let (payload, signature) = jwt.rsplit_once('.').expect("three parts");
         for (prefix, behind, next, remark) in [
@@ -759,9 +759,14 @@ mod tests {
             }
         }
         let cut = &payload[..payload.len() - 30];
+        for end in ["", "\n", "\nx", "\n[10:01] ", "\n[10:01] abc", "\"", "\"\n{\"log\":\""] {
+            let text = format!("Bearer {cut}{end}");
+            assert_eq!(redacted(&text, Mode::Signature), text);
+        }
         for next in [
             "[10:01] se-17.cluster.example.org answered",
             "[10:01] sha256 0123456789abcdef0123456789abcdef",
+            "Caused by: org.springframework.security.oauth2.jwt.OAuth2AuthenticationException: cut",
             "a Word That Is Short",
             "",
         ] {

@@ -31,6 +31,8 @@ use std::sync::Arc;
 pub const MAX_TOKEN: usize = 1 << 20;
 /// A line is only taken for wrapped when it is at least so long, in bytes.
 const WRAPPED: usize = 40;
+/// Shorter words that might belong to what was cut off are those of a sentence, or the ending of a file's name.
+const SHORTEST: usize = 20;
 /// Longest header, in characters (16 KiB: a chain of certificates fits).
 const MAX_HEADER: usize = 16 << 10;
 /// Lines that one part of a wrapped token takes at the most.
@@ -729,8 +731,6 @@ fn jwt(memo: &mut Memo, text: &[u8], start: usize, runs: Runs, lenient: bool, la
 /// A payload that is no object: it is cut off, or another token stands right behind it. Lines that do not complete it are
 /// none of its own; what follows behind one more dot is a signature all the same.
 fn unreadable(text: &[u8], header: Range<usize>, next: usize, lenient: bool, last: bool) -> Look {
-    /// Shorter words behind the dot are those of a sentence, or the ending of a file's name.
-    const SHORTEST: usize = 20;
     let start = header.start;
     let hit = |state, end: usize, secret: Range<usize>| {
         let span = start..end.max(secret.end);
@@ -773,14 +773,19 @@ fn unreadable(text: &[u8], header: Range<usize>, next: usize, lenient: bool, las
     }
 }
 
+/// Do capitals, small letters and digits alternate as in base64? In names, hosts and sums they come in rows.
+fn is_mixed(word: &[u8]) -> bool {
+    let kind = |byte: &u8| (byte.is_ascii_uppercase(), byte.is_ascii_lowercase(), byte.is_ascii_digit());
+    let turns = word.windows(2).filter(|pair| kind(&pair[0]) != kind(&pair[1])).count();
+    word.len() >= SHORTEST && turns * 3 >= word.len() && word.iter().any(u8::is_ascii_uppercase)
+}
+
 /// What further records of a log hold of a token that ends here at the end of one: behind a time or a name a long word of
 /// base64url, up to the end of that record or anywhere in it. Empty when there is none, `None` when the text ends before that
 /// is certain.
 fn rest(text: &[u8], end: usize, last: bool) -> Option<Range<usize>> {
     /// The most that stands in a record before it, in bytes.
     const PREFIX: usize = 96;
-    /// A shorter word may be one of a sentence.
-    const SHORTEST: usize = 20;
     /// How docker's records end and begin.
     const DOCKER: &[u8] = b"{\"log\":\"";
     const FIELDS: usize = 128;
@@ -800,18 +805,18 @@ fn rest(text: &[u8], end: usize, last: bool) -> Option<Range<usize>> {
         if !is_docker && !behind[..newline].trim_ascii().is_empty() {
             break;
         }
-        let mut at = record;
-        let word = loop {
+        let until = text.len().min(record + PREFIX);
+        let (mut at, mut word) = (record, record..record);
+        while at < until && word.is_empty() {
             let end = piece(at);
             match end - at {
-                _ if at >= text.len().min(record + PREFIX) => break at..at,
-                SHORTEST.. => break at..end,
+                SHORTEST.. => word = at..end,
                 length => at += length + 1,
             }
-        };
-        // Another token, a host or a sum.
+        }
+        // Another token, or words that people made.
         let word_text = &text[word.clone()];
-        if word_text.starts_with(b"ey") || !word_text.iter().any(u8::is_ascii_uppercase) {
+        if word_text.starts_with(b"ey") || !word_text.split(|byte| *byte == b'.').any(is_mixed) {
             break;
         }
         if !last && word.end == text.len() && text.len() - end < MAX_TOKEN {
