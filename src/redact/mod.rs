@@ -767,6 +767,7 @@ mod tests {
             "[10:01] se-17.cluster.example.org answered",
             "[10:01] sha256 0123456789abcdef0123456789abcdef",
             "Caused by: org.springframework.security.oauth2.jwt.OAuth2AuthenticationException: cut",
+            "[10:01] REDACTED aB3dE5gH7jK9mN1pQ3sT5vW7yZ",
             "a Word That Is Short",
             "",
         ] {

@@ -923,9 +923,8 @@ fn key_label(text: &[u8], at: usize, last: bool) -> Result<Option<&[u8]>, ()> {
         return if !last && label.len() < LONGEST { Err(()) } else { Ok(None) };
     };
     let label = &label[..end];
-    Ok(Some(label).filter(|label| {
-        ["PRIVATE KEY", "PRIVATE%20KEY", "PRIVATE+KEY"].iter().any(|key| label.ends_with(key.as_bytes()))
-    }))
+    let of_key = [" PRIVATE KEY", "%20PRIVATE%20KEY", "+PRIVATE+KEY"].iter().any(|key| label.ends_with(key.as_bytes()));
+    Ok(Some(label).filter(|label| of_key && !label[0].is_ascii_alphanumeric()))
 }
 
 /// A value without the private key whose first line it ends with: the key is found by itself. `None` when the text ends before

@@ -811,6 +811,8 @@ fn rest(text: &[u8], end: usize, last: bool) -> Option<Range<usize>> {
             let end = piece(at);
             match end - at {
                 SHORTEST.. => word = at..end,
+                // What was hidden before ends it.
+                _ if is_placeholder(&text[at..end]) => break,
                 length => at += length + 1,
             }
         }
