@@ -640,6 +640,7 @@ mod tests {
             ("machine h login me password abc\n", "machine h login me password REDACTED\n"),
             ("machine h\n  login me\n  password abc\n", "machine h\n  login me\n  password REDACTED\n"),
             ("DB_PASSWORD=${DB_PASSWORD:-S3cretS3cret} x", "DB_PASSWORD=REDACTED} x"),
+            ("DB_PASSWORD=${A:=${B:-S3cretS3cret}} x", "DB_PASSWORD=REDACTED}} x"),
             // Escaped otherwise.
             (
                 r#"body="{\x22client_secret\x22:\x22abc\x5C\x22d\x22,\x22x\x22:1}""#,
@@ -831,6 +832,9 @@ mod tests {
             "password=,access_token=,",
             "token=\"",
             "password=\"<",
+            "password=${a:-",
+            "://a:b/",
+            "-----BEGIN PRIVATE KEY-----",
         ] {
             let copy = redacted(&unit.repeat((1 << 20) / unit.len()), Mode::Signature);
             assert_eq!(redacted(&copy, Mode::Signature), copy, "{unit}");
@@ -870,7 +874,7 @@ mod tests {
             "docker run --user 1000:1000 x; curl -u $USER:$PASSWORD https://h; curl -u client-1 https://h",
             "the password is wrong: login me password",
             "http://[::1]:80/a@b http://h:${PORT}/a@b file://C:/a@b",
-            "PASSWORD=${PASSWORD:-} SECRET=${SECRET} TOKEN=${TOKEN:?not set}",
+            "PASSWORD=${PASSWORD:-} SECRET=${SECRET} TOKEN=${TOKEN:?not set} PASSWORD=${A:-${B:=}}",
         ] {
             assert_eq!(redacted(text, Mode::Signature), text);
         }

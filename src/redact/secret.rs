@@ -834,8 +834,8 @@ fn is_harmless(name: &[u8], value: &[u8]) -> bool {
     let bare = text.trim_matches(|c: char| !c.is_ascii_alphanumeric());
     let variable = text.strip_prefix('$').is_some_and(|variable| match variable.strip_prefix('{') {
         // What stands in for one that is not set is as secret.
-        Some(braced) => match braced.split_once(":-").or(braced.split_once(":=")) {
-            Some((_, default)) => is_harmless(name, default.as_bytes()),
+        Some(braced) => match braced.rfind(":-").max(braced.rfind(":=")) {
+            Some(at) => is_harmless(name, braced[at + 2..].as_bytes()),
             None => true,
         },
         None => {
