@@ -835,7 +835,7 @@ fn is_harmless(name: &[u8], value: &[u8]) -> bool {
     let variable = text.strip_prefix('$').is_some_and(|variable| match variable.strip_prefix('{') {
         // What stands in for one that is not set is as secret.
         Some(braced) => match braced.rfind(":-").max(braced.rfind(":=")) {
-            Some(at) => is_harmless(name, braced[at + 2..].as_bytes()),
+            Some(at) => is_harmless(name, &braced.as_bytes()[at + 2..]),
             None => true,
         },
         None => {
