@@ -757,6 +757,14 @@ impl NumericDate {
             _ => NumericDate::Beyond,
         })
     }
+
+    /// The seconds since 1970, where it counts those.
+    pub(crate) fn seconds(self) -> Option<i64> {
+        match self {
+            NumericDate::Seconds(seconds) => Some(seconds),
+            NumericDate::Milliseconds(_) | NumericDate::Beyond => None,
+        }
+    }
 }
 
 /// A NumericDate, rounded down to whole seconds.

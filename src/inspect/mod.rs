@@ -27,8 +27,7 @@ use crate::parse::{Document, NodeId, Syntax, jwt};
 use crate::profile::ProfileClass;
 use crate::report::{FileError, Finding, NotJudged, ProfileRef, Tool};
 use crate::rule::{RuleBook, Severity};
-use crate::scan::find::Finder as TokenFinder;
-use crate::scan::stream::Scanner;
+use crate::scan::find::{Finder as TokenFinder, Found as TokenFound};
 use crate::source::Source;
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -328,10 +327,8 @@ const TEXT_WITH_TOKENS: &str =
 
 /// Do tokens stand in a text that is something else, as in a log?
 fn holds_tokens(source: &Source) -> bool {
-    let Ok(finder) = TokenFinder::new() else { return false };
-    let mut found = false;
-    let read = Scanner::new(&finder).tokens(source.text().as_bytes(), &mut |_| found = true);
-    read.is_ok() && found
+    TokenFinder::new()
+        .is_ok_and(|finder| matches!(finder.next(source.text().as_bytes(), 0, true), TokenFound::Token(_)))
 }
 
 /// Collects the tokens an adapter yields.

@@ -882,12 +882,17 @@ fn is_basic(value: &[u8]) -> bool {
         .is_ok_and(|pair| pair.contains(&b':') && pair.iter().all(|byte| !byte.is_ascii_control()) && pair.is_ascii())
 }
 
+/// What stands before in the same line, as far as the header or the command may begin there.
+fn line_before(text: &[u8], at: usize) -> &[u8] {
+    /// In bytes.
+    const REACH: usize = 1024;
+    let before = &text[at.saturating_sub(REACH)..at];
+    &before[memchr::memrchr(b'\n', before).map_or(0, |at| at + 1)..]
+}
+
 /// The response of a `Digest` header, by which a password can be guessed; its other members name the user and the request.
 fn digest(text: &[u8], word: Range<usize>, last: bool, tokens: Tokens<'_>, ends: &mut Ends) -> Look {
-    /// How far the header may begin before it, in bytes.
-    const REACH: usize = 1024;
-    let before = &text[word.start.saturating_sub(REACH)..word.start];
-    let line = &before[memchr::memrchr(b'\n', before).map_or(0, |at| at + 1)..];
+    let line = line_before(text, word.start);
     let begins = |word: &[u8]| memchr::memmem::find(line, word).is_some();
     if line.last().is_some_and(|byte| is_name(*byte)) || !(begins(b"Digest ") || begins(b"digest ")) {
         return Look::No;
@@ -930,7 +935,7 @@ fn key_label(text: &[u8], at: usize, last: bool) -> Result<Option<&[u8]>, ()> {
 /// A value without the private key whose first line it ends with: the key is found by itself. `None` when the text ends before
 /// that is certain.
 fn before_key(text: &[u8], value: Range<usize>, last: bool) -> Option<Range<usize>> {
-    const BEGIN: &[u8] = b"-----BEGIN";
+    const BEGIN: &[u8] = WORDS[PEM].as_bytes();
     /// Bytes of the end of a value among which that line is looked for.
     const LINE: usize = 64;
     let tail = value.start.max(value.end.saturating_sub(LINE));
@@ -1169,10 +1174,6 @@ fn url(text: &[u8], start: usize, level: usize, last: bool, tokens: Tokens<'_>) 
 
 /// `curl -u user:password`; another option with such a name is one of those that name their secret.
 fn user(text: &[u8], option: Range<usize>, last: bool, tokens: Tokens<'_>, ends: &mut Ends) -> Look {
-    /// How far the command may stand before it, in bytes.
-    const REACH: usize = 1024;
-    let before = &text[option.start.saturating_sub(REACH)..option.start];
-    let line = &before[memchr::memrchr(b'\n', before).map_or(0, |at| at + 1)..];
     if !last && text.len() < option.end + AHEAD {
         return Look::Open;
     }
@@ -1181,7 +1182,7 @@ fn user(text: &[u8], option: Range<usize>, last: bool, tokens: Tokens<'_>, ends:
         Some(b' ' | b'=') => option.end + 1,
         _ => return named(text, option.start, option.end, last, tokens, ends),
     };
-    if memchr::memmem::find(line, b"curl").is_none() {
+    if memchr::memmem::find(line_before(text, option.start), b"curl").is_none() {
         return Look::No;
     }
     let value = value_at(text, start, 0);

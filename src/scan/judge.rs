@@ -187,6 +187,7 @@ impl<'j> Judge<'j> {
         }
         claims.iter_mut().for_each(|finding| finding.related.clear());
         let said = payload.map(Said::of).unwrap_or_default();
+        let seconds = |claim: Cursor<'_>| NumericDate::of(claim).and_then(NumericDate::seconds);
         let text = |claim: Option<Cursor<'p>>| claim.and_then(Cursor::as_str).map(Cow::Borrowed);
         let scopes = said.scope.and_then(Cursor::as_str).unwrap_or_default();
         // Who knows the identifier of such a token can write the token.
@@ -201,15 +202,9 @@ impl<'j> Judge<'j> {
             expiry: match (payload, said.exp) {
                 (None, _) => Expiry::Unseen,
                 (Some(_), None) => Expiry::Never,
-                (Some(_), Some(exp)) => match NumericDate::of(exp) {
-                    Some(NumericDate::Seconds(exp)) => Expiry::At(exp),
-                    Some(NumericDate::Milliseconds(_) | NumericDate::Beyond) | None => Expiry::Odd,
-                },
+                (Some(_), Some(exp)) => seconds(exp).map_or(Expiry::Odd, Expiry::At),
             },
-            begin: said.nbf.and_then(NumericDate::of).and_then(|nbf| match nbf {
-                NumericDate::Seconds(nbf) => Some(nbf),
-                NumericDate::Milliseconds(_) | NumericDate::Beyond => None,
-            }),
+            begin: said.nbf.and_then(seconds),
             signature: self.verify(seen, said.iss.and_then(Cursor::as_str).unwrap_or_default()),
         }
     }
