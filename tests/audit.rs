@@ -234,6 +234,8 @@ fn what_a_waiver_hid_is_worse_when_it_ends_and_its_end_is_told_before() {
     let report = site.day(4, 1, "it has ended");
     let worse = list(&report, "worsened").iter().find(|change| change["rule"] == REDIRECT).unwrap();
     assert_eq!(worse["why"], "nothing covers it any more");
+    let page = site.run(4, &[]).out();
+    assert!(page.contains("ended, or ending within 30 days (1)") && page.contains(", 1 ended, "), "{page}");
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub fn human(report: &Report, options: Options) -> String {
     });
     let failed: Vec<&SnapshotRef> = report.snapshots.iter().filter(|snapshot| !snapshot.failed.is_empty()).collect();
     page.section("issuers that could not be fetched", failed.len(), |page| page.list(&failed, |it| stale(it)));
-    let within = format!("ending within {}", days(report.expiring_within));
+    let within = format!("ended, or ending within {}", days(report.expiring_within));
     page.section(&within, report.expiring.len(), |page| page.list(&report.expiring, expiring));
     page.section("fixed", report.fixed.len(), |page| page.changes(&report.fixed));
     page.inventory(report);
@@ -379,12 +379,14 @@ fn sum(report: &Report) -> String {
         Outcome::Steady => vec!["nothing got worse".to_string()],
         Outcome::Worse => vec![],
     };
+    let ended = report.expiring.iter().filter(|ends| ends.days < 0).count();
     let lists = [
         (report.new.len(), "new"),
         (report.worsened.len(), "worse"),
         (report.coverage.lost.len(), "no longer audited"),
         (report.fixed.len(), "fixed"),
-        (report.expiring.len(), "ending soon"),
+        (ended, "ended"),
+        (report.expiring.len() - ended, "ending soon"),
         (stale_ones(report), "not fetched"),
     ];
     parts.extend(lists.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}")));
