@@ -123,7 +123,9 @@ fn capability_words(capability: Capability<'_>) -> String {
         (Family::Wlcg, "compute.create") => plain("submit jobs"),
         (Family::Wlcg, "compute.cancel") => plain("remove jobs"),
         (Family::SciTokens, "read") => scitoken("read files", path, capability.is_root()),
-        (Family::SciTokens, "write") => scitoken("write and delete files", path, capability.is_root()),
+        (Family::SciTokens, "write") => {
+            scitoken("write files, at most services delete them as well,", path, capability.is_root())
+        }
         (Family::SciTokens, "queue") => "see and submit jobs in a queue (SciTokens)".into(),
         (Family::SciTokens, "execute") => "run jobs (SciTokens)".into(),
         (Family::SciTokens, "condor") => match path {
@@ -191,7 +193,7 @@ mod tests {
                 "a SciTokens word",
             ),
             ("compute.create", "submit jobs", ""),
-            ("write:/x", "write and delete files below /x (SciTokens)", ""),
+            ("write:/x", "write files, at most services delete them as well, below /x (SciTokens)", ""),
             ("condor:/READ", "use HTCondor at the level READ (SciTokens)", ""),
             ("wlcg.groups:/cms/uscms", "asks for the group /cms/uscms", ""),
         ] {
