@@ -127,12 +127,9 @@ fn run<'r>(plan: &'r Plan, source: &'r Arc<Source>, now: i64, sink: Option<&'r m
     let recognised = discover::recognise(source);
     let mut run = Run::new(plan, source, now);
     run.parts = sink.map(|sink| Parts { sink, source, known: vec![], held: None, reached: 0, gapped: false });
-    for error in &recognised.errors {
-        run.outcome.errors.push(FileError {
-            path: source.name().to_string(),
-            message: format!("not readable as {}: {}", recognised.syntax.name(), error.message),
-            region: Some(region(source, error.span)),
-        });
+    for (message, span) in recognised.trouble() {
+        let region = Some(region(source, span));
+        run.outcome.errors.push(FileError { path: source.name().to_string(), message, region });
     }
     run.outcome.recognised = recognised.is_known();
     let comments = recognised.documents.iter().flat_map(|(document, _)| document.tree.comments.iter().copied());

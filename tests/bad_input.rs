@@ -223,6 +223,41 @@ fn duplicate_claims_are_findings_also_when_written_with_escapes() {
 }
 
 #[test]
+fn what_a_repository_holds_beside_configuration_neither_fails_nor_is_judged() {
+    const SAMPLE: &str = "[Global]\naudience = https://x\n[Issuer X]\nissuer = http://x.example/\nbase_path = /\n";
+    let fenced = format!("Ask the storage team.\n\n```ini\n{SAMPLE}```\n");
+    let script = format!("#!/bin/bash\nset -e\ncat > /etc/xrootd/scitokens.cfg <<EOF\n{SAMPLE}EOF\n");
+    let folder = folder(&[
+        ("good.json", BAD_CLIENT),
+        ("README.md", "[![CI](https://x/badge.svg)](https://x)\n\nClients, each with a `\"client_id\"`.\n"),
+        ("docs/SETUP.MD", &fenced),
+        ("docs/page.html", "<p>\"client_id\"<br>"),
+        ("tests/test_auth.py", "TOKEN = {\"iss\": \"https://x/\", \"client_id\": \"y\"}\n"),
+        ("install.sh", &script),
+        ("install", &script),
+        ("chart/templates/iam.yaml", "{{- if .Values.on }}\ntoken_endpoint: {{ .Values.url }}\n{{- end }}\n"),
+        ("roles/app.yml.j2", "{% for i in all %}\n  - token_endpoint: {{ i }}\n{% endfor %}\n"),
+        ("Jenkinsfile", "pipeline {\n  environment { BODY = '{\"client_id\": 1}' }\n}\n"),
+    ]);
+    let tree = check_json(folder.path(), &["."]);
+    assert_eq!(tree["errors"], json!([]));
+    assert_eq!(tree["skipped"], 9);
+    let judged: Vec<_> = list(&tree, "findings").iter().map(|finding| &finding["path"]).collect();
+    assert!(!judged.is_empty() && judged.iter().all(|path| **path == "good.json"), "{judged:?}");
+
+    // A broken file of configuration is no pass, and what somebody names is read.
+    write(&folder.path().join("clients"), CUT.as_bytes());
+    let tree = check_json(folder.path(), &["."]);
+    assert_eq!(errors_of(&tree, "clients").len(), 1);
+    write(&folder.path().join("claims.log"), SAMPLE.as_bytes());
+    assert!(rules_of(&check_json(folder.path(), &["claims.log"])).contains(&"trust-issuer-not-https"));
+    for (name, word) in [("install.sh", "not recognised"), ("chart/templates/iam.yaml", "unrendered template")] {
+        let errors = check_json(folder.path(), &[name]);
+        assert!(errors_of(&errors, name).iter().any(|error| error.contains(word)), "{name}: {errors}");
+    }
+}
+
+#[test]
 fn links_pipes_and_devices_are_named_and_never_waited_for() {
     let folder = folder(&[("tree/good.json", BAD_CLIENT)]);
     let at = |name: &str| folder.path().join(name);

@@ -61,7 +61,7 @@ fn a_file_says_the_same_inside_other_documents() {
             else {
                 continue;
             };
-            if !matches!(syntax_of("file", text), Syntax::Ini(_) | Syntax::Words(_) | Syntax::Cfg) {
+            if !matches!(syntax_of("file", text), Some(Syntax::Ini(_) | Syntax::Words(_) | Syntax::Cfg)) {
                 continue;
             }
             let alone = judge(text);

@@ -296,7 +296,7 @@ mod tests {
     use crate::adapt::testing::{Collected, Got, collect, corpus};
 
     fn read(text: &str) -> Collected {
-        collect(text, crate::discover::syntax_of("t", text))
+        collect(text, crate::discover::syntax_of("t", text).unwrap())
     }
 
     fn of(collected: &Collected, kind: TargetKind) -> Vec<&Got> {

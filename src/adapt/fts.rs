@@ -523,7 +523,7 @@ mod tests {
     use crate::adapt::testing::{Collected, collect};
 
     fn read(text: &str) -> Collected {
-        let syntax = crate::discover::syntax_of("t", text);
+        let syntax = crate::discover::syntax_of("t", text).unwrap();
         assert!(matches!(syntax, Syntax::Ini(_)), "{syntax:?}");
         collect(text, syntax)
     }

@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn encrypted_accounts_are_recognised_and_closed() {
         let text = "64\nAAAA\nBBBB\n24:16:16:32:1:2:67108864:2\nCCCC\nDDDD\nGenerated using version: 5.0.0\n";
-        let read = |text: &str| collect(text, crate::discover::syntax_of("t", text));
+        let read = |text: &str| collect(text, crate::discover::syntax_of("t", text).unwrap());
         let got = read(text);
         assert_eq!((got.kinds.as_slice(), got.targets.len(), got.errors.len()), (&[ENCRYPTED][..], 0, 0));
         for other in ["64\nAAAA\nGenerated using version: 5.0.0\n", "a: 1\nb: 2\nc: 3\nd: 1:2:3:4:5:6:7:8\ne: 5\n"] {

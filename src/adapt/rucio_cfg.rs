@@ -265,7 +265,7 @@ mod tests {
     use crate::adapt::testing::{Collected, Got, collect, corpus};
 
     fn read(text: &str) -> Collected {
-        collect(text, crate::discover::syntax_of("t", text))
+        collect(text, crate::discover::syntax_of("t", text).unwrap())
     }
 
     fn traps(collected: &Collected) -> Vec<(&str, &str)> {

@@ -69,7 +69,7 @@ pub(super) struct Listed {
 impl Listed {
     /// What the paths of the command line hold.
     pub(super) fn walk(args: &CheckArgs, governance: &Governance) -> Result<Self, Failure> {
-        let mut found = walk::walk(&args.paths, &|path, _| governance.ignores(path));
+        let mut found = walk::walk(&args.paths, &|path, _| governance.ignores(path)).configuration();
         let lost = follow(args, governance, &mut found)?;
         let changed = Changed::load(&args.paths, &args.change, governance, &mut found)?;
         let lost = found.unreadable.into_iter().map(error_of).chain(lost).collect();
@@ -680,7 +680,7 @@ impl<'j> Job<'j> {
                            --unrecognised skip";
             outcome.errors.push(FileError { path: input.name().to_string(), message: message.into(), region: None });
         }
-        named || (broken && discover::is_telltale(source.text()))
+        named || (broken && discover::is_telltale(input.name(), source.text()))
     }
 
     /// Takes a finding that belongs to the end of the run.

@@ -38,7 +38,7 @@ pub(super) fn run(args: &DiffArgs) -> Result<Exit, Failure> {
 
 /// Walks and judges the files; true when something could not be read.
 fn corpus(args: &DiffArgs, differ: &mut Differ) -> bool {
-    let found = walk::walk(&args.corpus, &|_, _| false);
+    let found = walk::walk(&args.corpus, &|_, _| false).configuration();
     let mut broken = !found.unreadable.is_empty();
     differ.skip(found.skipped);
     found.unreadable.into_iter().for_each(|unreadable| differ.error(error_of(unreadable)));

@@ -52,7 +52,7 @@ pub(super) fn run(args: &FixArgs) -> Result<Exit, Failure> {
     }
     let now = super::clock(args.check.now.as_deref())?;
     let governance = Governance::load(&args.check)?;
-    let found = walk::walk(&args.check.paths, &|path, _| governance.ignores(path));
+    let found = walk::walk(&args.check.paths, &|path, _| governance.ignores(path)).configuration();
     let mut lines: Vec<String> =
         found.unreadable.into_iter().map(error_of).map(|error| format!("{}: {}", error.path, error.message)).collect();
     let mut broken = !lines.is_empty();

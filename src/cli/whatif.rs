@@ -59,7 +59,7 @@ pub(super) fn run(args: &WhatifArgs) -> Result<Exit, Failure> {
     let fail_on = before.fail_on;
     let mut after = Governance::load(&args.check)?;
     after.limit(&patch.limits)?;
-    let found = walk::walk(&args.check.paths, &|path, _| before.ignores(path));
+    let found = walk::walk(&args.check.paths, &|path, _| before.ignores(path)).configuration();
     let errors: Vec<FileError> = found.unreadable.into_iter().map(error_of).collect();
     let (mut changes, replaced) = edited(&patch.clients, &found.inputs)?;
     changes.extend(patch.limits.iter().map(|(name, amount)| format!("the limit {name} is {}", amount.as_written())));

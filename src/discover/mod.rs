@@ -14,7 +14,7 @@ pub mod walk;
 use crate::adapt::{self, Adapter, Sample};
 use crate::parse::flow::{Flow, Opened};
 use crate::parse::{Document, ParseError, Syntax, jwt, parse};
-use crate::source::Source;
+use crate::source::{Source, Span};
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -30,14 +30,20 @@ pub struct Recognised {
     pub documents: Vec<(Document, Option<Format>)>,
     /// Where its syntax is broken.
     pub errors: Vec<ParseError>,
-    /// The syntax it was read in.
-    pub syntax: Syntax,
+    /// The syntax it was read in; `None` when no format is written like that.
+    pub syntax: Option<Syntax>,
 }
 
 impl Recognised {
     /// True when some document is of a known kind.
     pub fn is_known(&self) -> bool {
         self.documents.iter().any(|(_, kind)| kind.is_some())
+    }
+
+    /// Where it cannot be read, and why.
+    pub fn trouble(&self) -> impl Iterator<Item = (String, Span)> {
+        let name = self.syntax.map_or("text", Syntax::name);
+        self.errors.iter().map(move |error| (format!("not readable as {name}: {}", error.message), error.span))
     }
 }
 
@@ -67,11 +73,12 @@ pub fn recognise(source: &Arc<Source>) -> Recognised {
         let error = ParseError::at(0, "the file is empty");
         return Recognised { documents: vec![], errors: vec![error], syntax };
     }
-    if source.text().len() > MAX_WHOLE && syntax != Syntax::Json {
+    let Some(written) = syntax else { return Recognised { documents: vec![], errors: vec![], syntax } };
+    if source.text().len() > MAX_WHOLE && written != Syntax::Json {
         let message = format!("larger than {} MiB; only JSON lists are read beyond that", MAX_WHOLE >> 20);
         return Recognised { documents: vec![], errors: vec![ParseError::at(0, message)], syntax };
     }
-    let (documents, errors) = parse(source, syntax);
+    let (documents, errors) = parse(source, written);
     let documents = documents.into_iter().map(|document| {
         let kind = adapt::recognise(&document);
         (document, kind)
@@ -79,22 +86,24 @@ pub fn recognise(source: &Arc<Source>) -> Recognised {
     Recognised { documents: documents.collect(), errors, syntax }
 }
 
-/// The syntax a text is written in, judged by its first characters and lines; formats that those do not show are asked.
-pub fn syntax_of(path: &str, text: &str) -> Syntax {
+/// The syntax a text is written in, judged by its first characters and lines; formats that those do not show are asked. `None`
+/// for programs, which may hold any of them as samples, and for sections that no format has.
+pub fn syntax_of(path: &str, text: &str) -> Option<Syntax> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let start = text.trim_start();
     let first_line = start.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#')).unwrap_or_default();
-    match start.as_bytes() {
+    Some(match start.as_bytes() {
+        [b'#', b'!', b'/' | b' ', ..] if !is_env(start) => return None,
         [b'{', b'{' | b'%', ..] => Syntax::Yaml, // an unrendered template; its reader says so
         [b'{', ..] => Syntax::Json,
         [b'[', ..] if !is_section(first_line) => Syntax::Json,
         [b'<', ..] => Syntax::Xml,
         _ if jwt::looks_like_jwt(first_line) => Syntax::Jwt,
         _ if let Some(syntax) = adapt::syntax(&Sample::new(path, text)) => syntax,
-        [b'[', ..] => Syntax::Json,
+        [b'[', ..] => return None,
         _ if is_env(start) => Syntax::Env,
         _ => Syntax::Yaml,
-    }
+    })
 }
 
 /// True for a `[section]` of a line-based format.
@@ -118,9 +127,31 @@ fn is_env(text: &str) -> bool {
     yes.len() > no.len()
 }
 
-/// Words that only files of this field hold: a broken file with one of them is worth an error even when nobody
-/// named it, since skipping it would look like a pass.
-pub fn is_telltale(text: &str) -> bool {
+/// Prose, programs and records, by the ending of their names: what looks like configuration in them is a sample.
+const NO_CONFIGURATION: &[&str] = &[
+    "adoc", "asciidoc", "bat", "c", "cc", "cjs", "cpp", "cs", "css", "csv", "diff", "go", "h", "hpp", "htm", "html",
+    "ipynb", "java", "js", "jsx", "kt", "log", "lua", "markdown", "md", "mjs", "patch", "php", "pl", "pm", "po", "ps1",
+    "py", "pyi", "r", "rb", "rs", "rst", "scala", "sql", "svg", "swift", "tex", "ts", "tsv", "tsx", "vue", "xhtml",
+];
+
+/// Endings of the names of configuration.
+const CONFIGURATION: &[&str] =
+    &["cfg", "conf", "config", "env", "ini", "json", "jwk", "jwks", "jwt", "properties", "token", "xml", "yaml", "yml"];
+
+/// What stands behind the last dot of a file's name, in small letters.
+fn ending(path: &str) -> Option<String> {
+    let name = path.rsplit('/').next()?;
+    name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase())
+}
+
+/// True for files that are none of ours by their names, whatever stands in them.
+pub fn is_no_configuration(path: &str) -> bool {
+    ending(path).is_some_and(|ending| NO_CONFIGURATION.contains(&&*ending))
+}
+
+/// Is a broken file worth an error even when nobody named it, since skipping it would look like a pass? One of configuration
+/// is that holds words that only files of this field hold. A template is not broken, it becomes a file elsewhere.
+pub fn is_telltale(path: &str, text: &str) -> bool {
     const WORDS: &[&str] = &[
         "\"client_id\"",
         "\"clientId\"",
@@ -133,6 +164,13 @@ pub fn is_telltale(text: &str) -> bool {
         "\"kty\"",
         "token_endpoint",
     ];
+    /// How templates of Helm, Jinja, Go and ERB open.
+    const TEMPLATE: &[&str] = &["{{", "{%", "<%"];
     let head = &text.as_bytes()[..text.len().min(64 << 10)];
-    WORDS.iter().any(|word| memchr::memmem::find(head, word.as_bytes()).is_some())
+    let has = |words: &[&str]| words.iter().any(|word| memchr::memmem::find(head, word.as_bytes()).is_some());
+    let configures = match ending(path) {
+        Some(ending) => CONFIGURATION.contains(&&*ending),
+        None => text.trim_start().starts_with(['{', '[']),
+    };
+    configures && has(WORDS) && !has(TEMPLATE)
 }

@@ -95,6 +95,16 @@ pub struct Found {
     pub skipped: u64,
 }
 
+impl Found {
+    /// Without the files of trees that are no configuration by their names: they are skipped.
+    pub fn configuration(mut self) -> Self {
+        let all = self.inputs.len();
+        self.inputs.retain(|input| input.is_named() || !super::is_no_configuration(input.name()));
+        self.skipped += (all - self.inputs.len()) as u64;
+        self
+    }
+}
+
 /// The name of a path in reports. A path that holds a token (a token given in place of a file) is shown without what
 /// is secret of it.
 pub fn name_of(path: &Path) -> String {

@@ -293,7 +293,7 @@ pub struct Found {
 pub fn find(source: &Arc<Source>, is_token: bool) -> Found {
     let recognised = discover::recognise(source);
     let mut found = Found::default();
-    let broken_lines = recognised.syntax == Syntax::Jwt && !recognised.errors.is_empty();
+    let broken_lines = recognised.syntax == Some(Syntax::Jwt) && !recognised.errors.is_empty();
     if !recognised.is_known() || broken_lines {
         (found.pieces, found.joined) = unrecognised(source, is_token);
         if found.pieces.is_empty() {
@@ -302,12 +302,8 @@ pub fn find(source: &Arc<Source>, is_token: bool) -> Found {
                 found.errors.push(FileError { path: name, message: TEXT_WITH_TOKENS.into(), region: None });
                 return found;
             }
-            let broken = recognised.errors.into_iter().take(3).map(|error| FileError {
-                path: name.clone(),
-                message: format!("not readable as {}: {}", recognised.syntax.name(), error.message),
-                region: None,
-            });
-            found.errors.extend(broken);
+            let broken = recognised.trouble().take(3);
+            found.errors.extend(broken.map(|(message, _)| FileError { path: name.clone(), message, region: None }));
         }
         return found;
     }
