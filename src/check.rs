@@ -944,7 +944,7 @@ impl Sink for Run<'_> {
         }
         let audited = self.plan.audited.clone().map(|accepted| (accepted, self.anchor(documents, &target)));
         let target = match &audited {
-            Some((accepted, anchor)) => accepted.compare(anchor, target),
+            Some((accepted, anchor)) => accepted.compare(anchor, self.source.name(), target),
             None => target,
         };
         match self.judge(documents, &target) {

@@ -193,6 +193,38 @@ fn findings_move_with_their_file() {
 }
 
 #[test]
+fn clients_of_the_same_name_at_two_issuers_are_two() {
+    let site = Site::new();
+    let vo = |file: &str, redirect, lifetime| {
+        let clients = [client("portal", redirect, "openid", lifetime)];
+        site.put(&format!("iam/{file}.json"), &serde_json::to_string_pretty(&clients).unwrap());
+    };
+    let grown = |report: &Value| {
+        let of_rule = list(report, "new").iter().filter(|change| change["rule"] == "lifetime-grew");
+        of_rule.map(|change| change["path"].as_str().unwrap().to_string()).collect::<Vec<_>>()
+    };
+    vo("clients", BAD, 14_400);
+    vo("other", GOOD, 3600);
+    site.day(1, 0, "first");
+    vo("clients", GOOD, 14_400);
+    vo("other", BAD, 3600);
+    let swapped = site.day(2, 1, "the other issuer has it now");
+    assert!(rules(&swapped, "new").contains(&REDIRECT) && rules(&swapped, "fixed").contains(&REDIRECT), "{swapped:#}");
+    vo("clients", BAD, 14_400);
+    site.day(3, 1, "both have it");
+    vo("other", GOOD, 3600);
+    let one = site.day(4, 0, "one has it no more");
+    assert_eq!(rules(&one, "fixed"), [REDIRECT]);
+    vo("other", GOOD, 7200);
+    let longer = site.day(5, 1, "what one issuer was allowed is not the other's");
+    assert_eq!(grown(&longer), ["iam/other.json"]);
+    fs::rename(site.path().join("iam/other.json"), site.path().join("iam/renamed.json")).unwrap();
+    let renamed = site.run(6, &["--format", "json"]).json();
+    let still = &renamed["still"];
+    assert_eq!((grown(&renamed).len(), &still["warning"]), (0, &longer["findings"]["warning"]), "{renamed:#}");
+}
+
+#[test]
 fn lifetimes_grow_only_when_somebody_answers_for_it() {
     let site = Site::new();
     site.day(1, 0, "first");

@@ -191,9 +191,10 @@ impl Comparison<'_> {
         let mut found = Findings::default();
         let here: HashSet<&str> = seen.findings.keys().map(|(fingerprint, _)| fingerprint.as_str()).collect();
         // Open findings that are nowhere where they were: they may have moved.
+        let has_moved = |key: &Key| here.contains(key.0.as_str()) && !seen.is_still_file(&key.1);
         let mut moved: HashMap<&str, &Remembered> = HashMap::new();
         for (key, before) in &past.findings {
-            if before.closed.is_none() && !seen.findings.contains_key(key) && here.contains(key.0.as_str()) {
+            if before.closed.is_none() && !seen.findings.contains_key(key) && has_moved(key) {
                 moved.insert(&key.0, before);
             }
         }
@@ -219,7 +220,7 @@ impl Comparison<'_> {
         for (key, before) in past.findings.iter().filter(|(key, _)| !seen.findings.contains_key(*key)) {
             let closed = match before.closed {
                 Some(closed) => Some(closed),
-                None if here.contains(key.0.as_str()) => continue,
+                None if has_moved(key) => continue,
                 None if !self.next.sources.contains_key(&key.1) => continue,
                 None if self.is_settled(key, &before.observed, whole) => {
                     if !before.observed.suppressed {
@@ -273,9 +274,10 @@ impl Comparison<'_> {
         let key = |entry: &Entry| (entry.kind.clone(), entry.anchor.clone(), entry.path.clone());
         let now: BTreeMap<_, &Entry> =
             self.seen.inventory.iter().filter(|entry| entry.lasts()).map(|entry| (key(entry), entry)).collect();
-        // What is in another file now: exactly one of its kind and anchor went, and exactly one came.
+        // What is in another file now: exactly one of its kind and anchor went with its file, and exactly one came.
         let mut gone: HashMap<(&str, &str), Vec<&Entry>> = HashMap::new();
-        for (_, entry) in past.inventory.iter().filter(|(key, _)| !now.contains_key(*key)) {
+        let went = |key: &(String, String, String)| !now.contains_key(key) && !self.seen.is_still_file(&key.2);
+        for (_, entry) in past.inventory.iter().filter(|(key, _)| went(key)) {
             gone.entry((&entry.kind, &entry.anchor)).or_default().push(entry);
         }
         let mut moved: HashSet<(String, String, String)> = HashSet::new();
@@ -332,22 +334,20 @@ impl Comparison<'_> {
             if known.is_empty() {
                 continue;
             }
-            let key = (entry.kind.clone(), entry.anchor.clone());
-            let before = self.past.accepted.of.get(&key);
+            let before = self.past.accepted.get(&entry.kind, &entry.anchor, &entry.path);
             let stands = refused.contains(&(entry.kind.as_str(), entry.path.as_str(), entry.name.as_str()));
-            let of = accepted.entry(key).or_default();
+            let of = accepted.entry(key(entry)).or_default();
             for (name, seconds) in known {
                 let held = before.and_then(|before| before.get(&name)).filter(|held| stands && **held < seconds);
                 let seconds = held.copied().unwrap_or(seconds);
-                // The same client in two files: the longer one counts.
+                // The same client twice in a file: the longer one counts.
                 of.entry(name).and_modify(|known| *known = (*known).max(seconds)).or_insert(seconds);
             }
         }
         // What is not to be seen this time, of something that is still there, stays accepted.
-        for (kind, anchor, _) in self.next.inventory.keys() {
-            let key = (kind.clone(), anchor.clone());
-            if let Some(before) = self.past.accepted.of.get(&key) {
-                let of = accepted.entry(key).or_default();
+        for key in self.next.inventory.keys() {
+            if let Some(before) = self.past.accepted.of.get(key) {
+                let of = accepted.entry(key.clone()).or_default();
                 for (name, seconds) in before {
                     of.entry(name.clone()).or_insert(*seconds);
                 }

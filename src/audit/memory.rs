@@ -173,3 +173,10 @@ pub struct Seen {
     /// Files with what is wrong; the path is empty for what belongs to no file.
     pub errors: Vec<(String, String)>,
 }
+
+impl Seen {
+    /// Was this file audited? What is not in it any more has not moved: another issuer may have a client of the same name.
+    pub(super) fn is_still_file(&self, source: &str) -> bool {
+        self.sources.get(source).is_some_and(|part| part.role == Role::File)
+    }
+}

@@ -10,8 +10,11 @@ pub(crate) const GROWN: &str = "lifetimes.grown";
 /// The lifetimes that the last audit accepted, in seconds; `i64::MAX` for those without end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Accepted {
-    /// By kind and anchor of the target, then by field (`lifetimes.access_token`).
-    pub of: HashMap<(String, String), BTreeMap<String, i64>>,
+    /// By kind and anchor of the target and its file, then by field (`lifetimes.access_token`). Issuers have clients of the
+    /// same name.
+    pub of: HashMap<(String, String, String), BTreeMap<String, i64>>,
+    /// By kind and anchor, those whose file is gone: it may have another name now.
+    pub moved: HashMap<(String, String), BTreeMap<String, i64>>,
     /// Those of targets that are not named there: the examples of rules have none.
     pub others: Option<BTreeMap<String, i64>>,
 }
@@ -35,13 +38,29 @@ fn has_lifetimes(kind: TargetKind) -> bool {
 }
 
 impl Accepted {
+    /// Learns which files are gone. Of one target in several of them the longest lifetimes count.
+    pub fn look_for_files(&mut self, exists: impl Fn(&str) -> bool) {
+        for ((kind, anchor, _), lifetimes) in self.of.iter().filter(|((.., path), _)| !exists(path)) {
+            let moved = self.moved.entry((kind.clone(), anchor.clone())).or_default();
+            for (name, seconds) in lifetimes {
+                moved.entry(name.clone()).and_modify(|known| *known = (*known).max(*seconds)).or_insert(*seconds);
+            }
+        }
+    }
+
+    /// What was accepted of a target; `None` for one that no audit has seen.
+    pub(crate) fn get(&self, kind: &str, anchor: &str, path: &str) -> Option<&BTreeMap<String, i64>> {
+        let (kind, anchor) = (kind.to_string(), anchor.to_string());
+        let here = self.of.get(&(kind.clone(), anchor.clone(), path.to_string()));
+        here.or_else(|| self.moved.get(&(kind, anchor))).or(self.others.as_ref())
+    }
+
     /// Writes into a target which of its lifetimes grew. One that no audit has seen keeps the field absent.
-    pub(crate) fn compare<'d>(&self, anchor: &str, target: Target<'d>) -> Target<'d> {
+    pub(crate) fn compare<'d>(&self, anchor: &str, path: &str, target: Target<'d>) -> Target<'d> {
         if !has_lifetimes(target.kind) || (self.of.is_empty() && self.others.is_none()) {
             return target;
         }
-        let key = (target.kind.name().to_string(), anchor.to_string());
-        let Some(accepted) = self.of.get(&key).or(self.others.as_ref()) else { return target };
+        let Some(accepted) = self.get(target.kind.name(), anchor, path) else { return target };
         let specs = target.kind.fields();
         let Some(index) = specs.iter().position(|spec| spec.name == GROWN) else { return target };
         let mut grown = Vec::new();

@@ -149,7 +149,8 @@ fn audit(args: &AuditArgs) -> Result<Exit, Failure> {
         unrecognised: Unrecognised::Skip,
         ..CheckArgs::default()
     };
-    let memory = state.memory().map_err(failure)?;
+    let mut memory = state.memory().map_err(failure)?;
+    memory.accepted.look_for_files(|path| Path::new(path).exists());
     if let Some(last) = memory.runs.last().filter(|last| last.at > now.as_second()) {
         return Err(Failure::Usage(format!(
             "the last audit in this state is of {}, after this one ({now}); look at the clock of this machine or at --now",

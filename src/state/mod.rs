@@ -306,11 +306,11 @@ fn read(connection: &Connection) -> rusqlite::Result<Memory> {
         let key = (kind.clone(), anchor.clone(), path.clone());
         memory.inventory.insert(key, Entry { kind, anchor, path, name: row.get(3)?, record, grown: vec![] });
     }
-    let mut statement = connection.prepare("SELECT kind, anchor, field, seconds FROM lifetimes")?;
+    let mut statement = connection.prepare("SELECT kind, anchor, path, field, seconds FROM lifetimes")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let of = memory.accepted.of.entry((row.get(0)?, row.get(1)?)).or_default();
-        of.insert(row.get(2)?, row.get(3)?);
+        let of = memory.accepted.of.entry((row.get(0)?, row.get(1)?, row.get(2)?)).or_default();
+        of.insert(row.get(3)?, row.get(4)?);
     }
     Ok(memory)
 }
@@ -433,17 +433,18 @@ fn inventory(transaction: &Transaction<'_>, before: &Memory, next: &Memory) -> r
 fn lifetimes(transaction: &Transaction<'_>, before: &Memory, next: &Memory) -> rusqlite::Result<()> {
     let (before, next) = (&before.accepted.of, &next.accepted.of);
     let mut put = transaction
-        .prepare("INSERT OR REPLACE INTO lifetimes (kind, anchor, field, seconds) VALUES (?1, ?2, ?3, ?4)")?;
+        .prepare("INSERT OR REPLACE INTO lifetimes (kind, anchor, path, field, seconds) VALUES (?1, ?2, ?3, ?4, ?5)")?;
     for (key, of) in next.iter().filter(|(key, of)| before.get(*key) != Some(of)) {
         for (field, seconds) in of {
-            put.execute(params![key.0, key.1, field, seconds])?;
+            put.execute(params![key.0, key.1, key.2, field, seconds])?;
         }
     }
-    let mut delete = transaction.prepare("DELETE FROM lifetimes WHERE kind = ?1 AND anchor = ?2 AND field = ?3")?;
+    let mut delete =
+        transaction.prepare("DELETE FROM lifetimes WHERE kind = ?1 AND anchor = ?2 AND path = ?3 AND field = ?4")?;
     for (key, of) in before {
         let kept = next.get(key);
         for field in of.keys().filter(|field| kept.is_none_or(|kept| !kept.contains_key(*field))) {
-            delete.execute([&key.0, &key.1, field])?;
+            delete.execute([&key.0, &key.1, &key.2, field])?;
         }
     }
     Ok(())

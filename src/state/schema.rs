@@ -1,7 +1,8 @@
 //! The tables, as the steps that lead from each form to the next. A step that was released is never changed.
 
 /// `user_version` counts how many of them a file has seen.
-pub(super) const MIGRATIONS: &[&str] = &["
+pub(super) const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE runs (
   id INTEGER PRIMARY KEY,
   at INTEGER NOT NULL,          -- seconds since 1970
@@ -67,4 +68,19 @@ CREATE TABLE waivers (
 CREATE INDEX waivers_of_run ON waivers (run);
 CREATE INDEX errors_of_run ON errors (run);
 CREATE TABLE last_report (report TEXT NOT NULL);
-"];
+",
+    "
+CREATE TABLE lifetimes_of_files (
+  kind TEXT NOT NULL,
+  anchor TEXT NOT NULL,
+  path TEXT NOT NULL,
+  field TEXT NOT NULL,
+  seconds INTEGER NOT NULL,     -- accepted; the largest number for no end
+  PRIMARY KEY (kind, anchor, path, field)
+) WITHOUT ROWID;
+INSERT INTO lifetimes_of_files
+  SELECT kind, anchor, path, field, seconds FROM lifetimes JOIN inventory USING (kind, anchor);
+DROP TABLE lifetimes;
+ALTER TABLE lifetimes_of_files RENAME TO lifetimes;
+",
+];
