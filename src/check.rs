@@ -5,11 +5,11 @@ use crate::adapt::{self, Sink};
 use crate::audit::inventory::Entry;
 use crate::discover;
 use crate::evaluate::{
-    Fact, Home, Judgement, Keep, Kept, Plan, Planned, ProfileSet, Spot, judge, judge_fleet, judge_native, link,
+    Fact, Home, Judgement, Keep, Kept, Plan, Planned, ProfileSet, judge, judge_fleet, judge_native, link,
 };
 use crate::hex::hex;
-use crate::model::{At, DocumentFacts, Field, FieldType, State, Target, TargetKind};
-use crate::parse::{Cursor, Data, Document, NodeId, NoteKind, Syntax};
+use crate::model::{At, DocumentFacts, Field, FieldType, Spot, State, Target, TargetKind};
+use crate::parse::{Cursor, Document, NodeId, NoteKind};
 use crate::report::{
     Deviation, DocumentRef, FileError, Finding, Measure, NotJudged, ProfileRef, Region, Related, TargetRef,
 };
@@ -128,7 +128,7 @@ fn run<'r>(plan: &'r Plan, source: &'r Arc<Source>, now: i64, sink: Option<&'r m
     let mut run = Run::new(plan, source, now);
     run.parts = sink.map(|sink| Parts { sink, source, known: vec![], held: None, reached: 0, gapped: false });
     for (message, span) in recognised.trouble() {
-        let region = Some(region(source, span));
+        let region = Some(Region::of(source, span));
         run.outcome.errors.push(FileError { path: source.name().to_string(), message, region });
     }
     run.outcome.recognised = recognised.is_known();
@@ -396,7 +396,7 @@ impl<'r> Run<'r> {
         adapt(self);
         if let Some((source, error)) = document.flow_error() {
             let message = format!("not readable as {}: {}", document.syntax.name(), error.message);
-            let region = Some(region(&source, error.span));
+            let region = Some(Region::of(&source, error.span));
             self.outcome.errors.push(FileError { path: self.source.name().to_string(), message, region });
         }
         self.enter(document);
@@ -495,7 +495,7 @@ impl<'r> Run<'r> {
         }
         let kept = kept.iter().filter_map(|(&index, &keep)| {
             let field = target.record.field(index);
-            let place = |field: &Field<'_>, least| field.at.filter(|_| keep >= least).map(|at| spot_at(documents, at));
+            let place = |field: &Field<'_>, least| field.at.filter(|_| keep >= least).map(|at| Spot::at(documents, at));
             let items = if keep == Keep::Items { field.items() } else { &[] };
             (!field.is_absent()).then(|| Kept {
                 index,
@@ -505,7 +505,7 @@ impl<'r> Run<'r> {
             })
         });
         let fields = kept.collect();
-        let spot = spot_at(documents, target.at);
+        let spot = Spot::at(documents, target.at);
         let Shown { target: shown, identity, anchor } = self.shown(documents, target);
         let (name, identity, anchor) = (shown.name.clone(), identity.clone(), anchor.clone());
         self.outcome.facts.push(Fact {
@@ -605,7 +605,7 @@ impl<'r> Run<'r> {
             .iter()
             .skip(1)
             .map(|&at| {
-                let place = spot_at(documents, at);
+                let place = Spot::at(documents, at);
                 let path = self.source.name().clone();
                 Related { message: "belongs to it".into(), path, region: place.region, pointer: place.pointer }
             })
@@ -647,7 +647,7 @@ impl<'r> Run<'r> {
     /// What a fingerprint tells a target by: its identity, or where it stands.
     fn anchor(&self, documents: &[&Document], target: &Target<'_>) -> SmolStr {
         match &*target.identity {
-            "" => format_smolstr!("{}\0{}", self.source.anchor(), spot_at(documents, target.at).pointer),
+            "" => format_smolstr!("{}\0{}", self.source.anchor(), Spot::at(documents, target.at).pointer),
             identity => identity.into(),
         }
     }
@@ -668,7 +668,7 @@ impl<'r> Run<'r> {
         if let Some((_, spot)) = self.spots.iter().find(|(known, _)| *known == at) {
             return spot.clone();
         }
-        let spot = spot_at(documents, at);
+        let spot = Spot::at(documents, at);
         self.spots.truncate(FEW - 1);
         self.spots.insert(0, (at, spot.clone()));
         spot
@@ -726,7 +726,7 @@ impl<'r> Run<'r> {
     /// For a duplicate key, the place of its first occurrence.
     fn earlier(&self, document: &Document, node: NodeId) -> Option<Related> {
         let note = document.tree.notes.iter().find(|note| note.node == node)?;
-        let place = spot(document.cursor(note.other?), 0);
+        let place = Spot::of(document.cursor(note.other?), 0);
         let path = self.source.name().clone();
         Some(Related { message: "first stands here".into(), path, region: place.region, pointer: place.pointer })
     }
@@ -734,18 +734,18 @@ impl<'r> Run<'r> {
     /// Notes the spans of a document's secrets, once per document.
     fn mask(&mut self, document: &Document) {
         if self.source.is_quoted() && self.masked.insert(place_of_root(document)) {
-            self.outcome.secrets.extend(secret_spans(document).into_iter().map(|span| outer_span(document, span)));
+            self.outcome.secrets.extend(secret_spans(document).into_iter().map(|span| document.outer_span(span)));
         }
     }
 
     /// Notes the span of a secret value.
     fn hide(&mut self, value: Cursor<'_>) {
         let document = value.document;
-        self.outcome.secrets.push(outer_span(document, value.span()));
+        self.outcome.secrets.push(document.outer_span(value.span()));
         // A repeated key: the adapter sees the value that counts, the others are as secret.
         if let (Some(key), Some(parent)) = (value.key(), document.tree.parent(value.id)) {
             let twins = document.cursor(parent).entries().filter(|(name, _)| *name == key);
-            self.outcome.secrets.extend(twins.map(|(_, twin)| outer_span(document, twin.span())));
+            self.outcome.secrets.extend(twins.map(|(_, twin)| document.outer_span(twin.span())));
         }
     }
 
@@ -958,11 +958,11 @@ impl Sink for Run<'_> {
         }
         if self.parts.is_some() {
             let span = documents[0].cursor(target.at.node).span();
-            self.part(outer_span(documents[0], span).end);
+            self.part(documents[0].outer_span(span).end);
         }
         if let Some(flow) = &mut self.flow {
             let span = documents[0].cursor(target.at.node).span();
-            flow.reached = flow.reached.max(outer_span(documents[0], span).end);
+            flow.reached = flow.reached.max(documents[0].outer_span(span).end);
         }
     }
 
@@ -996,7 +996,7 @@ impl Sink for Run<'_> {
 
     fn error(&mut self, document: &Document, node: NodeId, message: String) {
         self.enter(document);
-        let region = Some(spot(document.cursor(node), 0).region);
+        let region = Some(Spot::of(document.cursor(node), 0).region);
         self.outcome.errors.push(FileError { path: self.source.name().to_string(), message, region });
     }
 
@@ -1037,68 +1037,6 @@ fn notes(document: &Document, index: u8) -> DocumentFacts<'static> {
 fn place_of_root(document: &Document) -> String {
     let outer = document.decoded.as_ref().map(|decoded| (&decoded.outer_pointer, decoded.span));
     format!("{outer:?}{}", document.prefix)
-}
-
-/// Where a node, or one word of it, stands in the file the user has.
-fn spot(cursor: Cursor<'_>, word: u16) -> Spot {
-    let document = cursor.document;
-    let span = match word {
-        0 => visible(cursor),
-        word => cursor.word_span(usize::from(word) - 1),
-    };
-    let pointer = document.pointer(cursor.id).into();
-    match &document.decoded {
-        None => Spot {
-            region: region(&document.source, span),
-            last_line: last_line(&document.source, cursor.span()),
-            pointer,
-            inner_pointer: None,
-        },
-        Some(decoded) => Spot {
-            region: region(&decoded.outer, outer_span(document, span)),
-            last_line: last_line(&decoded.outer, outer_span(document, cursor.span())),
-            pointer: decoded.outer_pointer.as_str().into(),
-            inner_pointer: Some(pointer),
-        },
-    }
-}
-
-/// The same for a place of a target.
-pub(crate) fn spot_at(documents: &[&Document], at: At) -> Spot {
-    let document = documents.get(at.document as usize).copied().unwrap_or(documents[0]);
-    spot(document.cursor(at.node), at.word)
-}
-
-/// The bytes to point at: the value, or the opening bracket of a container over several lines.
-fn visible(cursor: Cursor<'_>) -> Span {
-    let span = cursor.span();
-    let container = matches!(cursor.data(), Data::Map | Data::Seq | Data::Skipped);
-    let text = cursor.document.source.slice(span);
-    match text.find('\n') {
-        Some(_) if container && matches!(cursor.document.syntax, Syntax::Json | Syntax::Jwt) => {
-            Span { start: span.start, end: span.start + 1 }
-        }
-        Some(end) if container => Span { start: span.start, end: span.start + end as u32 },
-        _ => span,
-    }
-}
-
-/// The bytes of the user's file that hold a span of a document.
-fn outer_span(document: &Document, span: Span) -> Span {
-    document.decoded.as_ref().map_or(span, |decoded| decoded.outer_span(span))
-}
-
-fn region(source: &Source, span: Span) -> Region {
-    let start = source.position(span.start as usize);
-    let before = usize::try_from(source.origin().byte).unwrap_or(usize::MAX);
-    Region::new(start, source.position(span.end as usize), before + span.start as usize, span.len())
-}
-
-/// The line of a span's last character that is no white space.
-fn last_line(source: &Source, span: Span) -> u32 {
-    let kept = source.slice(span).trim_end().len();
-    let line = source.line_index().line_of(span.start as usize + kept.saturating_sub(1));
-    source.origin().position.line - 1 + line
 }
 
 /// Values that must never be shown: what stands under a secret's name at any depth, and private members of keys. Of a

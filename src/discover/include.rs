@@ -5,10 +5,10 @@
 use super::recognise;
 use super::walk::{Found, Input, describe, folder_files, read};
 use crate::adapt::Sink;
-use crate::check::spot_at;
-use crate::model::{At, Target, TargetKind};
+use crate::model::{At, Spot, Target, TargetKind};
 use crate::parse::{Document, NodeId};
-use crate::report::{FileError, Region};
+use crate::report::FileError;
+use crate::source::Region;
 use std::collections::{HashSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -85,13 +85,13 @@ impl Sink for Names {
         let files = TargetKind::Service.fields().iter().position(|spec| spec.name == "files");
         let Some(files) = files.filter(|_| target.kind == TargetKind::Service) else { return };
         for file in target.record.field(files).items() {
-            let region = file.at.map(|at| spot_at(documents, at).region);
+            let region = file.at.map(|at| Spot::at(documents, at).region);
             self.0.extend(file.as_text().map(|path| Named { path: path.to_string(), region }));
         }
     }
 
     fn names(&mut self, document: &Document, node: NodeId, path: &str) {
-        let region = Some(spot_at(&[document], At::node(node)).region);
+        let region = Some(Spot::at(&[document], At::node(node)).region);
         self.0.push(Named { path: path.to_string(), region });
     }
 

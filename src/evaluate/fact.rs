@@ -2,23 +2,9 @@
 
 use super::ProfileSet;
 use super::service::Home;
-use crate::model::{Field, Record, TargetKind};
-use crate::report::Region;
-use crate::source::Position;
+use crate::model::{Field, Record, Spot, TargetKind};
+use crate::source::{Position, Region};
 use smol_str::SmolStr;
-
-/// Where something stands in a file, resolved while the file was in memory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spot {
-    /// Place in the file.
-    pub region: Region,
-    /// Last line of what stands there: of an object over several lines `region` is the beginning only.
-    pub last_line: u32,
-    /// Pointer in the file's document.
-    pub pointer: SmolStr,
-    /// Pointer in the document decoded from there.
-    pub inner_pointer: Option<SmolStr>,
-}
 
 /// What a target leaves behind for the rules that join: the fields they read, and where those stand.
 #[derive(Clone, Debug)]

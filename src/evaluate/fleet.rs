@@ -1,8 +1,8 @@
 //! Rules that span documents: they run once per run, on the compact facts that targets left behind.
 
-use super::fact::{Fact, Spot};
+use super::fact::Fact;
 use super::plan::{Entry, Plan, Planned};
-use crate::model::{Field, Record, State, Value, url};
+use crate::model::{Field, Record, Spot, State, Value, url};
 use crate::rule::condition::{Scope, Verdict, Violation};
 use crate::rule::{Compiled, Hold, Joined, Rule, Where, near};
 use std::cell::Cell;

@@ -11,7 +11,7 @@ mod plan;
 mod service;
 mod target;
 
-pub use fact::{Fact, Kept, Spot};
+pub use fact::{Fact, Kept};
 pub use facts::Facts;
 pub use fleet::{FleetFinding, FleetJudgements, judge_fleet};
 pub use link::link;

@@ -73,6 +73,11 @@ impl Decoded {
 }
 
 impl Document {
+    /// The bytes of the user's file that hold a span of this document.
+    pub fn outer_span(&self, span: Span) -> Span {
+        self.decoded.as_ref().map_or(span, |decoded| decoded.outer_span(span))
+    }
+
     /// A document at the top of a source.
     pub fn new(source: Arc<Source>, syntax: Syntax, tree: Tree) -> Self {
         let (prefix, ordinals) = (String::new(), OnceLock::new());

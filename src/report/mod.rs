@@ -21,6 +21,7 @@ mod sarif;
 mod tests;
 pub mod text;
 
+pub use crate::source::Region;
 pub use finding::*;
 pub use format::{Format, Options, UnknownFormat, reporter};
 pub use github::Github;

@@ -2,8 +2,8 @@
 //! they were read; what became of a signature travels.
 
 use crate::adapt;
-use crate::evaluate::{Fact, Home, Kept, ProfileSet, Spot};
-use crate::model::{Field, PRODUCTS, State, TargetKind, Value};
+use crate::evaluate::{Fact, Home, Kept, ProfileSet};
+use crate::model::{Field, PRODUCTS, Spot, State, TargetKind, Value};
 use crate::report::Region;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -5,8 +5,10 @@
 
 mod lines;
 pub mod mask;
+mod region;
 
 pub use lines::{LineIndex, Position};
+pub use region::Region;
 
 use smol_str::SmolStr;
 use std::sync::OnceLock;
