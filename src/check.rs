@@ -8,7 +8,7 @@ use crate::evaluate::{
     Fact, Home, Judgement, Keep, Kept, Plan, Planned, ProfileSet, judge, judge_fleet, judge_native, link,
 };
 use crate::hex::hex;
-use crate::model::{At, DocumentFacts, Field, FieldType, Spot, State, Target, TargetKind};
+use crate::model::{At, DocumentFacts, Field, FieldType, Spot, Target, TargetKind};
 use crate::parse::{Cursor, Document, NodeId, NoteKind};
 use crate::report::{
     Deviation, DocumentRef, FileError, Finding, Measure, NotJudged, ProfileRef, Region, Related, TargetRef,
@@ -891,9 +891,8 @@ pub fn check_fleet(plan: &Plan, mut facts: Vec<Fact>, now: i64) -> Outcome {
 /// By how much a duration, count or size misses a bound.
 fn measure(target: &Target<'_>, index: usize, bound: i64) -> Option<Measure> {
     let field = target.record.field(index);
-    match (target.kind.fields()[index].ty, &field.state) {
-        (FieldType::Seconds | FieldType::Int, State::Unlimited) => Some(Measure { value: i64::MAX, bound }),
-        (FieldType::Seconds | FieldType::Int, _) => Some(Measure { value: field.as_int()?, bound }),
+    match target.kind.fields()[index].ty {
+        FieldType::Seconds | FieldType::Int => Some(Measure { value: field.quantity()?, bound }),
         _ => None,
     }
 }

@@ -134,7 +134,10 @@ impl<'e> Trial<'e> {
         let workflows = Arc::new(workflows);
         let audited = match example.audited.is_empty() {
             true => None,
-            false => Some(Arc::new(Accepted { others: Some(example.audited.clone()), ..Accepted::default() })),
+            false => {
+                let others = example.audited.iter().map(|(name, seconds)| (name.clone(), (*seconds).into()));
+                Some(Arc::new(Accepted { others: Some(others.collect()), ..Accepted::default() }))
+            }
         };
         let adjustments = Adjustments { only, environment, software, workflows, audited, ..Adjustments::default() };
         let profile = application.profile;

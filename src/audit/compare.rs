@@ -7,6 +7,7 @@ use super::report::{
     SnapshotRef, WaiverRef,
 };
 use super::trend::{Point, Trend};
+use crate::model::Quantity;
 use crate::policy::FailOn;
 use crate::report::Tool;
 use crate::rule::message;
@@ -329,8 +330,8 @@ impl Comparison<'_> {
         let accepted = &mut self.next.accepted.of;
         for entry in &self.seen.inventory {
             let names = entry.record.keys().filter(|name| name.starts_with("lifetimes."));
-            let known: Vec<(String, i64)> =
-                names.filter_map(|name| Some((name.clone(), entry.seconds(name)?))).collect();
+            let known: Vec<(String, Quantity)> =
+                names.filter_map(|name| Some((name.clone(), entry.quantity(name)?))).collect();
             if known.is_empty() {
                 continue;
             }
@@ -437,12 +438,10 @@ fn worse(before: &Observed, now: &Observed) -> Option<String> {
         );
     }
     let ((was, bound), (is, _)) = (before.measure?, now.measure?);
+    let bound = Quantity::Of(bound);
     let over = is > bound && is > was;
     let under = is < bound && is < was;
-    let words = |number: i64| match before.kind == now.kind && number == i64::MAX {
-        true => "without end".to_string(),
-        false => number.to_string(),
-    };
+    let words = |quantity: Quantity| quantity.number().map_or("without end".to_string(), |number| number.to_string());
     (over || under).then(|| format!("it was {} and is {}", words(was), words(is)))
 }
 
@@ -512,8 +511,8 @@ fn expiring(seen: &Seen, settings: &Settings) -> Vec<Expiring> {
             entry.ends().into_iter().for_each(|(what, ends)| add(what, &entry.name, owner, &entry.path, ends));
         }
         // Of tokens that never last that long nobody wants to hear that they end.
-        let lasting = entry.seconds("lifetime").is_some_and(|seconds| seconds > settings.expiring);
-        if let Some(ends) = entry.seconds("exp").filter(|_| lasting) {
+        let lasting = entry.quantity("lifetime").is_some_and(|lifetime| lifetime > settings.expiring.into());
+        if let Some(Quantity::Of(ends)) = entry.quantity("exp").filter(|_| lasting) {
             add(&entry.kind, &entry.name, owner, &entry.path, ends);
         }
     }

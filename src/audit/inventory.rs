@@ -1,6 +1,6 @@
 //! What a run holds, in a form that can be kept: one compact record without secrets for each target.
 
-use crate::model::{Field, FieldType, State, Target, TargetKind, Value};
+use crate::model::{Field, FieldType, Quantity, State, Target, TargetKind, Value};
 use crate::source::mask;
 use serde_json::{Map, Value as Json};
 
@@ -134,11 +134,11 @@ impl Entry {
         self.record.get(field)?.as_str()
     }
 
-    /// A duration of the record in seconds, `i64::MAX` for one without end; `None` when it is not known.
-    pub fn seconds(&self, field: &str) -> Option<i64> {
+    /// A number of the record, a duration in seconds; `None` when it is not known.
+    pub fn quantity(&self, field: &str) -> Option<Quantity> {
         match self.record.get(field)? {
-            Json::String(text) if text == UNLIMITED => Some(i64::MAX),
-            number => number.as_i64(),
+            Json::String(text) if text == UNLIMITED => Some(Quantity::Unlimited),
+            number => number.as_i64().map(Quantity::Of),
         }
     }
 

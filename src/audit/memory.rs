@@ -3,6 +3,7 @@
 use super::inventory::Entry;
 use super::ratchet::Accepted;
 use super::trend::Trend;
+use crate::model::Quantity;
 use crate::rule::Severity;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -50,8 +51,8 @@ pub struct Observed {
     pub name: String,
     /// What was found.
     pub message: String,
-    /// The number that misses the bound, and the bound; `i64::MAX` for no limit.
-    pub measure: Option<(i64, i64)>,
+    /// The number that misses the bound, and the bound.
+    pub measure: Option<(Quantity, i64)>,
     /// A comment, waiver or baseline covers it.
     pub suppressed: bool,
 }

@@ -1,22 +1,22 @@
 //! The ratchet: lifetimes may shrink between audits, and grow only when somebody answers for it.
 
-use crate::model::{Field, FieldType, Held, Record, State, Target, TargetKind};
+use crate::model::{Field, FieldType, Held, Quantity, Record, Target, TargetKind};
 use crate::rule::message;
 use std::collections::{BTreeMap, HashMap};
 
 /// The field that names the lifetimes that grew.
 pub(crate) const GROWN: &str = "lifetimes.grown";
 
-/// The lifetimes that the last audit accepted, in seconds; `i64::MAX` for those without end.
+/// The lifetimes that the last audit accepted, in seconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Accepted {
     /// By kind and anchor of the target and its file, then by field (`lifetimes.access_token`). Issuers have clients of the
     /// same name.
-    pub of: HashMap<(String, String, String), BTreeMap<String, i64>>,
+    pub of: HashMap<(String, String, String), BTreeMap<String, Quantity>>,
     /// By kind and anchor, those whose file is gone: it may have another name now.
-    pub moved: HashMap<(String, String), BTreeMap<String, i64>>,
+    pub moved: HashMap<(String, String), BTreeMap<String, Quantity>>,
     /// Those of targets that are not named there: the examples of rules have none.
-    pub others: Option<BTreeMap<String, i64>>,
+    pub others: Option<BTreeMap<String, Quantity>>,
 }
 
 /// A target's record with what grew since the last audit.
@@ -49,7 +49,7 @@ impl Accepted {
     }
 
     /// What was accepted of a target; `None` for one that no audit has seen.
-    pub(crate) fn get(&self, kind: &str, anchor: &str, path: &str) -> Option<&BTreeMap<String, i64>> {
+    pub(crate) fn get(&self, kind: &str, anchor: &str, path: &str) -> Option<&BTreeMap<String, Quantity>> {
         let (kind, anchor) = (kind.to_string(), anchor.to_string());
         let here = self.of.get(&(kind.clone(), anchor.clone(), path.to_string()));
         here.or_else(|| self.moved.get(&(kind, anchor))).or(self.others.as_ref())
@@ -66,7 +66,7 @@ impl Accepted {
         let mut grown = Vec::new();
         for (at, spec) in specs.iter().enumerate().filter(|(_, spec)| spec.ty == FieldType::Seconds) {
             let field = target.record.field(at);
-            let (Some(before), Some(now)) = (accepted.get(spec.name), seconds(field)) else { continue };
+            let (Some(before), Some(now)) = (accepted.get(spec.name), field.quantity()) else { continue };
             if now > *before {
                 let words = format!("{} was {} and is {}", spec.name, lasts(*before), lasts(now));
                 grown.push(Field::text(words, field.at));
@@ -78,15 +78,7 @@ impl Accepted {
     }
 }
 
-/// A duration, `i64::MAX` for one without end; `None` when it is not known.
-fn seconds(field: &Field<'_>) -> Option<i64> {
-    match field.state {
-        State::Unlimited => Some(i64::MAX),
-        State::Absent | State::Unknown(_) | State::Malformed(_) | State::Value(_) => field.as_int(),
-    }
-}
-
-/// A lifetime for people.
-pub(crate) fn lasts(seconds: i64) -> String {
-    if seconds == i64::MAX { "without end".into() } else { message::duration(seconds) }
+/// A lifetime in seconds, for people.
+pub(crate) fn lasts(lifetime: impl Into<Quantity>) -> String {
+    lifetime.into().number().map_or("without end".into(), message::duration)
 }

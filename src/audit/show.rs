@@ -464,7 +464,7 @@ fn days(seconds: i64) -> String {
 
 /// A lifetime without the exact number beside it.
 fn short(seconds: Option<i64>) -> String {
-    let words = lasts(seconds.unwrap_or(i64::MAX));
+    let words = lasts(seconds);
     words.split(" (").next().unwrap_or_default().to_string()
 }
 

@@ -2,7 +2,7 @@
 
 use super::inventory::Entry;
 use super::memory::Observed;
-use crate::model::scope::Capability;
+use crate::model::{Quantity, scope::Capability};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -59,10 +59,10 @@ impl Trend {
         }
         let clients = || inventory.iter().filter(|entry| entry.kind == "client");
         for (field, token) in LIFETIMES {
-            let mut known: Vec<i64> = clients().filter_map(|client| client.seconds(field)).collect();
+            let mut known: Vec<Quantity> = clients().filter_map(|client| client.quantity(field)).collect();
             known.sort_unstable();
             if let Some(median) = known.get(known.len().saturating_sub(1) / 2) {
-                trend.lifetimes.insert(token.to_string(), Some(*median).filter(|seconds| *seconds != i64::MAX));
+                trend.lifetimes.insert(token.to_string(), median.number());
             }
         }
         let scopes = inventory.iter().flat_map(|entry| match entry.kind.as_str() {

@@ -1,5 +1,6 @@
 //! What is known about one property of a target.
 
+use super::Quantity;
 use crate::parse::NodeId;
 use std::borrow::Cow;
 
@@ -206,6 +207,16 @@ impl<'d> Field<'d> {
         match &self.state {
             State::Value(Value::Int(number)) => Some(*number),
             _ => None,
+        }
+    }
+
+    /// How much it allows; `None` when nothing says it.
+    pub fn quantity(&self) -> Option<Quantity> {
+        match self.state {
+            State::Unlimited => Some(Quantity::Unlimited),
+            State::Absent | State::Unknown(_) | State::Malformed(_) | State::Value(_) => {
+                self.as_int().map(Quantity::Of)
+            }
         }
     }
 

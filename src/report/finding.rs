@@ -1,6 +1,7 @@
 //! What renderers receive.
 
 use super::text;
+use crate::model::Quantity;
 use crate::policy::Mitigation;
 use crate::rule::Severity;
 use crate::source::Region;
@@ -47,8 +48,8 @@ pub struct Deviation {
 /// A number on the wrong side of a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Measure {
-    /// The number, in the unit of its field; `i64::MAX` for no limit.
-    pub value: i64,
+    /// The number, in the unit of its field.
+    pub value: Quantity,
     /// The bound.
     pub bound: i64,
 }

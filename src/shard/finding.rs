@@ -61,7 +61,7 @@ pub struct Carried {
     pub deviation: Option<Deviating>,
     /// A number and the bound that it misses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub measure: Option<(i64, i64)>,
+    pub measure: Option<(Option<i64>, i64)>,
 }
 
 fn is_nowhere(lines: &(u32, u32)) -> bool {
@@ -95,7 +95,7 @@ impl Carried {
             fingerprint: finding.fingerprint,
             allowed: comment,
             deviation,
-            measure: finding.measure.map(|measure| (measure.value, measure.bound)),
+            measure: finding.measure.map(|measure| (measure.value.number(), measure.bound)),
         }
     }
 
@@ -139,7 +139,7 @@ impl Carried {
             fingerprint: self.fingerprint,
             suppressed,
             deviation,
-            measure: self.measure.map(|(value, bound)| Measure { value, bound }),
+            measure: self.measure.map(|(value, bound)| Measure { value: value.into(), bound }),
         })
     }
 }

@@ -9,6 +9,7 @@ mod schema;
 
 use crate::audit::inventory::Entry;
 use crate::audit::{Memory, Observed, Remembered, Report, Role, Run, Source};
+use crate::model::Quantity;
 use crate::rule::Severity;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 use rustix::fs::{FlockOperation, flock};
@@ -279,7 +280,7 @@ fn read(connection: &Connection) -> rusqlite::Result<Memory> {
             _ => Severity::Note,
         };
         let measure = match (row.get::<_, Option<i64>>(10)?, row.get::<_, Option<i64>>(11)?) {
-            (Some(value), Some(bound)) => Some((value, bound)),
+            (Some(value), Some(bound)) => Some((of_column(value), bound)),
             _ => None,
         };
         let observed = Observed {
@@ -310,7 +311,7 @@ fn read(connection: &Connection) -> rusqlite::Result<Memory> {
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let of = memory.accepted.of.entry((row.get(0)?, row.get(1)?, row.get(2)?)).or_default();
-        of.insert(row.get(3)?, row.get(4)?);
+        of.insert(row.get(3)?, of_column(row.get(4)?));
     }
     Ok(memory)
 }
@@ -401,7 +402,7 @@ fn findings(transaction: &Transaction<'_>, before: &Memory, next: &Memory) -> ru
             observed.kind,
             observed.name,
             observed.message,
-            observed.measure.map(|(value, _)| value),
+            observed.measure.map(|(value, _)| in_column(value)),
             observed.measure.map(|(_, bound)| bound),
             observed.suppressed,
             first_seen,
@@ -430,13 +431,22 @@ fn inventory(transaction: &Transaction<'_>, before: &Memory, next: &Memory) -> r
     Ok(())
 }
 
+/// The number of a column: the largest stands for no limit.
+fn in_column(quantity: Quantity) -> i64 {
+    quantity.number().unwrap_or(i64::MAX)
+}
+
+fn of_column(number: i64) -> Quantity {
+    Some(number).filter(|number| *number != i64::MAX).into()
+}
+
 fn lifetimes(transaction: &Transaction<'_>, before: &Memory, next: &Memory) -> rusqlite::Result<()> {
     let (before, next) = (&before.accepted.of, &next.accepted.of);
     let mut put = transaction
         .prepare("INSERT OR REPLACE INTO lifetimes (kind, anchor, path, field, seconds) VALUES (?1, ?2, ?3, ?4, ?5)")?;
     for (key, of) in next.iter().filter(|(key, of)| before.get(*key) != Some(of)) {
         for (field, seconds) in of {
-            put.execute(params![key.0, key.1, key.2, field, seconds])?;
+            put.execute(params![key.0, key.1, key.2, field, in_column(*seconds)])?;
         }
     }
     let mut delete =

@@ -219,7 +219,7 @@ pub(super) fn trend(page: &Page<'_>, doc: &mut Doc) {
 fn figures(doc: &mut Doc, point: &Point) {
     let trend = &point.trend;
     let median = |token: &str| match trend.lifetimes.get(token) {
-        Some(seconds) => scale::lasts(seconds.unwrap_or(i64::MAX)),
+        Some(seconds) => scale::lasts(*seconds),
         None => "–".into(),
     };
     doc.node("tr", &[], |doc| {

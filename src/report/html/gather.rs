@@ -2,6 +2,7 @@
 //! and then counts what it leaves out.
 
 use crate::audit::inventory::{Entry, UNLIMITED};
+use crate::model::Quantity;
 use crate::report::excerpt::Excerpt;
 use crate::report::place::{Counts, places};
 use crate::report::{Checked, FileError, Finding, Run, SuppressionKind, TargetRef, View};
@@ -67,8 +68,8 @@ pub(super) enum Whose {
     Token,
 }
 
-/// Lifetimes in seconds, in the order of [`LIFETIMES`]; `i64::MAX` for one without end, `None` for what is not known.
-pub(super) type Lifetimes = [Option<i64>; LIFETIMES.len()];
+/// Lifetimes in seconds, in the order of [`LIFETIMES`]; `None` for what is not known.
+pub(super) type Lifetimes = [Option<Quantity>; LIFETIMES.len()];
 
 /// That a finding is about a lifetime.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,7 +77,7 @@ pub(super) struct Missed {
     pub(super) rule: SmolStr,
     pub(super) profile: SmolStr,
     /// The lifetime, in seconds.
-    pub(super) value: i64,
+    pub(super) value: Quantity,
     /// It is too long, and not too short.
     pub(super) over: bool,
     pub(super) suppressed: bool,
@@ -87,7 +88,7 @@ impl Missed {
         let measure = finding.measure?;
         let (rule, profile, value) = (finding.rule.clone(), finding.profile.clone(), measure.value);
         let suppressed = finding.suppressed.is_some();
-        Some(Missed { rule, profile, value, over: measure.value > measure.bound, suppressed })
+        Some(Missed { rule, profile, value, over: measure.value > measure.bound.into(), suppressed })
     }
 }
 
@@ -359,9 +360,9 @@ impl Gathered {
     fn live(&mut self, whose: Whose, entry: &Entry, misses: &Misses) {
         let kind = entry.kind.replace('-', "_");
         let lifetimes = LIFETIMES.map(|(field, token, _)| match whose {
-            Whose::Token if kind == token => entry.seconds("lifetime"),
+            Whose::Token if kind == token => entry.quantity("lifetime"),
             Whose::Token => None,
-            Whose::Settings | Whose::Client => entry.seconds(field),
+            Whose::Settings | Whose::Client => entry.quantity(field),
         });
         if lifetimes.iter().all(Option::is_none) {
             return;
@@ -420,7 +421,7 @@ impl Gathered {
             self.keys_left_out += 1;
             return;
         }
-        let bits = entry.seconds("bits").map(|bits| format!("{bits} bit"));
+        let bits = entry.quantity("bits").and_then(Quantity::number).map(|bits| format!("{bits} bit"));
         let words = [entry.text("kty"), bits.as_deref(), entry.text("alg"), entry.text("use")];
         let mut words = words.into_iter().flatten().collect::<Vec<_>>().join(", ");
         if entry.kind == "certificate" {

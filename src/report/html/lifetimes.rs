@@ -5,6 +5,7 @@ use super::gather::{Holders, LIFETIMES, LifeRow, Missed, Whose};
 use super::page::{Page, name};
 use super::scale::{self, TICKS, percent};
 use super::write::Doc;
+use crate::model::Quantity;
 use crate::report::{Band, text};
 use std::cmp::Reverse;
 
@@ -127,7 +128,7 @@ fn write_row(page: &Page<'_>, doc: &mut Doc, columns: &[usize], row: &LifeRow, h
             }
         });
         for &at in columns {
-            let Some(seconds) = lives[at] else {
+            let Some(lifetime) = lives[at] else {
                 doc.node("td", &[("role", "cell"), ("class", "unknown quiet")], |doc| {
                     label(doc, at);
                     doc.text("not known");
@@ -136,29 +137,35 @@ fn write_row(page: &Page<'_>, doc: &mut Doc, columns: &[usize], row: &LifeRow, h
             };
             doc.node("td", &[("role", "cell")], |doc| {
                 label(doc, at);
-                doc.leaf("span", &[("class", "life")], &scale::lasts(seconds));
-                let missed = missed(page, row, holders, at, seconds);
+                doc.leaf("span", &[("class", "life")], &scale::lasts(lifetime));
+                let missed = missed(page, row, holders, at, lifetime);
                 let live = missed.iter().any(|missed| !missed.suppressed);
                 if !missed.is_empty() {
                     doc.text(" ");
                     let class = if live { "beyond" } else { "quiet" };
                     doc.leaf("span", &[("class", class)], &missed_words(&missed, live));
                 }
-                strip(doc, narrowest(page, at), Some(seconds), if live { "mark out" } else { "mark" });
+                strip(doc, narrowest(page, at), Some(lifetime), if live { "mark out" } else { "mark" });
             });
         }
     });
 }
 
 /// The findings about this lifetime.
-fn missed<'p>(page: &'p Page<'_>, row: &'p LifeRow, holders: &Holders, column: usize, seconds: i64) -> Vec<&'p Missed> {
+fn missed<'p>(
+    page: &'p Page<'_>,
+    row: &'p LifeRow,
+    holders: &Holders,
+    column: usize,
+    lifetime: Quantity,
+) -> Vec<&'p Missed> {
     let late = page
         .gathered
         .late
         .iter()
         .filter(|(name, _)| holders.names.iter().any(|held| held == name))
         .map(|(_, missed)| missed);
-    let own = row.2.iter().chain(late).filter(|missed| missed.value == seconds);
+    let own = row.2.iter().chain(late).filter(|missed| missed.value == lifetime);
     let of_token = |missed: &&Missed| {
         let limit = page.rules.info(&missed.rule).unwrap_or_default().limit;
         limit.strip_prefix(LIFETIMES[column].1).is_some_and(|rest| rest.starts_with('.'))
@@ -181,7 +188,7 @@ fn missed_words(missed: &[&Missed], live: bool) -> String {
 /// What the profiles have in common, as the background of clients' strips.
 fn narrowest<'p>(page: &'p Page<'_>, column: usize) -> Option<&'p Band> {
     let bands = page.run.bands.iter().filter(|band| band.token == LIFETIMES[column].1);
-    bands.min_by_key(|band| (band.max.unwrap_or(i64::MAX), Reverse(band.min)))
+    bands.min_by_key(|band| (Quantity::from(band.max), Reverse(band.min)))
 }
 
 /// The marks of the scale, in words.
@@ -191,13 +198,13 @@ fn axis(doc: &mut Doc) {
             let at = percent(scale::place(seconds));
             doc.leaf("text", &[("x", &at), ("y", "12"), ("text-anchor", "middle")], words);
         }
-        let at = percent(scale::place(i64::MAX));
+        let at = percent(scale::place(Quantity::Unlimited));
         doc.leaf("text", &[("x", &at), ("y", "12"), ("text-anchor", "middle")], "∞");
     });
 }
 
 /// The bar of a profile and the mark of a lifetime.
-fn strip(doc: &mut Doc, band: Option<&Band>, seconds: Option<i64>, class: &str) {
+fn strip(doc: &mut Doc, band: Option<&Band>, lifetime: Option<Quantity>, class: &str) {
     doc.node("svg", &[("class", "strip"), ("width", "100%"), ("height", "14"), ("aria-hidden", "true")], |doc| {
         doc.void("line", &[("class", "ground"), ("x1", "0"), ("x2", "100%"), ("y1", "7"), ("y2", "7")]);
         for (tick, _) in TICKS {
@@ -217,8 +224,8 @@ fn strip(doc: &mut Doc, band: Option<&Band>, seconds: Option<i64>, class: &str) 
                 doc.void("line", &[("class", "best"), ("x1", &at), ("x2", &at), ("y1", "1"), ("y2", "13")]);
             }
         }
-        if let Some(seconds) = seconds {
-            let at = percent(scale::place(seconds));
+        if let Some(lifetime) = lifetime {
+            let at = percent(scale::place(lifetime));
             doc.void("circle", &[("class", class), ("cx", &at), ("cy", "7"), ("r", "5")]);
         }
     });

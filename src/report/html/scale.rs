@@ -1,5 +1,6 @@
 //! Numbers as lengths, and durations and times in words.
 
+use crate::model::Quantity;
 use crate::report::text;
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -13,11 +14,9 @@ const KNOWN: f64 = 90.0;
 pub(super) const TICKS: [(i64, &str); 5] =
     [(60, "1 min"), (3600, "1 h"), (86_400, "1 d"), (2_592_000, "30 d"), (31_536_000, "1 y")];
 
-/// Where a lifetime stands on the log scale, in percent of the width; `i64::MAX` is without end.
-pub(super) fn place(seconds: i64) -> f64 {
-    if seconds == i64::MAX {
-        return 97.0;
-    }
+/// Where a lifetime in seconds stands on the log scale, in percent of the width.
+pub(super) fn place(lifetime: impl Into<Quantity>) -> f64 {
+    let Quantity::Of(seconds) = lifetime.into() else { return 97.0 };
     let seconds = (seconds.max(1) as f64).clamp(SHORTEST, LONGEST);
     (seconds / SHORTEST).ln() / (LONGEST / SHORTEST).ln() * (KNOWN - 2.0) + 2.0
 }
@@ -28,10 +27,8 @@ pub(super) fn percent(of_width: f64) -> String {
 }
 
 /// A lifetime in words: `6 hours`, `25 hours`, `1 hour 30 minutes`, `without end`.
-pub(super) fn lasts(seconds: i64) -> String {
-    if seconds == i64::MAX {
-        return "without end".into();
-    }
+pub(super) fn lasts(lifetime: impl Into<Quantity>) -> String {
+    let Quantity::Of(seconds) = lifetime.into() else { return "without end".into() };
     if seconds < 0 {
         return format!("{seconds} s");
     }
@@ -110,16 +107,16 @@ mod tests {
             (3605, "about 1 hour"),
             (2_592_000, "30 days"),
             (34_560_000, "400 days"),
-            (i64::MAX, "without end"),
         ] {
             assert_eq!(lasts(seconds), words, "{seconds}");
         }
+        assert_eq!(lasts(Quantity::Unlimited), "without end");
     }
 
     #[test]
     fn longer_is_further_right() {
-        let lives = [0, 30, 60, 900, 3600, 86_400, 2_592_000, 31_536_000, i64::MAX];
-        let places: Vec<f64> = lives.iter().map(|seconds| place(*seconds)).collect();
+        let lives = [0, 30, 60, 900, 3600, 86_400, 2_592_000, 31_536_000].map(Quantity::Of);
+        let places: Vec<f64> = lives.into_iter().chain([Quantity::Unlimited]).map(place).collect();
         assert!(places.is_sorted() && places[1] < places[2] && places.iter().all(|at| (0.0..=100.0).contains(at)));
         assert_eq!(percent(place(60)).len(), "10.00%".len() - usize::from(place(60) < 10.0));
     }

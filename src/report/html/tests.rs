@@ -168,7 +168,7 @@ fn finding(source: &Source, text: &str) -> Finding {
         fingerprint: text.into(),
         suppressed: None,
         deviation: None,
-        measure: Some(crate::report::Measure { value: 2_592_000, bound: 21_600 }),
+        measure: Some(crate::report::Measure { value: 2_592_000.into(), bound: 21_600 }),
     }
 }
 
