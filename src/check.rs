@@ -15,7 +15,7 @@ use crate::report::{
 };
 use crate::rule::{Rule, message};
 use crate::scan::find::is_defused;
-use crate::source::{Source, Span, mask};
+use crate::source::{Source, Span, mask, secret_names};
 use crate::suppress::{inline, mitigation};
 use sha2::{Digest, Sha256};
 use smol_str::{SmolStr, format_smolstr};
@@ -1051,7 +1051,7 @@ fn secret_spans(document: &Document) -> Vec<Span> {
         // Numbers and the like are no secrets, and hold none.
         let hides = cursor.as_str().is_some() || cursor.scalar_text().is_none();
         if let Some(key) = cursor.key() {
-            names.secret = Some(key).filter(|key| hides && mask::is_secret_key(key)).or(names.secret);
+            names.secret = Some(key).filter(|key| hides && secret_names::is_secret_key(key)).or(names.secret);
             let of_key = || parent.is_some_and(|parent| document.cursor(parent).has("kty"));
             names.private |= mask::is_private_jwk_member(key) && of_key();
         }

@@ -7,7 +7,7 @@
 
 use super::placeholder::{Dialect, resolve};
 use crate::model::{At, Field, Settings};
-use crate::source::mask::is_secret_key;
+use crate::source::secret_names::is_secret_key;
 use std::borrow::Cow;
 
 /// Major, minor and patch number of an IAM release.

@@ -5,7 +5,7 @@ use super::{Adapter, Kind, Sink};
 use crate::model::{At, Field, Settings, Target, TargetKind};
 use crate::parse::yaml::{Scalar11, scalar_1_1};
 use crate::parse::{Cursor, Data, Document, Syntax, Text};
-use crate::source::mask::is_secret_key;
+use crate::source::secret_names::is_secret_key;
 use std::borrow::Cow;
 
 /// Adapter for INDIGO IAM's Spring configuration files.

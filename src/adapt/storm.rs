@@ -3,7 +3,7 @@
 use super::is_placeholder;
 use crate::model::{At, Field, Service};
 use crate::parse::Cursor;
-use crate::source::mask::is_secret_key;
+use crate::source::secret_names::is_secret_key;
 
 pub(super) const PRODUCT: &str = "storm-webdav";
 /// Prefix of all its environment variables.

@@ -4,7 +4,7 @@ use super::indigo_iam::{Given, Unset, is_server_env, names_secret, version_of_ta
 use super::{Sink, placeholder};
 use crate::model::{At, Field, Settings, Target, TargetKind};
 use crate::parse::{Cursor, Document, NodeId};
-use crate::source::mask::is_secret_key;
+use crate::source::secret_names::is_secret_key;
 use std::borrow::Cow;
 
 /// One process with its environment.

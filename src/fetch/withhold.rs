@@ -5,7 +5,7 @@ use crate::adapt::has_seeded_secret;
 use crate::adapt::is_placeholder;
 use crate::adapt::withheld::{WITHHELD, WITHHELD_DEFAULT};
 use crate::parse::{Cursor, Data, Document, NodeId, ParseError, Syntax, parse};
-use crate::source::{Source, Span, mask};
+use crate::source::{Source, Span, mask, secret_names};
 use std::sync::Arc;
 
 /// How deep JSON may be nested in strings of JSON; real answers hold one level (INDIGO IAM's `jwk`).
@@ -73,7 +73,7 @@ impl Edits {
                             self.replace(member, WITHHELD_DEFAULT);
                             continue;
                         }
-                        let own = mask::is_secret_key(name) || (key && mask::is_private_jwk_member(name));
+                        let own = secret_names::is_secret_key(name) || (key && mask::is_private_jwk_member(name));
                         open.push((member.id, if own { Some(name) } else { secret }));
                     }
                 }

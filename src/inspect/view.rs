@@ -9,7 +9,7 @@ use crate::model::{Field, State, Target, TargetKind, Value};
 use crate::parse::jwt::is_left_over;
 use crate::parse::{Cursor, Data, Document, NodeId};
 use crate::rule::message;
-use crate::source::{Source, mask};
+use crate::source::{Source, mask, secret_names};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -175,7 +175,7 @@ fn shown(name: &str, value: Cursor<'_>, in_key: bool) -> Json {
     let private = in_key && mask::is_private_jwk_member(name);
     match value.data() {
         Data::Null | Data::Bool(_) | Data::Number | Data::Skipped if !private => value.to_json(),
-        Data::Text(_) if !private && !mask::is_secret_key(name) => {
+        Data::Text(_) if !private && !secret_names::is_secret_key(name) => {
             mask::redact(value.as_str().unwrap_or_default()).into_owned().into()
         }
         Data::Seq => value.items().map(|item| shown(name, item, in_key)).collect(),

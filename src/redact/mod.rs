@@ -635,6 +635,20 @@ mod tests {
             ("GITHUB_TOKEN=ghp_Zk7qP3vR9xW2mL5tB8nY X=1", "GITHUB_TOKEN=REDACTED X=1"),
             ("{\"client_token\":\"hvs.CAESIJ7qP3vR9xW2mL5tB8nY\"}", "{\"client_token\":\"REDACTED\"}"),
             ("MYSQL_PWD=abc davix-ls --userpass abc -k", "MYSQL_PWD=REDACTED davix-ls --userpass REDACTED -k"),
+            (
+                "db_pwd=abc mysql_pwd=abc dbPwd=abc user_pass=abc",
+                "db_pwd=REDACTED mysql_pwd=REDACTED dbPwd=REDACTED user_pass=REDACTED",
+            ),
+            ("userpass=abc USER_PASS=abc userPass: x1", "userpass=REDACTED USER_PASS=REDACTED userPass: x1"),
+            (
+                r#"{"secretData":"abc","private_key_pem":"abc","deviceCode":"abc"}"#,
+                r#"{"secretData":"REDACTED","private_key_pem":"REDACTED","deviceCode":"REDACTED"}"#,
+            ),
+            (
+                "signingKey=a1b2c3d4e5f6a7b8c9 encryption_key=a1b2c3d4e5f6a7b8c9",
+                "signingKey=REDACTED encryption_key=REDACTED",
+            ),
+            ("SECRET_ID=0b1c8a4e-53f1-4d1c-9a52-0d5a4f6c2b10 X=1", "SECRET_ID=REDACTED X=1"),
             ("curl -s -u client-1:abc https://h/token", "curl -s -u client-1:REDACTED https://h/token"),
             ("curl --user 'client-1:abc' https://h", "curl --user 'client-1:REDACTED' https://h"),
             ("machine h login me password abc\n", "machine h login me password REDACTED\n"),
@@ -845,6 +859,11 @@ mod tests {
     fn what_sounds_like_a_secret_and_is_none_stays() {
         for text in [
             "access_token=3600s id_token: 1h",
+            // Names of files, of proxies of a grid and of S3's keys, of what was computed, and of the folder one works in.
+            "PWD=/home/Me1/a-folder-17 OLDPWD=/home/Me1/a-folder-18 pwd=a1b2c3d4e5f6a7b8c9",
+            "hash=a1b2c3d4e5f6a7b8c9 salt=a1b2c3d4e5f6a7b8c9 dsn=host=db1.example.org",
+            "Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request credentials=/DC=org/CN=Robot1",
+            "signing_key=rsa-1 secret_name=a1b2c3d4e5f6a7b8c9",
             "client_secret=$SECRET client_secret=${SECRET} password=%s password=<hidden> token=***",
             "Authorization: Bearer $TOKEN",
             "Authorization: Bearer token is missing",

@@ -6,16 +6,15 @@
 
 use super::marker;
 use crate::percent::{self, Char};
-use crate::scan::find::Hit;
+use crate::scan::find::{Hit, TAKEN_AWAY};
 use crate::source::mask;
+use crate::source::secret_names::{Certainty, MAX_NAME, certainty, is_one_of};
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, Input, MatchKind};
 use base64::Engine as _;
 use std::ops::Range;
 
 /// Longest value, in bytes (64 KiB); what goes on beyond is cut there.
 pub const MAX_VALUE: usize = 64 << 10;
-/// Longest name, in bytes.
-const MAX_NAME: usize = 64;
 /// Shortest value that is taken for one drawn at random, in bytes.
 const RANDOM: usize = 8;
 /// The same where the name alone says little.
@@ -92,115 +91,106 @@ const MAX_OPENED: usize = 8;
 /// Bytes of a value that say whether it was drawn at random.
 const TELLING: usize = 256;
 
-/// Words that stand in the names of secrets, in the spellings that are used; then what else is looked at, and last the
-/// private members of JSON Web Keys as they stand in JSON, in JSON within JSON, and in Python. No more than 64 words are
-/// looked for many bytes at once.
-const WORDS: [&str; 64] = [
-    "secret",
-    "Secret",
-    "SECRET",
-    "passw",
-    "Passw",
-    "PASSW",
-    "passphr",
-    "Passphr",
-    "PASSPHR",
-    "token",
-    "Token",
-    "TOKEN",
-    "apikey",
-    "apiKey",
-    "ApiKey",
-    "APIKEY",
-    "api_key",
-    "API_KEY",
-    "api-key",
-    "Api-Key",
-    "API-Key",
-    "ssertion",
-    "SSERTION",
-    "authz",
-    "AUTHZ",
-    "uthorization",
-    "UTHORIZATION",
-    "private_key",
-    "PRIVATE_KEY",
-    "privateKey",
-    "device_code",
-    "_PWD",
-    "response=",
-    " -u ",
-    "--user",
-    "-----BEGIN",
-    "://",
-    ":\\/\\/",
-    "%3A%2F%2F",
-    "%3a%2f%2f",
-    "\"d\"",
-    "\"p\"",
-    "\"q\"",
-    "\"dp\"",
-    "\"dq\"",
-    "\"qi\"",
-    "\"k\"",
-    "\"oth\"",
-    "\"d\\\"",
-    "\"p\\\"",
-    "\"q\\\"",
-    "\"dp\\\"",
-    "\"dq\\\"",
-    "\"qi\\\"",
-    "\"k\\\"",
-    "\"oth\\\"",
-    "'d'",
-    "'p'",
-    "'q'",
-    "'dp'",
-    "'dq'",
-    "'qi'",
-    "'k'",
-    "'oth'",
-];
-/// The first of each kind that is no part of a name.
-const RESPONSE: usize = USER - 1;
-const USER: usize = PEM - 2;
-const PEM: usize = URL - 1;
-const URL: usize = ENCODED_URL - 2;
-const ENCODED_URL: usize = KEY - 2;
-const KEY: usize = WORDS.len() - 24;
-/// The longest word, in bytes.
-const LONGEST_WORD: usize = "uthorization".len();
+/// What a word that was found may be part of.
+#[derive(Clone, Copy, Debug)]
+enum What {
+    /// The name of a secret.
+    Name,
+    /// The response of a `Digest` header.
+    Response,
+    /// An option of `curl`.
+    User,
+    /// The line that opens a key or a certificate.
+    Pem,
+    /// A URL, whose signs are so often percent-encoded.
+    Url(usize),
+    /// A private member of a JSON Web Key.
+    KeyMember,
+}
 
-/// Names whose values are secrets, by how they end, without `-`, `_` and `.`.
-const CERTAIN: [&str; 23] = [
-    "password",
-    "passwd",
-    "passphrase",
-    "secret",
-    "secretkey",
-    "apikey",
-    "privatekey",
-    "accesstoken",
-    "refreshtoken",
-    "idtoken",
-    "registrationtoken",
-    "subjecttoken",
-    "actortoken",
-    "bearertoken",
-    "authtoken",
-    "apitoken",
-    "clientassertion",
-    "idtokenhint",
-    "devicecode",
-    "secretaccesskey",
-    "userpass",
-    "mysqlpwd",
-    "dbpwd",
+/// What is looked for: what stands in the names of secrets in every spelling, and what the others begin with. The members of
+/// JSON Web Keys stand there as in JSON, in JSON within JSON, and in Python.
+const WORDS: &[(&str, What)] = &[
+    ("ecret", What::Name),
+    ("ECRET", What::Name),
+    ("pass", What::Name),
+    ("Pass", What::Name),
+    ("PASS", What::Name),
+    ("pwd", What::Name),
+    ("Pwd", What::Name),
+    ("PWD", What::Name),
+    ("oken", What::Name),
+    ("OKEN", What::Name),
+    ("pikey", What::Name),
+    ("piKey", What::Name),
+    ("PIKEY", What::Name),
+    ("pi_key", What::Name),
+    ("PI_KEY", What::Name),
+    ("pi-key", What::Name),
+    ("pi-Key", What::Name),
+    ("PI-K", What::Name),
+    ("rivate", What::Name),
+    ("RIVATE", What::Name),
+    ("igning", What::Name),
+    ("IGNING", What::Name),
+    ("ncryption", What::Name),
+    ("NCRYPTION", What::Name),
+    ("evice", What::Name),
+    ("EVICE", What::Name),
+    ("ssertion", What::Name),
+    ("SSERTION", What::Name),
+    ("uthz", What::Name),
+    ("UTHZ", What::Name),
+    ("uthorization", What::Name),
+    ("UTHORIZATION", What::Name),
+    ("response=", What::Response),
+    (" -u ", What::User),
+    ("--user", What::User),
+    (BEGIN, What::Pem),
+    ("://", What::Url(0)),
+    (":\\/\\/", What::Url(0)),
+    ("%3A%2F%2F", What::Url(1)),
+    ("%3a%2f%2f", What::Url(1)),
+    ("\"d\"", What::KeyMember),
+    ("\"p\"", What::KeyMember),
+    ("\"q\"", What::KeyMember),
+    ("\"dp\"", What::KeyMember),
+    ("\"dq\"", What::KeyMember),
+    ("\"qi\"", What::KeyMember),
+    ("\"k\"", What::KeyMember),
+    ("\"oth\"", What::KeyMember),
+    ("\"d\\\"", What::KeyMember),
+    ("\"p\\\"", What::KeyMember),
+    ("\"q\\\"", What::KeyMember),
+    ("\"dp\\\"", What::KeyMember),
+    ("\"dq\\\"", What::KeyMember),
+    ("\"qi\\\"", What::KeyMember),
+    ("\"k\\\"", What::KeyMember),
+    ("\"oth\\\"", What::KeyMember),
+    ("'d'", What::KeyMember),
+    ("'p'", What::KeyMember),
+    ("'q'", What::KeyMember),
+    ("'dp'", What::KeyMember),
+    ("'dq'", What::KeyMember),
+    ("'qi'", What::KeyMember),
+    ("'k'", What::KeyMember),
+    ("'oth'", What::KeyMember),
 ];
-/// Names whose values may be something else.
-const LIKELY: [&str; 3] = ["authz", "assertion", "tokenvalue"];
-/// Names of tokens that say where a list goes on; those of all others are likely.
-const PAGES: [&str; 4] = ["pagetoken", "continuetoken", "continuationtoken", "synctoken"];
+/// With more of them aho-corasick looks at one byte after the other, which takes six times as long.
+const _: () = assert!(WORDS.len() <= 64);
+/// The longest word, in bytes.
+const LONGEST_WORD: usize = {
+    let (mut longest, mut index) = (0, 0);
+    while index < WORDS.len() {
+        let length = WORDS[index].0.len();
+        longest = if length > longest { length } else { longest };
+        index += 1;
+    }
+    longest
+};
+/// What the line that opens a key or a certificate begins with.
+const BEGIN: &str = "-----BEGIN";
+
 /// What headers begin with, in front of the credentials.
 const SCHEMES: [&str; 6] = ["bearer", "basic", "token", "digest", "negotiate", "ntlm"];
 /// How blanks are written.
@@ -233,13 +223,8 @@ const BESIDE: [&str; 24] = [
     "user",
     "username",
 ];
-/// Words in place of a secret.
-const NO_SECRETS: [&str; 22] = [
-    "redacted",
-    "removed",
-    "hidden",
-    "masked",
-    "omitted",
+/// Words in place of a secret, beside those for what was taken away.
+const NO_SECRETS: [&str; 17] = [
     "none",
     "null",
     "nil",
@@ -276,7 +261,8 @@ enum Look {
 impl Secrets {
     /// A finder. An error is a defect of the search library's and never seen.
     pub fn new() -> Result<Self, String> {
-        let words = AhoCorasickBuilder::new().match_kind(MatchKind::LeftmostFirst).build(WORDS);
+        let words =
+            AhoCorasickBuilder::new().match_kind(MatchKind::LeftmostFirst).build(WORDS.iter().map(|(word, _)| word));
         words.map(|words| Secrets { words }).map_err(|error| error.to_string())
     }
 
@@ -286,14 +272,13 @@ impl Secrets {
         let mut ends = Ends::default();
         while let Some(found) = self.words.find(Input::new(text).range(at..)) {
             let (start, end) = (found.start(), found.end());
-            let look = match found.pattern().as_usize() {
-                ..RESPONSE => named(text, start, end, last, tokens, &mut ends),
-                RESPONSE..USER => digest(text, start..end, last, tokens, &mut ends),
-                USER..PEM => user(text, start..end, last, tokens, &mut ends),
-                PEM => private_key(text, end, last),
-                URL..ENCODED_URL => url(text, end, 0, last, tokens),
-                ENCODED_URL..KEY => url(text, end, 1, last, tokens),
-                KEY.. => key_member(text, start, end, last),
+            let look = match WORDS[found.pattern().as_usize()].1 {
+                What::Name => named(text, start, end, last, tokens, &mut ends),
+                What::Response => digest(text, start..end, last, tokens, &mut ends),
+                What::User => user(text, start..end, last, tokens, &mut ends),
+                What::Pem => private_key(text, end, last),
+                What::Url(level) => url(text, end, level, last, tokens),
+                What::KeyMember => key_member(text, start, end, last),
             };
             match look {
                 // What a token takes of it is not known yet.
@@ -312,37 +297,9 @@ fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
 
-/// How certain it is that what stands under a name is a secret.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Name {
-    Certain,
-    Likely,
-    Header,
-}
-
-/// A name as names are compared: small, without `-`, `_` and `.`.
-fn folded(name: &[u8]) -> Vec<u8> {
-    name.iter().filter(|byte| !matches!(byte, b'-' | b'_' | b'.')).map(u8::to_ascii_lowercase).collect()
-}
-
-fn name_of(name: &[u8]) -> Option<Name> {
-    if name.len() > MAX_NAME {
-        return None;
-    }
-    let folded = folded(name);
-    let ends = |names: &[&str]| names.iter().any(|name| folded.ends_with(name.as_bytes()));
-    match () {
-        () if ends(&["authorization"]) => Some(Name::Header),
-        () if ends(&CERTAIN) => Some(Name::Certain),
-        () if LIKELY.iter().any(|name| name.as_bytes() == folded) => Some(Name::Likely),
-        () if ends(&["token"]) && !ends(&PAGES) => Some(Name::Likely),
-        () => None,
-    }
-}
-
 /// Is it the name of something that stands in a list with others?
 fn is_known(name: &[u8]) -> bool {
-    name_of(name).is_some() || BESIDE.iter().any(|known| known.as_bytes() == folded(name))
+    certainty(name) != Certainty::No || is_one_of(name, &BESIDE)
 }
 
 /// How often a character counts as encoded that is written by a code of JSON (`\u0022`), of nginx and Python (`\x22`) or of
@@ -415,8 +372,11 @@ fn named(text: &[u8], start: usize, end: usize, last: bool, tokens: Tokens<'_>, 
         return Look::Open;
     }
     let name = name.start + code_before(text, name.start, start)..name.end;
-    let Some(kind) = name_of(&text[name.clone()]) else { return Look::No };
-    let (reached, found) = assigned(text, &name, kind);
+    let certainty = certainty(&text[name.clone()]);
+    if certainty == Certainty::No {
+        return Look::No;
+    }
+    let (reached, found) = assigned(text, &name, certainty);
     if !last && text.len() < reached + AHEAD {
         return Look::Open;
     }
@@ -426,17 +386,18 @@ fn named(text: &[u8], start: usize, end: usize, last: bool, tokens: Tokens<'_>, 
         return Look::Open;
     }
     let Some(value) = before_key(text, value, last) else { return Look::Open };
-    let hides = |part: &[u8]| match kind {
+    let hides = |part: &[u8]| match certainty {
         _ if found.doubtful && !(part.len() >= VERY_RANDOM && is_random(part)) => false,
-        Name::Certain => !is_harmless(&text[name.clone()], part),
-        Name::Likely => part.len() >= VERY_RANDOM && is_random(part),
-        Name::Header => is_random(part) || is_basic(part),
+        Certainty::Certain => !is_harmless(&text[name.clone()], part),
+        Certainty::Likely => part.len() >= VERY_RANDOM && is_random(part),
+        Certainty::Header => is_random(part) || is_basic(part),
+        Certainty::No => false,
     };
     // No part looks drawn at random when the whole does not.
-    if (found.doubtful || kind != Name::Certain) && !hides(&text[value.clone()]) {
+    if (found.doubtful || certainty != Certainty::Certain) && !hides(&text[value.clone()]) {
         return Look::No;
     }
-    let kind = if kind == Name::Header { Kind::Header } else { Kind::Named };
+    let kind = if certainty == Certainty::Header { Kind::Header } else { Kind::Named };
     secret(kind, text, value, found.quote.is_some(), cut, tokens, hides)
 }
 
@@ -533,7 +494,7 @@ struct Quote {
 
 /// The value behind a name: `name=value`, `"name": "value"`, `"name": ["value"]`, `<name>value<`, `--name value`,
 /// `("name", "value")`, `"name": "NAME", "value": "…"`, and how far it was looked.
-fn assigned(text: &[u8], name: &Range<usize>, kind: Name) -> (usize, Option<Value>) {
+fn assigned(text: &[u8], name: &Range<usize>, certainty: Certainty) -> (usize, Option<Value>) {
     let rest = &text[name.end..];
     let before = &text[..name.start];
     if before.ends_with(b"<") && rest.first() == Some(&b'>') {
@@ -545,7 +506,7 @@ fn assigned(text: &[u8], name: &Range<usize>, kind: Name) -> (usize, Option<Valu
         let value = value_at(text, name.end + 1, 0);
         return (value.start, Some(value));
     }
-    if kind == Name::Certain
+    if certainty == Certainty::Certain
         && rest.first().is_some_and(|byte| is_blank(*byte))
         && is_login(before, &text[name.clone()])
     {
@@ -588,7 +549,7 @@ fn assigned(text: &[u8], name: &Range<usize>, kind: Name) -> (usize, Option<Valu
     value.start += scheme(text, value.start);
     // `password: abc` is a setting when nothing else stands in its line, and may be prose elsewhere.
     let alone = is_alone(before);
-    value.doubtful = colon && quote.is_none() && value.quote.is_none() && kind == Name::Certain && !alone;
+    value.doubtful = colon && quote.is_none() && value.quote.is_none() && certainty == Certainty::Certain && !alone;
     (reached, Some(value))
 }
 
@@ -817,7 +778,7 @@ impl Quote {
 fn is_of_another(before: &[u8], behind: &[u8]) -> bool {
     let names = |before: &[u8]| {
         let name = before.iter().rev().take(MAX_NAME).take_while(|byte| is_name(**byte)).count();
-        name_of(&before[before.len() - name..]).is_some()
+        certainty(&before[before.len() - name..]) != Certainty::No
     };
     let blanks = behind.iter().take(AHEAD / 2).take_while(|byte| is_blank(**byte)).count();
     if matches!(behind.get(blanks), Some(b'=' | b':')) {
@@ -853,7 +814,7 @@ fn is_harmless(name: &[u8], value: &[u8]) -> bool {
         || variable
         || template
         || path
-        || NO_SECRETS.iter().any(|word| bare.eq_ignore_ascii_case(word))
+        || NO_SECRETS.iter().chain(&TAKEN_AWAY).any(|word| bare.eq_ignore_ascii_case(word))
         || std::str::from_utf8(name).is_ok_and(|name| mask::is_token_lifetime(name, text))
 }
 
@@ -935,11 +896,10 @@ fn key_label(text: &[u8], at: usize, last: bool) -> Result<Option<&[u8]>, ()> {
 /// A value without the private key whose first line it ends with: the key is found by itself. `None` when the text ends before
 /// that is certain.
 fn before_key(text: &[u8], value: Range<usize>, last: bool) -> Option<Range<usize>> {
-    const BEGIN: &[u8] = WORDS[PEM].as_bytes();
     /// Bytes of the end of a value among which that line is looked for.
     const LINE: usize = 64;
     let tail = value.start.max(value.end.saturating_sub(LINE));
-    let Some(at) = memchr::memmem::rfind(&text[tail..value.end], BEGIN) else { return Some(value) };
+    let Some(at) = memchr::memmem::rfind(&text[tail..value.end], BEGIN.as_bytes()) else { return Some(value) };
     let key = tail + at;
     let label = key_label(text, key + BEGIN.len(), last).ok()?;
     Some(if label.is_some() { value.start..key } else { value })

@@ -4,6 +4,7 @@
 //! by shape (JWT signatures, PEM private keys, URL credentials). Masking keeps the number of characters and
 //! the line breaks, so that columns under a snippet stay true.
 
+use super::secret_names::{MAX_NAME, is_secret_key};
 use super::{Source, Span};
 use crate::scan::find::{Finder, Found, State, may_begin};
 use std::ops::Range;
@@ -12,112 +13,8 @@ use std::sync::LazyLock;
 /// The character that stands for a hidden one.
 pub const MASK: char = '*';
 
-/// Member names whose string values are secrets in every format. Compared without case, `-`, `_` and `.`.
-const SECRET_KEYS: &[&str] = &[
-    "accesstoken",
-    "actuatorpassword",
-    "apikey",
-    "apitoken",
-    "assertion",
-    "authorization",
-    "bearertoken",
-    "bindpassword",
-    "clientassertion",
-    "clientsecret",
-    "clientsecretbasic",
-    "clientsecretrotated",
-    "cookiesecret",
-    "credential",
-    "credentials",
-    "dbpassword",
-    "devicecode",
-    "dsn",
-    "encryptionkey",
-    "exampleappsecret",
-    "idtoken",
-    "iamdbpassword",
-    "initialaccesstoken",
-    "jwt",
-    "keypassword",
-    "keystorepassword",
-    "mytoken",
-    "passphrase",
-    "passwd",
-    "password",
-    "privatekey",
-    "privatekeypem",
-    "pwd",
-    "refreshtoken",
-    "registrationaccesstoken",
-    "registrationtoken",
-    "rootpassword",
-    "secret",
-    "secretdata",
-    "secretkey",
-    "secretstring",
-    "secrets",
-    "secretsalt",
-    "salt",
-    "signingkey",
-    "softwarestatement",
-    "storepassword",
-    "subjecttoken",
-    "token",
-    "tokenvalue",
-    "actortoken",
-    "hash",
-    "value_secret",
-];
-
-/// Longest name that is looked at, in bytes.
-const MAX_NAME: usize = 64;
-
-/// Name endings that mark a secret as well (`IAM_ADMIN_PASSWORD`, `db-secret`).
-const SECRET_ENDINGS: &[&str] =
-    &["password", "passwd", "secret", "privatekey", "apikey", "accesstoken", "refreshtoken", "passphrase"];
-
-/// By first byte, the lengths (as bits) that [`SECRET_KEYS`] have: every member of every document is asked.
-const KEY_LENGTHS: [u32; 256] = {
-    let mut lengths = [0; 256];
-    let mut index = 0;
-    while index < SECRET_KEYS.len() {
-        let key = SECRET_KEYS[index].as_bytes();
-        lengths[key[0] as usize] |= 1 << key.len();
-        index += 1;
-    }
-    lengths
-};
-
-fn may_be_key(folded: &[u8]) -> bool {
-    folded.first().is_some_and(|first| folded.len() < 32 && KEY_LENGTHS[usize::from(*first)] >> folded.len() & 1 == 1)
-}
-
 /// JWK members that hold private key material (RFC 7518 sections 6.2.2, 6.3.2 and 6.4).
 const JWK_PRIVATE: &[&str] = &["d", "p", "q", "dp", "dq", "qi", "k", "oth"];
-
-/// True when the string value under a member of this name is a secret.
-pub fn is_secret_key(name: &str) -> bool {
-    let mut folded = [0; MAX_NAME];
-    if name.len() > MAX_NAME {
-        return false;
-    }
-    let mut length = 0;
-    // Every member of a document with findings is asked, so this goes without branches.
-    for byte in name.as_bytes() {
-        folded[length] = byte.to_ascii_lowercase();
-        length += usize::from(!matches!(byte, b'-' | b'_' | b'.' | b' '));
-    }
-    let folded = &folded[..length];
-    let last = folded.last();
-    let ends_with = |endings: &[&str]| {
-        endings.iter().any(|ending| ending.as_bytes().last() == last && folded.ends_with(ending.as_bytes()))
-    };
-    // `SECRET_CERT_KEY` holds one, `SECRET_DB_PASSWORD_FILE` names a file.
-    let set_apart = name.len() > 7 && name.as_bytes()[..7].eq_ignore_ascii_case(b"secret_");
-    (may_be_key(folded) && SECRET_KEYS.iter().any(|key| key.as_bytes() == folded))
-        || ends_with(SECRET_ENDINGS)
-        || (set_apart && !ends_with(&["file", "name", "path"]))
-}
 
 /// True when this member of a JWK (an object with `kty`) holds private key material.
 pub fn is_private_jwk_member(name: &str) -> bool {
@@ -366,36 +263,6 @@ fn mask_ranges(text: &str, base: usize, ranges: &[Range<usize>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn knows_secret_names_in_every_spelling() {
-        for ending in SECRET_ENDINGS {
-            assert!(is_secret_key(&format!("site_{ending}")), "{ending}");
-        }
-        // Their lengths are kept as bits.
-        assert!(SECRET_KEYS.iter().all(|key| key.len() < 32 && is_secret_key(key)));
-        for name in [
-            "client_secret",
-            "clientSecret",
-            "IAM_DB_PASSWORD",
-            "client.secret",
-            "registration_access_token",
-            "refresh-token",
-            "SECRET_CERT_KEY",
-        ] {
-            assert!(is_secret_key(name), "{name}");
-        }
-        for name in [
-            "client_id",
-            "token_endpoint",
-            "secretary",
-            "SECRET_DB_PASSWORD_FILE",
-            "password_file_path_hint",
-            "jwks_uri",
-        ] {
-            assert!(!is_secret_key(name), "{name}");
-        }
-    }
 
     #[test]
     fn masks_by_shape_and_keeps_length() {

@@ -6,6 +6,7 @@
 mod lines;
 pub mod mask;
 mod region;
+pub mod secret_names;
 
 pub use lines::{LineIndex, Position};
 pub use region::Region;

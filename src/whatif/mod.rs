@@ -15,7 +15,7 @@ use crate::model::{At, Target, TargetKind};
 use crate::parse::{Cursor, Document, NodeId, ParseError};
 use crate::policy::Amount;
 use crate::report::{FileError, Finding, Tool, json_text};
-use crate::source::{Source, mask};
+use crate::source::{Source, mask, secret_names};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -262,7 +262,7 @@ impl<'r> Editor<'r> {
             self.edits.push(set(root, path, new)?);
             let last = path.rsplit('/').next().unwrap_or_default();
             let value = new.to_string();
-            let shown = if mask::is_secret_key(last) { "a secret".into() } else { mask::redact(&value) };
+            let shown = if secret_names::is_secret_key(last) { "a secret".into() } else { mask::redact(&value) };
             self.done.push(format!("{path}{who} is set to {shown}"));
         }
         Ok(())
