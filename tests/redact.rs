@@ -182,6 +182,8 @@ fn any_list() -> impl Strategy<Value = Vec<u8>> {
         Just("client_id"),
         Just("password"),
         Just("vault_token"),
+        Just("mysql_pwd"),
+        Just("signing_key"),
     ];
     let values = prop_oneof![
         3 => any_signed().prop_map(|piece| String::from_utf8_lossy(&piece.before).into_owned()),
