@@ -305,10 +305,7 @@ fn text(
         AuditFormat::Prometheus => audit::prometheus(report, clock_of(report)),
         AuditFormat::Nagios => audit::nagios(report).0,
         AuditFormat::Html => page(),
-        AuditFormat::Json => {
-            let text = serde_json::to_string_pretty(report);
-            text.map_err(|error| Failure::Usage(format!("the report cannot be written as JSON: {error}")))? + "\n"
-        }
+        AuditFormat::Json => crate::report::json_text(report),
     })
 }
 

@@ -541,9 +541,7 @@ fn notes(book: &Book, services: &[SiteService]) -> Vec<String> {
 
 /// As JSON, with a final newline.
 pub fn json(answers: &Answers) -> String {
-    let mut out = serde_json::to_string_pretty(answers).unwrap_or_default();
-    out.push('\n');
-    out
+    crate::report::json_text(answers)
 }
 
 /// For people.

@@ -417,9 +417,7 @@ fn notes(context: &Context<'_>, question: &Question, found: &Found) -> Vec<Strin
 
 /// The answer as JSON, with a final newline.
 pub fn json(traced: &Traced) -> String {
-    let mut out = serde_json::to_string_pretty(traced).unwrap_or_default();
-    out.push('\n');
-    out
+    crate::report::json_text(traced)
 }
 
 /// The answer for people.

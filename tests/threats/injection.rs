@@ -279,3 +279,47 @@ fn row_09_markdown_of_hostile_input_is_text_only() {
         assert!(!line.contains("@user"), "nobody is mentioned: {line}");
     }
 }
+
+/// One folder with hostile texts in all that the commands quote which do not check: names of services, of clients and of
+/// files, claims in logs and in tokens.
+#[test]
+fn rows_06_to_08_json_of_every_command_holds_no_commands() {
+    let hostile = "a\u{9b}31m\u{202e}b\u{feff}##[error]forged";
+    let client = json!({"client_id": hostile, "client_name": hostile, "scope": "openid", "grant_types": ["implicit"],
+        "redirect_uris": [format!("http://h/{hostile}")]});
+    let claims =
+        json!({"iss": "https://vo.example.org/", "sub": hostile, "jti": "0b1c-1", "aud": hostile, "scope": hostile});
+    let log = "11/03/25 10:14:16 (cid:28) Command=QMGMT_WRITE_CMD, peer=<192.0.2.2:9360>\n\
+               11/03/25 10:14:16 (cid:28) Examining SciToken with payload ";
+    let site = json!({"services": [{"name": hostile, "type": "htcondor-ce", "files": ["ce.conf"], "logs": ["log"]}],
+        "audit": {"paths": [hostile]}});
+    let claims_named = format!("{hostile}.json");
+    let folder = folder(&[
+        ("site.yaml", site.to_string()),
+        ("ce.conf", "SCHEDD_DEBUG = D_SECURITY\n".into()),
+        ("log", format!("{log}{claims}.\n")),
+        ("token", access_token(&claims)),
+        (&claims_named, claims.to_string()),
+        (&format!("{hostile}/clients.json"), client.to_string()),
+    ]);
+    let mut commands = vec![
+        vec!["trace", "--config", "site.yaml", "--jti", "0b1c-1"],
+        vec!["trace", "--config", "site.yaml", "--can-answer"],
+        vec!["incident", &claims_named, "log", "--config", "site.yaml"],
+        vec!["inspect", "token"],
+        vec!["scan", "."],
+        vec!["compat", &claims_named, "--service", "xrootd", "--request", "read:/f"],
+        vec!["whatif", ".", "--client", hostile, "--add-scope", "storage.modify:/"],
+    ];
+    if cfg!(feature = "state") {
+        commands.push(vec!["audit", "site.yaml", "--state", "state"]);
+    }
+    for arguments in commands {
+        let ran = run(tokenvet().current_dir(folder.path()).args(&arguments).args(["--now", NOW, "--format", "json"]));
+        let name = arguments.join(" ");
+        let report: Value = serde_json::from_str(&ran.out()).unwrap_or_else(|_| panic!("{name}: {}", ran.all()));
+        assert!(report.to_string().contains("##[error]"), "{name} quotes it: {report:#}");
+        assert_printable(&name, &ran.all());
+        assert_eq!(runner_commands(&ran.all()), [""; 0], "{name}");
+    }
+}
