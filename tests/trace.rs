@@ -304,16 +304,9 @@ fn logs_of_real_services_are_read_as_their_formats() {
 
 #[test]
 fn rotated_logs_are_read_when_asked_for_and_old_ones_left_out() {
-    let line = |day: u32, jti: &str| {
-        format!(
-            "2025-11-{day:02}T10:00:00.000Z  INFO 1 --- [x] AUDIT : {{\"timestamp\":1762160400123,\"@type\":\"AccessTokenIssuedEvent\",\
-             \"principal\":\"pilot-factory\",\"message\":\"Issue access token\",\"subject\":\"pilot-factory\",\"payload\":\
-             {{\"sub\":\"4f1c-aa\",\"iss\":\"https://vo.example.org/\",\"jti\":\"{jti}\",\"client_id\":\"pilot-factory\"}}}}\n"
-        )
-    };
     let folder = common::folder(&[
-        ("iam.log", line(3, "new-1") + &line(4, "new-2")),
-        ("iam.log.1", line(1, "old-1")),
+        ("iam.log", issued(3, "new-1") + &issued(4, "new-2")),
+        ("iam.log.1", issued(1, "old-1")),
         ("tokenvet.yaml", "services: [{ type: xrootd, name: iam, files: [x], logs: [iam.log] }]\n".into()),
     ]);
     let found = |arguments: &[&str]| {
@@ -335,4 +328,34 @@ fn rotated_logs_are_read_when_asked_for_and_old_ones_left_out() {
     let mut command = common::tokenvet();
     command.current_dir(folder.path()).args(["trace", "--client", "x", "--since", "soon", "iam.log"]);
     common::run(&mut command).exits(2, "no time");
+}
+
+/// What INDIGO IAM writes of a token of November 2025.
+fn issued(day: u32, jti: &str) -> String {
+    format!(
+        "2025-11-{day:02}T10:00:00.000Z  INFO 1 --- [x] AUDIT : {{\"timestamp\":1762160400123,\"@type\":\"AccessTokenIssuedEvent\",\
+         \"principal\":\"pilot-factory\",\"message\":\"Issue access token\",\"subject\":\"pilot-factory\",\"payload\":\
+         {{\"sub\":\"4f1c-aa\",\"iss\":\"https://vo.example.org/\",\"jti\":\"{jti}\",\"client_id\":\"pilot-factory\"}}}}\n"
+    )
+}
+
+#[test]
+fn patterns_of_the_policy_here_find_the_logs_beside_it() {
+    let folder = common::folder(&[
+        ("k1.log", issued(3, "first")),
+        ("logs/k2.log", issued(3, "second")),
+        ("tokenvet.yaml", "services: [{ type: xrootd, name: iam, files: [x], logs: [\"k*.log\"] }]\n".into()),
+        ("all.yaml", "services: [{ type: xrootd, name: iam, files: [x], logs: [\"**/k*.log\"] }]\n".into()),
+    ]);
+    for (policy, names) in [(None, vec!["k1.log"]), (Some("all.yaml"), vec!["k1.log", "logs/k2.log"])] {
+        let mut command = common::tokenvet();
+        command.current_dir(folder.path()).args(["trace", "--client", "pilot-factory", "--format", "json"]);
+        command.args(["--now", "2025-11-05T00:00:00Z"]).args(policy.iter().flat_map(|policy| ["--config", policy]));
+        let ran = common::run(&mut command);
+        ran.exits(0, "found");
+        let found = ran.json();
+        let entries = found["services"][0]["entries"].as_array().cloned().unwrap_or_default();
+        let paths: Vec<&str> = entries.iter().filter_map(|entry| entry["path"].as_str()).collect();
+        assert_eq!(paths, names, "{found:#}");
+    }
 }

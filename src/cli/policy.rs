@@ -2,13 +2,12 @@
 
 use super::args::CheckArgs;
 use super::exit::Failure;
-use super::staged::folder_of;
 use super::store::Store;
 use super::{problem, rules, trust};
 use crate::audit::WaiverRef;
 use crate::audit::ratchet::Accepted;
 use crate::check::check_targets;
-use crate::discover::walk;
+use crate::discover::walk::{self, folder_of};
 use crate::evaluate::{Adjustments, Plan, Selection};
 use crate::hex::hex;
 use crate::model::{At, Field, Target, TargetKind, WorkflowEntry};

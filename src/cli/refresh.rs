@@ -4,6 +4,7 @@ use super::audit::AuditArgs;
 use super::exit::Failure;
 use crate::adapt::snapshot::{MANIFEST_PART, PART};
 use crate::audit::Snapshot;
+use crate::discover::walk::folder_of;
 use crate::policy::{self, RawIssuer};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -115,9 +116,8 @@ fn take(
             kept.folder.display()
         ));
     }
-    if let Some(above) = kept.folder.parent().filter(|above| !above.as_os_str().is_empty()) {
-        std::fs::create_dir_all(above).map_err(|error| format!("{}: cannot be made: {error}", above.display()))?;
-    }
+    let above = folder_of(&kept.folder);
+    std::fs::create_dir_all(above).map_err(|error| format!("{}: cannot be made: {error}", above.display()))?;
     // An audit at night goes on where the one before was interrupted; nobody is there to ask for it.
     let resume = if token.is_some() { Resume::IfThere } else { Resume::No };
     let api = api.filter(|_| token.is_some()).map(Into::into);

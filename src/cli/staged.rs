@@ -1,6 +1,7 @@
 //! A file in the making that takes its place when it is complete: the old file or the whole new one is there, never
 //! anything else, and a run that is killed leaves nothing behind where the system can do that.
 
+use crate::discover::walk::folder_of;
 use std::fs::{self, File};
 use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
@@ -106,9 +107,4 @@ fn link(file: &File, path: &Path, over: bool) -> io::Result<()> {
     fs::rename(&beside, path).inspect_err(|_| {
         let _ = fs::remove_file(&beside);
     })
-}
-
-/// The folder a file stands in.
-pub(super) fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

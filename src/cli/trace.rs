@@ -261,12 +261,12 @@ impl Site {
         let path = match config {
             Some(path) => path,
             None if own.is_file() => own,
-            None => return Ok(Site { services: Vec::new(), folder: PathBuf::new(), file: None }),
+            None => return Ok(Site { services: Vec::new(), folder: PathBuf::from("."), file: None }),
         };
         let source: Arc<Source> =
             Arc::new(problem::read_small(path, crate::policy::MAX_FILE).map_err(Failure::Reported)?);
         let file = PolicyFile::read(&source).map_err(|error| Failure::Reported(problem::render(&source, &error)))?;
-        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        let folder = walk::folder_of(path).to_path_buf();
         Ok(Site { services: file.raw.services.clone(), folder, file: Some((source, file)) })
     }
 
@@ -306,8 +306,7 @@ impl Site {
 
     /// The configuration files of each service.
     pub(super) fn files(&self) -> Result<Vec<Vec<Arc<Source>>>, Failure> {
-        let folder = if self.folder.as_os_str().is_empty() { PathBuf::from(".") } else { self.folder.clone() };
-        let found = walk::walk(std::slice::from_ref(&folder), &|_, _| false);
+        let found = walk::walk(std::slice::from_ref(&self.folder), &|_, _| false);
         let mut globs = Vec::new();
         for service in &self.services {
             let set = glob::paths(&service.files);
@@ -315,7 +314,7 @@ impl Site {
         }
         let mut files: Vec<Vec<Arc<Source>>> = vec![Vec::new(); globs.len()];
         for input in &found.inputs {
-            let relative = input.path().strip_prefix(&folder).unwrap_or(input.path());
+            let relative = input.path().strip_prefix(&self.folder).unwrap_or(input.path());
             let Some(index) = globs.iter().position(|set| set.is_match(relative)) else { continue };
             if let Ok(source) = walk::read(input) {
                 files[index].push(Arc::new(source));

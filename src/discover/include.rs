@@ -3,7 +3,7 @@
 //! Nothing here runs unless the user asks for it: a configuration under test is not trusted to choose what is opened.
 
 use super::recognise;
-use super::walk::{Found, Input, describe, folder_files, read};
+use super::walk::{Found, Input, describe, folder_files, folder_of, read};
 use crate::adapt::Sink;
 use crate::model::{At, Spot, Target, TargetKind};
 use crate::parse::{Document, NodeId};
@@ -64,10 +64,7 @@ impl Follow<'_> {
 
 /// The tree that a path of the command line stands for: itself, or the folder of a file.
 fn base(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !path.is_dir() => if parent.as_os_str().is_empty() { Path::new(".") } else { parent }.into(),
-        _ => path.into(),
-    }
+    if path.is_dir() { path } else { folder_of(path) }.into()
 }
 
 /// A file as a configuration names it.

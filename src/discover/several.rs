@@ -1,5 +1,6 @@
 //! Several files by one name: patterns that the shell did not expand, and the rotated siblings of a log.
 
+use super::walk::here;
 use globset::{GlobBuilder, GlobMatcher};
 use std::ffi::OsStr;
 use std::fs;
@@ -43,8 +44,7 @@ fn matcher(part: &OsStr) -> Option<GlobMatcher> {
 
 /// The names in a folder, with the folder before them.
 fn entries(folder: &Path) -> Vec<(PathBuf, bool)> {
-    let real = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let entries = fs::read_dir(real).into_iter().flatten().flatten();
+    let entries = fs::read_dir(here(folder)).into_iter().flatten().flatten();
     let entries = entries.map(|entry| {
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
         (folder.join(entry.file_name()), is_folder)

@@ -408,13 +408,23 @@ fn mode_opens_to_all(metadata: &fs::Metadata) -> Option<bool> {
     }
 }
 
+/// A folder as the system takes it: an empty path is the folder the program runs in.
+pub(crate) fn here(folder: &Path) -> &Path {
+    if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
+}
+
+/// The folder a file stands in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().map_or(Path::new("."), here)
+}
+
 /// Whether every user of the machine can reach what lies in a folder; `None` for one that does not matter: a checkout, whose
 /// modes are those of whoever checked it out.
 pub fn folder_opens_to_all(folder: &Path) -> Option<bool> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let real = fs::canonicalize(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }).ok()?;
+        let real = fs::canonicalize(here(folder)).ok()?;
         if real.ancestors().any(|above| above.join(".git").exists()) {
             return None;
         }

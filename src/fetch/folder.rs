@@ -2,7 +2,7 @@
 
 use super::Error;
 use crate::adapt::snapshot::MANIFEST_PART;
-use crate::discover::walk::describe;
+use crate::discover::walk::{describe, folder_of};
 use crate::hex::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -272,8 +272,7 @@ fn real(into: &Path) -> Result<PathBuf, Error> {
             false => Err(Error::new(&place, "is no folder a snapshot can be put in; name another with --into")),
         };
     }
-    let above = into.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match (fs::canonicalize(above), into.file_name()) {
+    match (fs::canonicalize(folder_of(into)), into.file_name()) {
         (Ok(above), Some(name)) => Ok(above.join(name)),
         _ => Err(Error::new(&place, "the folder it is to stand in does not exist; make that first")),
     }
