@@ -359,3 +359,13 @@ fn patterns_of_the_policy_here_find_the_logs_beside_it() {
         assert_eq!(paths, names, "{found:#}");
     }
 }
+
+#[test]
+fn the_longest_duration_joins_all_of_a_subject() {
+    let folder = common::folder(&[("iam.log", issued(3, "first") + &issued(4, "second"))]);
+    let mut command = common::tokenvet();
+    command.current_dir(folder.path()).args(["trace", "iam.log", "--jti", "first", "--now", "2025-11-05T00:00:00Z"]);
+    let ran = common::run(command.args(["--within", &i64::MAX.to_string(), "--all"]));
+    ran.exits(0, "found");
+    assert!(ran.out().contains("second"), "{}", ran.all());
+}

@@ -513,8 +513,8 @@ fn job_key(service: &str, job: &str) -> (String, String) {
 
 /// Is a moment near one of some sorted ones?
 fn is_near(times: &[i64], at: i64, within: i64) -> bool {
-    let next = times.partition_point(|time| *time < at - within);
-    times.get(next).is_some_and(|time| *time <= at + within)
+    let next = times.partition_point(|time| *time < at.saturating_sub(within));
+    times.get(next).is_some_and(|time| *time <= at.saturating_add(within))
 }
 
 impl Names {
