@@ -29,7 +29,7 @@ use crate::trace::search::Reading;
 use crate::trace::site;
 use crate::trace::time::Clock;
 use clap::{Args as ClapArgs, ValueEnum};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -479,12 +479,9 @@ fn issuers(
 fn with_logs_of(declared: &Declarations, files: &mut Files) -> Result<(), Failure> {
     let logs = Files::find(&[], declared, false)?;
     files.problems.extend(logs.problems);
-    for (input, service) in logs.inputs {
-        let known = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-        if !files.inputs.iter().any(|(one, _)| known(one.path()) == known(input.path())) {
-            files.inputs.push((input, service));
-        }
-    }
+    let place = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let mut known: HashSet<PathBuf> = files.inputs.iter().map(|(input, _)| place(input.path())).collect();
+    files.inputs.extend(logs.inputs.into_iter().filter(|(input, _)| known.insert(place(input.path()))));
     Ok(())
 }
 
