@@ -4,7 +4,7 @@
 //! what cannot be a whole signature: an answer of "invalid" is given only where a service would say so as well.
 //! Tokens are kept sealed until all key sets are known and wiped afterwards; no signature is ever shown.
 
-use crate::adapt::decode_member;
+use crate::adapt::{bit_length, decode_member};
 use crate::evaluate::{Fact, Kept};
 use crate::model::{At, Field, TargetKind, Token, url};
 use crate::parse::jwt::Compact;
@@ -20,7 +20,7 @@ use std::collections::HashMap;
 /// Keys of one kid (or, for a token without one, of one issuer) that are tried at the most.
 const MAX_CANDIDATES: usize = 8;
 /// RSA moduli that are used, in bits. Shorter ones break RFC 7518 section 3.3, longer ones only cost time.
-const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+const RSA_BITS: std::ops::RangeInclusive<i64> = 2048..=8192;
 
 /// What a signature proved to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,10 +124,9 @@ impl PublicKey {
 }
 
 fn rsa(n: Vec<u8>, e: Vec<u8>) -> Result<Form, &'static str> {
-    let bits = n.first().map_or(0, |first| n.len() * 8 - first.leading_zeros() as usize);
     // Larger exponents are not in use and make verification slow.
     let odd = e.last().is_some_and(|last| last % 2 == 1) && e.len() <= 4 && e != [1];
-    match (RSA_BITS.contains(&bits) && odd, has_roca(&n)) {
+    match (RSA_BITS.contains(&bit_length(&n)) && odd, has_roca(&n)) {
         (true, false) => Ok(Form::Rsa { n, e }),
         (true, true) => Err("its RSA key can be computed by others (CVE-2017-15361, ROCA)"),
         (false, _) => Err("its RSA key is outside 2048 to 8192 bits or has an unusual exponent"),

@@ -239,7 +239,7 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Number of significant bits of a big-endian number.
-fn bit_length(bytes: &[u8]) -> i64 {
+pub(crate) fn bit_length(bytes: &[u8]) -> i64 {
     let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
     match bytes[start..] {
         [] => 0,

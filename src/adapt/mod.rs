@@ -79,7 +79,7 @@ pub(crate) use discovery::product as issuer_product;
 #[cfg(feature = "fetch")]
 pub(crate) use indigo_iam_client::has_seeded_secret;
 #[cfg(feature = "verify")]
-pub(crate) use jwks::decode as decode_member;
+pub(crate) use jwks::{bit_length, decode as decode_member};
 pub use read::{Reader, is_placeholder};
 
 use crate::model::{Target, TargetKind};
