@@ -265,7 +265,7 @@ fn configuration(
     let source = bytes.map(|bytes| Source::from_bytes(format!("{variant}.cfg"), bytes));
     let service = match source {
         Some(Ok(source)) => {
-            Some(service.configured(&Arc::new(source), Some(Path::new("/"))).expect("any file is read"))
+            Some(service.configured(&Arc::new(source), Some(&|path| fs::read(path))).expect("any file is read"))
         }
         // No file, or one that is no text.
         Some(Err(_)) | None => None,
@@ -1004,4 +1004,28 @@ fn every_step_says_why_and_how_it_is_known() {
 fn a_verdict_answers_the_question_of_a_pipeline() {
     assert_eq!(Verdict::Unchecked.takes(), Some(true));
     assert_eq!(Verdict::Unsaid.takes(), None);
+}
+
+#[test]
+fn map_files_that_only_we_cannot_read_say_nothing() {
+    use std::io::ErrorKind;
+    let refuses = |content: Result<&[u8], ErrorKind>| {
+        let text = "[Issuer vo]\nissuer = https://issuer.example.org\nbase_path = /vo\nname_mapfile = /etc/vo.json\n";
+        let source = Arc::new(Source::from_text("scitokens.cfg", text));
+        let model = Model::builtin().expect("the models are in order");
+        let service = Service::parse("xrootd", &model).expect("the service is known");
+        let read = |path: &str| {
+            assert_eq!(path, "/etc/vo.json");
+            content.map(<[u8]>::to_vec).map_err(Into::into)
+        };
+        let service = service.configured(&source, Some(&read)).expect("XRootD's format");
+        service.refuses_to_start.map(|why| why.value)
+    };
+    let why = |what: &str| Some(format!("it does not start: the name_mapfile {what}"));
+    assert_eq!(refuses(Err(ErrorKind::PermissionDenied)), None);
+    assert_eq!(refuses(Err(ErrorKind::Unsupported)), None);
+    assert_eq!(refuses(Ok(b"[{\"sub\": \"caf\xe9\", \"result\": \"vo\"}]")), None, "no UTF-8, which nobody asks for");
+    assert_eq!(refuses(Err(ErrorKind::NotFound)), why("is not there"));
+    assert_eq!(refuses(Err(ErrorKind::IsADirectory)), why("is no JSON list"));
+    assert_eq!(refuses(Ok(b"")), why("is no JSON list"));
 }

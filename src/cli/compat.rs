@@ -4,12 +4,14 @@ use super::args::{CompatArgs, CompatFormat};
 use super::exit::{Exit, Failure};
 use super::{inspect, output, problem};
 use crate::compat::{
-    self, Expectations, Given, KeySet, Model, Placed, Question, Request, Sent, Service, Table, TrustedIssuer, Wanted,
+    self, Expectations, Files, Given, KeySet, Model, Placed, Question, Request, Sent, Service, Table, TrustedIssuer,
+    Wanted,
 };
 use crate::inspect::{Piece, find};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::ExposeSecret as _;
 use std::ffi::OsString;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -111,7 +113,20 @@ fn service(args: &CompatArgs, word: &str, model: &Model) -> Result<Service, Fail
     };
     let service = settled(args, Service::parse(&name, model)?);
     let label = format!("{} {}", service.label, source.name());
-    Ok(Service { label, ..service.configured(&source, args.root.as_deref())? })
+    let read = args.root.as_deref().map(|root| move |path: &str| named(root, path));
+    let files = read.as_ref().map(|read| read as Files<'_>);
+    Ok(Service { label, ..service.configured(&source, files)? })
+}
+
+/// Reads a file that a configuration names, below a folder that stands for `/`.
+fn named(root: &Path, path: &str) -> io::Result<Vec<u8>> {
+    let path = root.join(path.trim_start_matches('/'));
+    let metadata = path.metadata()?;
+    match () {
+        () if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        () if !metadata.is_file() || metadata.len() > MAX_FILE => Err(io::ErrorKind::Unsupported.into()),
+        () => std::fs::read(path),
+    }
 }
 
 /// What the command line says for services without configuration.

@@ -11,7 +11,7 @@ use crate::model::{At, Field, State, Target, TargetKind};
 use crate::parse::ini::IniDialect;
 use crate::parse::{Document, NodeId, Syntax, parse};
 use crate::source::Source;
-use std::path::Path;
+use std::io;
 use std::sync::Arc;
 
 /// What a file says about one service.
@@ -230,16 +230,19 @@ fn read(source: &Arc<Source>, syntax: Option<Syntax>) -> Read {
     found
 }
 
+/// Reads a file by the path by which a configuration names it.
+pub type Files<'f> = &'f dyn Fn(&str) -> io::Result<Vec<u8>>;
+
 impl Service {
-    /// Takes over what a configuration file says. `root` is the folder below which the files that it names are looked
-    /// for; without one their absence cannot be noticed.
+    /// Takes over what a configuration file says. `files` reads the files that it names, by their absolute paths; without
+    /// it their absence cannot be noticed.
     ///
     /// The error says what the file is not.
-    pub fn configured(self, source: &Arc<Source>, root: Option<&Path>) -> Result<Service, String> {
+    pub fn configured(self, source: &Arc<Source>, files: Option<Files<'_>>) -> Result<Service, String> {
         let model = Model::builtin()?;
         let software = model.find(&self.software);
         match software.map(|known| known.raw.configuration).unwrap_or_default() {
-            Configuration::ScitokensCfg => Ok(self.xrootd(source, root)),
+            Configuration::ScitokensCfg => Ok(self.xrootd(source, files)),
             kind => self.general(source, software, kind),
         }
     }
@@ -321,21 +324,21 @@ impl Service {
         issuers
     }
 
-    fn xrootd(self, source: &Arc<Source>, root: Option<&Path>) -> Service {
+    fn xrootd(self, source: &Arc<Source>, files: Option<Files<'_>>) -> Service {
         // Releases before 5.6.2 read lines of 199 bytes and take the rest of a longer one for a line of its own.
         let old = version(&self.version).is_some_and(|version| fits(Some(&"<5.6.2".into()), &version));
         match old.then(|| cut(source.text(), 199)).flatten() {
-            None => self.read_xrootd(source, root),
+            None => self.read_xrootd(source, files),
             Some((text, lines)) => {
                 let rewritten = Arc::new(Source::from_text(source.name().clone(), text));
-                let mut service = self.read_xrootd(&rewritten, root);
+                let mut service = self.read_xrootd(&rewritten, files);
                 service.each_place(|place| place.line = lines.get(place.line - 1).copied().unwrap_or(place.line));
                 service
             }
         }
     }
 
-    fn read_xrootd(mut self, source: &Arc<Source>, root: Option<&Path>) -> Service {
+    fn read_xrootd(mut self, source: &Arc<Source>, files: Option<Files<'_>>) -> Service {
         let found = read(source, Some(Syntax::Ini(IniDialect::ScitokensCfg)));
         let first = found.errors.into_iter().next();
         let refused = |why: String, place| Some(Placed { value: format!("it does not start: {why}"), place });
@@ -358,11 +361,10 @@ impl Service {
                 }
             }
         }
-        if let Some(root) = root {
-            let files = found.trusts.iter().map(|trust| trust.get("map_file"));
-            let gone = files.filter_map(|file| Some((file.first()?, file.place)));
-            let files = gone.map(|(file, place)| (broken_map(&root.join(file.trim_start_matches('/'))), place));
-            if let Some((Some(why), place)) = files.into_iter().find(|(why, _)| why.is_some()) {
+        if let Some(files) = files {
+            let named = found.trusts.iter().map(|trust| trust.get("map_file"));
+            let mut broken = named.filter_map(|file| Some((broken_map(files(&file.first()?))?, file.place)));
+            if let Some((why, place)) = broken.next() {
                 self.refuses_to_start = refused(format!("the name_mapfile {why}"), place);
             }
         }
@@ -403,16 +405,21 @@ fn cut(text: &str, limit: usize) -> Option<(String, Vec<usize>)> {
     Some((out, lines))
 }
 
-/// Why XRootD cannot take a map file; the text completes "the name_mapfile …".
-fn broken_map(path: &Path) -> Option<&'static str> {
-    const MAX: u64 = 4 << 20;
-    let Ok(metadata) = path.metadata() else { return Some("is not there") };
-    if metadata.is_file() && metadata.len() > MAX {
-        return None;
-    }
-    let text = if metadata.is_file() { std::fs::read_to_string(path).unwrap_or_default() } else { String::new() };
-    // What follows the list does not matter.
-    let Some(Ok(rules)) = serde_json::Deserializer::from_str(&text).into_iter::<Vec<serde_json::Value>>().next() else {
+/// Why XRootD cannot take a map file; the text completes "the name_mapfile …". What only we cannot read says nothing.
+fn broken_map(read: io::Result<Vec<u8>>) -> Option<&'static str> {
+    let bytes = match read {
+        Ok(bytes) => bytes,
+        Err(error) => match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => return Some("is not there"),
+            io::ErrorKind::IsADirectory => return Some("is no JSON list"),
+            _ => return None,
+        },
+    };
+    // XRootD takes bytes as they are, whether they are UTF-8 or not. What follows the list does not matter.
+    let Some(Ok(rules)) = serde_json::Deserializer::from_str(&String::from_utf8_lossy(&bytes))
+        .into_iter::<Vec<serde_json::Value>>()
+        .next()
+    else {
         return Some("is no JSON list");
     };
     for rule in rules {

@@ -21,7 +21,7 @@ mod table;
 
 pub use admission::Admission;
 pub use client::{Issued, clients};
-pub use config::product_of;
+pub use config::{Files, product_of};
 pub(crate) use config::{Row, said};
 pub use engine::{Ask, Cell, Note, Verdict, judge};
 pub use keys::KeySet;

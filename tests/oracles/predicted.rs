@@ -4,6 +4,7 @@ use crate::Tokens;
 use crate::mint::{AUDIENCE, NOW, issuer};
 use crate::verifiers::Answer;
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use tokenvet::compat::{Ask, KeySet, Model, Placed, Request, Service, TrustedIssuer, judge};
@@ -171,7 +172,9 @@ fn configured(path: &Path, model: &Model) -> Configured {
     }
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let service = Service::parse("xrootd@5.5.3", model).expect("a service of the model");
-    match Source::from_bytes(name, bytes).map(|source| service.configured(&Arc::new(source), Some(Path::new("/")))) {
+    match Source::from_bytes(name, bytes)
+        .map(|source| service.configured(&Arc::new(source), Some(&|path| fs::read(path))))
+    {
         Ok(Ok(service)) => Configured::Read(Box::new(service)),
         Ok(Err(_)) | Err(_) => Configured::Unread,
     }
