@@ -1,5 +1,8 @@
 //! Percent-encoding. Whoever passes an address on may encode it once more: `%2E`, `%252E`.
 
+use crate::hex;
+use std::borrow::Cow;
+
 /// A character, as it is or percent-encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Char {
@@ -14,8 +17,7 @@ pub(crate) struct Char {
 /// hexadecimal digits is itself.
 pub(crate) fn char_at(text: &[u8], at: usize, deepest: usize) -> Option<Char> {
     let byte = *text.get(at)?;
-    let digit = |at: usize| char::from(*text.get(at)?).to_digit(16);
-    let code = |at: usize| u8::try_from(digit(at)? << 4 | digit(at + 1)?).ok();
+    let code = |at: usize| hex::byte(*text.get(at..)?.first_chunk()?);
     let mut char = Char { byte, length: 1, level: 0 };
     while char.byte == b'%'
         && char.level < deepest
@@ -26,9 +28,41 @@ pub(crate) fn char_at(text: &[u8], at: usize, deepest: usize) -> Option<Char> {
     Some(char)
 }
 
+/// The byte that `%XX` at the start stands for.
+pub(crate) fn code(bytes: &[u8]) -> Option<u8> {
+    hex::byte(*bytes.strip_prefix(b"%")?.first_chunk()?)
+}
+
+/// Every code undone, once. A `%` without two hexadecimal digits stays as it is; what holds no code is borrowed.
+pub(crate) fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
+    let Some(first) = memchr::memchr_iter(b'%', text).find(|at| code(&text[*at..]).is_some()) else {
+        return Cow::Borrowed(text);
+    };
+    let mut out = text[..first].to_vec();
+    let mut at = first;
+    while let Some(char) = char_at(text, at, 1) {
+        out.push(char.byte);
+        at += char.length;
+    }
+    Cow::Owned(out)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::char_at;
+    use super::{char_at, decoded};
+    use std::borrow::Cow;
+
+    #[test]
+    fn codes_are_undone_once_and_nothing_else_is() {
+        for (text, expected) in
+            [("/%50%05", "/P\u{5}"), ("%7e%7E", "~~"), ("%252E", "%2E"), ("100%25 %zz%41%", "100% %zzA%")]
+        {
+            assert_eq!(String::from_utf8_lossy(&decoded(text.as_bytes())), expected, "{text}");
+        }
+        for plain in ["", "a", "%", "%5", "%+5", "%-5", "% 5", "%zz%"] {
+            assert!(matches!(decoded(plain.as_bytes()), Cow::Borrowed(same) if same == plain.as_bytes()), "{plain}");
+        }
+    }
 
     #[test]
     fn characters_are_decoded_as_often_as_they_are_encoded() {

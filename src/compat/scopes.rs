@@ -1,6 +1,8 @@
 //! From the `scope` claim to permissions, and from permissions to what a request may do.
 
 use super::raw::{Matching, RawGives, Restricted, ScopePaths};
+use crate::percent;
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 /// Rounds of percent-decoding that the strict reading makes.
@@ -59,35 +61,13 @@ pub(super) fn normalised(path: &str, how: ScopePaths) -> Result<String, Bad> {
 fn strict(component: &str) -> Result<String, Bad> {
     let mut bytes = component.as_bytes().to_vec();
     for _ in 0..DECODE_ROUNDS {
-        let (decoded, changed) = decoded_once(&bytes);
+        let Cow::Owned(decoded) = percent::decoded(&bytes) else { break };
         bytes = decoded;
-        if !changed {
-            break;
-        }
     }
     match bytes == b".." || bytes.iter().any(|byte| matches!(byte, b'%' | b'/' | b'\\' | 0)) {
         true => Err(Bad::Refused),
         false => Ok(String::from_utf8_lossy(&bytes).into_owned()),
     }
-}
-
-fn decoded_once(bytes: &[u8]) -> (Vec<u8>, bool) {
-    let hex = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-    let (mut out, mut changed, mut at) = (Vec::with_capacity(bytes.len()), false, 0);
-    while at < bytes.len() {
-        match bytes.get(at..at + 3) {
-            Some([b'%', high, low]) if hex(*high).is_some() && hex(*low).is_some() => {
-                out.push(hex(*high).unwrap_or_default() << 4 | hex(*low).unwrap_or_default());
-                changed = true;
-                at += 3;
-            }
-            _ => {
-                out.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    (out, changed)
 }
 
 /// A path of a configuration or of a service: components without empty ones, `.` and `..` taken away; `None` for what is

@@ -4,6 +4,8 @@
 //! Verifiers disagree on odd paths (missing, relative, with dot segments). The algebra takes the widest reading that
 //! deployed verifiers are known to have, so that nothing is taken for harmless that some service would grant.
 
+use crate::percent;
+
 /// The profile a capability scope belongs to; the two spell the same permissions differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Family {
@@ -196,14 +198,14 @@ impl ScopePath {
         let mut segments: Vec<Vec<u8>> = Vec::new();
         let mut directory = true;
         for segment in text.split('/') {
-            let decoded = percent_decode(segment);
-            directory = matches!(decoded.as_slice(), b"" | b"." | b"..");
-            match decoded.as_slice() {
+            let decoded = percent::decoded(segment.as_bytes());
+            directory = matches!(&*decoded, b"" | b"." | b"..");
+            match &*decoded {
                 b"" | b"." => {}
                 b".." => {
                     segments.pop();
                 }
-                _ => segments.push(decoded),
+                _ => segments.push(decoded.into_owned()),
             }
         }
         ScopePath { directory: directory || segments.is_empty(), segments }
@@ -244,38 +246,10 @@ impl std::fmt::Display for ScopePath {
     }
 }
 
-/// Decodes percent escapes; broken ones are kept as they stand.
-fn percent_decode(text: &str) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        match (first, escape(rest)) {
-            (b'%', Some(byte)) => {
-                decoded.push(byte);
-                rest = &rest[3..];
-            }
-            _ => {
-                decoded.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    decoded
-}
-
-/// The byte that `%XX` at the start stands for.
-pub(crate) fn escape(bytes: &[u8]) -> Option<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    match bytes {
-        [b'%', high, low, ..] => Some(digit(*high)? << 4 | digit(*low)?),
-        _ => None,
-    }
-}
-
 /// What keeps a scope path from being normalised and properly escaped (RFC 3986 sections 2 and 6.2.2, plus the empty
 /// segments and encoded slashes that SciTokens rules out): the first defect, as the end of the sentence "the path …".
 pub fn path_defect(path: &str) -> Option<&'static str> {
-    if path.split('/').any(|segment| matches!(percent_decode(segment).as_slice(), b"." | b"..")) {
+    if path.split('/').any(|segment| matches!(&*percent::decoded(segment.as_bytes()), b"." | b"..")) {
         return Some("has a `.` or `..` segment");
     }
     if path.contains("//") {
@@ -290,7 +264,7 @@ pub fn path_defect(path: &str) -> Option<&'static str> {
             rest = tail;
             continue;
         }
-        match escape(rest) {
+        match percent::code(rest) {
             None => return Some("has a broken percent escape"),
             Some(b'/') => return Some("has a percent-encoded slash"),
             Some(0) => return Some("has a percent-encoded NUL"),

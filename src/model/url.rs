@@ -2,7 +2,7 @@
 //!
 //! It splits and answers questions; it never changes the text, since OAuth compares URLs character by character.
 
-use super::scope::escape;
+use crate::percent;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// An absolute URL, split. All parts are slices of the text as written.
@@ -188,7 +188,7 @@ fn check_bytes(text: &str) -> Result<(), &'static str> {
     for (index, byte) in text.bytes().enumerate() {
         match byte {
             b'\\' => return Err("holds a backslash"),
-            b'%' if escape(&text.as_bytes()[index..]).is_none() => return Err("has a broken percent escape"),
+            b'%' if percent::code(&text.as_bytes()[index..]).is_none() => return Err("has a broken percent escape"),
             0..=b' ' | 0x7f => return Err("holds white space or a control character"),
             b'"' | b'<' | b'>' | b'^' | b'`' | b'{' | b'|' | b'}' | 0x80.. => {
                 return Err("holds a character that a URL must percent-encode");

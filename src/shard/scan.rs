@@ -4,7 +4,7 @@
 use super::Trouble;
 use super::finding::Carried;
 use crate::evaluate::Plan;
-use crate::hex::hex;
+use crate::hex::{self, hex};
 use crate::rule::RuleBook;
 use crate::scan::find::{Finder, Form, State};
 use crate::scan::fingerprint::Fingerprints;
@@ -236,22 +236,13 @@ impl Work {
         if !tokens.iter().all(|seen| different.insert(seen.digest)) || counted > self.found {
             return Err(corrupt("its counts do not fit"));
         }
-        let bound = self.bound.map(|(standing, id)| Some((standing, unhex(&id)?)));
+        let bound = self.bound.map(|(standing, id)| Some((standing, hex::bytes(id.as_bytes())?)));
         let bound = bound.map(|known| known.ok_or_else(|| corrupt("a bound that is no hash"))).transpose()?;
         let [of_tokens, identifiers, subjects] = self.sketches.map(Sketch::of);
         let kinds = Kinds { tokens: of_tokens, identifiers, subjects };
         let tally = Tally::of_shared(limits, Shared { tokens, bound, found: self.found, kinds });
         Ok((tally, self.inputs))
     }
-}
-
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let digits = text.as_bytes();
-    let mut bytes = [0; 32];
-    for (byte, pair) in bytes.iter_mut().zip(digits.as_chunks::<2>().0) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    (digits.len() == 64).then_some(bytes)
 }
 
 impl Token {
@@ -298,7 +289,7 @@ impl Token {
             files: self.files,
             stretches: self.cut_files.into_iter().map(text).collect::<Option<_>>()?,
             last_text: 0,
-            digest: unhex(&self.id)?,
+            digest: hex::bytes(self.id.as_bytes())?,
             header: Arc::default(),
             payload: Box::default(),
             signature: 0,

@@ -2,6 +2,7 @@
 
 use super::raw::Field;
 use super::read::Record;
+use crate::percent;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -166,32 +167,10 @@ pub(super) fn same(field: Field, asked: &str, found: &str) -> bool {
 fn decoded(text: &str) -> Cow<'_, str> {
     let mut text = Cow::Borrowed(text);
     for _ in 0..2 {
-        if !text.contains('%') {
-            break;
-        }
-        text = Cow::Owned(undone(&text));
+        let Cow::Owned(once) = percent::decoded(text.as_bytes()) else { break };
+        text = Cow::Owned(String::from_utf8_lossy(&once).into_owned());
     }
     text
-}
-
-fn undone(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let code = bytes.get(at + 1..at + 3).and_then(|code| std::str::from_utf8(code).ok());
-        match code.and_then(|code| u8::from_str_radix(code, 16).ok()).filter(|_| bytes[at] == b'%') {
-            Some(byte) => {
-                out.push(byte);
-                at += 3;
-            }
-            None => {
-                out.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Is this one address or host name, with or without its port? Networks, ranges and patterns are none.
@@ -346,6 +325,7 @@ mod tests {
             (Field::User, "vo", "vopilot", false, "begins alike"),
             (Field::Path, "/vo/data", "https://se.example.org:1094//vo/data/f%201", true, "a file in a folder"),
             (Field::Path, "/vo/data", "/vo/database/f", false, "another folder"),
+            (Field::Path, "/50%05", "/50%+5", false, "a sign is no digit"),
             (Field::Job, "17.0", "017.000", true, "zeros"),
             (Field::Job, "17.0", "17.01", false, "another process"),
             (Field::Group, "vo", "/vo/pilots", true, "a group of the VO"),
