@@ -1,9 +1,8 @@
 //! What a macaroon says of itself: where it works, and the limits that were added to it.
-//!
-//! A macaroon of the binary form version 1 (libmacaroons, as XRootD and dCache make it) is a list of packets, each with its length
-//! in four hexadecimal digits, a name and a value. The signature is one of them; it is never read.
+//! Its signature is one of its packets; it is never read.
 
 use crate::parse::jwt::decode_bytes;
+use crate::parse::macaroon::{Packet, packets};
 use crate::report::text;
 use crate::source::mask;
 
@@ -38,10 +37,8 @@ impl Macaroon {
         // Up to three characters at the end may belong to a group that was cut.
         let whole = (0..4.min(plain.len())).find_map(|cut| decode_bytes(&plain[..plain.len() - cut]));
         let bytes = whole.unwrap_or_default();
-        let mut rest = bytes.as_slice();
         let mut found = Macaroon::default();
-        while let Some(Packet { name, value, behind }) = Packet::first(rest) {
-            rest = behind;
+        for Packet { name, value, .. } in packets(&bytes) {
             // Identifiers may hold what other tokens are made with, and the signature is the secret.
             let shown = || value.and_then(|value| std::str::from_utf8(value).ok()).filter(|text| is_text(text));
             match name {
@@ -67,31 +64,6 @@ fn is_text(value: &str) -> bool {
 
 fn clean(value: &str) -> String {
     text::shortened(&mask::redact(value), LONGEST)
-}
-
-/// One packet of a macaroon.
-struct Packet<'b> {
-    name: &'b [u8],
-    /// `None` when it is not ended as it should be.
-    value: Option<&'b [u8]>,
-    /// What stands behind it.
-    behind: &'b [u8],
-}
-
-impl<'b> Packet<'b> {
-    /// The first packet; `None` when there is none, or it is cut.
-    fn first(bytes: &'b [u8]) -> Option<Self> {
-        let length = usize::from_str_radix(std::str::from_utf8(bytes.get(..4)?).ok()?, 16).ok()?;
-        if length < 6 || length > bytes.len() {
-            return None;
-        }
-        let (body, behind) = (&bytes[4..length], &bytes[length..]);
-        let (name, value) = match body.iter().position(|byte| *byte == b' ') {
-            Some(at) => (&body[..at], body[at + 1..].strip_suffix(b"\n")),
-            None => (body, None),
-        };
-        Some(Packet { name, value, behind })
-    }
 }
 
 #[cfg(test)]

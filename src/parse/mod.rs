@@ -13,6 +13,7 @@ pub mod ini;
 pub mod json;
 pub mod jwt;
 mod lines;
+pub(crate) mod macaroon;
 mod nested;
 mod tree;
 pub mod typed;

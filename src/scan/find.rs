@@ -11,6 +11,7 @@
 
 use super::glance::Glance;
 use crate::keyed::{ByHash, Keyed};
+use crate::parse::macaroon::packets;
 use crate::percent::{Char, char_at};
 use aho_corasick::{AhoCorasick, Input, MatchKind};
 use base64::Engine as _;
@@ -1053,27 +1054,16 @@ fn macaroon_packets(chars: &[u8]) -> Result<Option<bool>, ()> {
     let whole = if chars.len() % 4 == 1 { chars.len() - 1 } else { chars.len() };
     let lenient = GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true);
     let engine = GeneralPurpose::new(&STANDARD, lenient.with_decode_padding_mode(DecodePaddingMode::Indifferent));
-    Ok(packets(&engine.decode(&chars[..whole]).map_err(drop)?))
+    Ok(is_signed(&engine.decode(&chars[..whole]).map_err(drop)?))
 }
 
 /// Whether packets end with a signature; `None` when they are none.
-fn packets(bytes: &[u8]) -> Option<bool> {
-    let mut at = 0;
-    let mut names = 0;
-    while let Some(digits) = bytes.get(at..at + 4) {
-        let length = std::str::from_utf8(digits).ok().and_then(|digits| usize::from_str_radix(digits, 16).ok());
-        let Some(length) = length.filter(|length| *length > 6) else { break };
-        let packet = &bytes[at + 4..bytes.len().min(at + length)];
-        let name = packet.split(|byte| *byte == b' ').next().unwrap_or_default();
-        match (names, name) {
-            (0, b"location" | b"identifier") => names += 1,
-            (0, _) => return None,
-            (_, b"signature") => return Some(bytes.len() >= at + length),
-            _ => names += 1,
-        }
-        at += length;
+fn is_signed(bytes: &[u8]) -> Option<bool> {
+    let mut packets = packets(bytes);
+    if !matches!(packets.next()?.name, b"location" | b"identifier") {
+        return None;
     }
-    (names > 0).then_some(false)
+    Some(packets.find(|packet| packet.name == b"signature").is_some_and(|packet| packet.is_whole))
 }
 
 /// Does a percent-encoded character or an escape end here, so that what follows begins a word?
