@@ -1,8 +1,8 @@
 //! `tokenvet incident`: one page about a token in the wrong hands.
 
 use super::exit::{Exit, Failure};
-use super::output;
 use super::trace::{Files, Site as Declarations};
+use super::{output, problem};
 use crate::compat::Model;
 use crate::discover::walk::{self, Input};
 use crate::incident::book::Book;
@@ -11,7 +11,7 @@ use crate::incident::page::{self, DeclaredIssuer, Incident, Page, SCHEMA_VERSION
 use crate::incident::service::Declared;
 use crate::incident::suspect::{FoundAt, Identity, Suspect};
 use crate::incident::{Macaroon, show};
-use crate::policy;
+use crate::policy::{self, Workflows};
 use crate::report::Tool;
 use crate::report::text::counted;
 use crate::rule::RuleBook;
@@ -500,7 +500,10 @@ fn page(
     let (book, model, rules) = (Book::builtin()?, Model::builtin()?, RuleBook::builtin()?);
     let (services, answers) = services(declared, reading)?;
     let policy = declared.file.as_ref().map(|(source, _)| source.name().to_string());
-    let workflows = declared.file.as_ref().map_or(&[][..], |(_, file)| file.raw.workflows.as_slice());
+    let workflows = match &declared.file {
+        Some((source, file)) => file.workflows().map_err(|error| Failure::Reported(problem::render(source, &error)))?,
+        None => Workflows::default(),
+    };
     let site = Site {
         book: &book,
         model: &model,
@@ -508,7 +511,7 @@ fn page(
         services: &services,
         issuers,
         snapshot,
-        workflows,
+        workflows: &workflows,
         answers: answers.as_ref(),
         policy: policy.as_deref(),
         tlp: args.tlp,

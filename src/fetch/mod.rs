@@ -20,7 +20,7 @@ pub use trust::{Class, IGTF_FOLDER, Trust};
 pub use web::Timeouts;
 
 use crate::adapt::snapshot::HEADERS_PART;
-use crate::model::url::comparable;
+use crate::model::url::same_issuer;
 use crate::parse::{Cursor, Document, ParseError};
 use address::{Guard, Origin};
 use folder::{Hashed, Staging};
@@ -204,7 +204,7 @@ impl Run<'_> {
         let document = document.ok_or_else(|| broken("the answer is no metadata of an issuer; check the address"))?;
         match document.root().get("issuer").and_then(Cursor::as_str) {
             Some(theirs) if theirs == issuer => {}
-            Some(theirs) if comparable(theirs) == comparable(issuer) => {
+            Some(theirs) if same_issuer(theirs, issuer) => {
                 let message = format!(
                     "the issuer calls itself {theirs}, and its tokens are refused under another spelling: ask for that"
                 );

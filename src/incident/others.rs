@@ -2,7 +2,7 @@
 
 use super::suspect::{FoundAt, Identity, Suspect};
 use crate::compat::Row;
-use crate::model::{Target, TargetKind};
+use crate::model::{Target, TargetKind, url};
 use crate::parse::{Document, NodeId};
 use crate::source::Source;
 use crate::trace::question::{Condition, Held, Known};
@@ -226,7 +226,7 @@ fn has_body(token: &SeenToken, suspect: &Suspect) -> bool {
 /// Two issuers may have the same subject: a record that names another one is about somebody else.
 fn same_issuer(record: &Record, issuer: Option<&str>) -> bool {
     let Some(issuer) = issuer else { return true };
-    record.content.first(Field::Iss).is_none_or(|iss| iss.trim_end_matches('/') == issuer.trim_end_matches('/'))
+    record.content.first(Field::Iss).is_none_or(|iss| url::same_issuer(iss, issuer))
 }
 
 fn service_of(reading: &Reading<'_>, origin: &Origin<'_>, record: &Record) -> String {
@@ -344,7 +344,7 @@ impl Snapshot {
 
     /// The product of an issuer: what its metadata says, else what form its clients have.
     pub fn product(&self, issuer: &str) -> Option<&str> {
-        let same = |one: &str| one.trim_end_matches('/') == issuer.trim_end_matches('/');
+        let same = |one: &str| url::same_issuer(one, issuer);
         let stated = self.issuers.iter().find(|(iss, product, _)| same(iss) && product.is_some());
         let form = || {
             let own = self.clients.iter().filter(|(iss, _)| iss.as_deref().is_some_and(same));
@@ -355,15 +355,13 @@ impl Snapshot {
 
     /// Where an issuer takes revocations.
     pub fn revocation(&self, issuer: &str) -> Option<&str> {
-        let same = |one: &str| one.trim_end_matches('/') == issuer.trim_end_matches('/');
+        let same = |one: &str| url::same_issuer(one, issuer);
         self.issuers.iter().find(|(iss, ..)| same(iss)).and_then(|(.., endpoint)| endpoint.as_deref())
     }
 
     /// The registrations of a client, those of other issuers aside.
     pub fn registrations(&self, client: &str, issuer: Option<&str>) -> Vec<Registration> {
-        let other = |iss: &Option<String>| {
-            iss.as_deref().zip(issuer).is_some_and(|(a, b)| a.trim_end_matches('/') != b.trim_end_matches('/'))
-        };
+        let other = |iss: &Option<String>| iss.as_deref().zip(issuer).is_some_and(|(a, b)| !url::same_issuer(a, b));
         let own = self.clients.iter().filter(|(iss, one)| one.client == client && !other(iss));
         own.map(|(_, one)| one.clone()).collect()
     }

@@ -9,7 +9,8 @@ use super::text as broadcast;
 use crate::compat::Model;
 use crate::inspect::{self, PowerView};
 use crate::model::scope::Capability;
-use crate::policy::{RawWorkflow, glob};
+use crate::model::url;
+use crate::policy::{Workflow, Workflows};
 use crate::profile::Registry;
 use crate::report::Tool;
 use crate::rule::message;
@@ -278,7 +279,7 @@ pub struct Site<'s> {
     /// What snapshots and exports say.
     pub snapshot: &'s Snapshot,
     /// Workflows of the policy.
-    pub workflows: &'s [RawWorkflow],
+    pub workflows: &'s Workflows,
     /// What the services' logs hold.
     pub answers: Option<&'s Answers>,
     /// The policy file, for commands; `None` without one.
@@ -340,7 +341,7 @@ pub fn incident(site: &Site<'_>, mut suspect: Suspect, mut elsewhere: Elsewhere)
         suspect.fingerprint.or_else(|| elsewhere.whole.as_ref().map(|whole| whole.fingerprint.clone()));
     let issuer = suspect.identity.issuer.clone();
     let declared = issuer.as_deref().and_then(|iss| {
-        let same = |one: &&DeclaredIssuer| one.issuer.trim_end_matches('/') == iss.trim_end_matches('/');
+        let same = |one: &&DeclaredIssuer| url::same_issuer(&one.issuer, iss);
         site.issuers.iter().find(same)
     });
     let shown = issuer.as_deref().and_then(|iss| site.snapshot.product(iss));
@@ -507,21 +508,19 @@ fn power(suspect: &Suspect, elsewhere: &Elsewhere) -> PowerPart {
     PowerPart { summary, details, powers: suspect.powers.clone() }
 }
 
-fn workflows(all: &[RawWorkflow], client: &str, issuer: Option<&str>) -> Vec<String> {
-    let fits = |workflow: &&RawWorkflow| {
-        let covers = &workflow.covers;
-        let client_fits = covers
-            .client_id
-            .iter()
-            .any(|pattern| glob::matcher(pattern, false).is_ok_and(|matcher| matcher.is_match(client)));
-        let same = |one: &String| issuer.is_none_or(|iss| iss.trim_end_matches('/') == one.trim_end_matches('/'));
-        client_fits && (covers.issuer.is_empty() || covers.issuer.iter().any(same))
+/// The workflows of a client. Of one that asks for more than client and issuer nobody can say from here whether it is meant.
+fn workflows(all: &Workflows, client: &str, issuer: Option<&str>) -> Vec<String> {
+    let named = |workflow: &Workflow| {
+        let raw = &workflow.raw;
+        let perhaps = match workflow.of_client(client, issuer) {
+            Some(true) => "",
+            None if !raw.covers.client_id.is_empty() => "perhaps ",
+            Some(false) | None => return None,
+        };
+        let contact = raw.contact.as_ref().map(|contact| format!(" ({contact})")).unwrap_or_default();
+        Some(format!("{perhaps}{}{contact}", raw.name))
     };
-    let named = |workflow: &RawWorkflow| match &workflow.contact {
-        Some(contact) => format!("{} ({contact})", workflow.name),
-        None => workflow.name.clone(),
-    };
-    all.iter().filter(fits).map(named).collect()
+    all.all().iter().filter_map(named).collect()
 }
 
 fn who_stops(suspect: &Suspect, elsewhere: &Elsewhere) -> Vec<String> {

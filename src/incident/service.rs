@@ -9,7 +9,7 @@ use super::suspect::{FoundAt, Suspect};
 use crate::adapt::Sink;
 use crate::compat::{Ask, Cell, Model, Place, Row, Service, Verdict, judge, said};
 use crate::discover;
-use crate::model::{Target, TargetKind};
+use crate::model::{Target, TargetKind, url};
 use crate::parse::{Document, NodeId};
 use crate::source::Source;
 use schemars::JsonSchema;
@@ -419,7 +419,7 @@ fn doubted(answered: Answer, declared: &Declared, files: &Files, suspect: &Suspe
         let known = row.get("issuer");
         let banning = row.first("bans").as_deref() == Some("true");
         match known.texts.as_ref().and_then(|texts| texts.first()) {
-            Some(one) if one.trim_end_matches('/') == issuer.trim_end_matches('/') => {
+            Some(one) if url::same_issuer(one, issuer) => {
                 let place = known.place.as_ref().map(found_at).or(answered.place.clone());
                 // A line may ask for more than the issuer.
                 let narrow = !row.get("subject").absent && row.get("subject").texts.is_some();

@@ -3,6 +3,7 @@
 
 use super::macaroon::Macaroon;
 use crate::inspect::{self, Bound, PowerView, TokenView, ValidityState};
+use crate::model::url;
 use crate::scan::find::{Form, State};
 use crate::scan::fingerprint::Fingerprints;
 use crate::scan::tally::{Seen, Standing};
@@ -53,9 +54,9 @@ impl Identity {
 
     /// Does another one say all of this? `None` when it says nothing else, but not all.
     pub fn fits(&self, other: &Identity) -> Option<bool> {
-        let slash = |text: &Option<String>| text.as_deref().map(|text| text.trim_end_matches('/').to_string());
+        let issuer = |text: &Option<String>| text.as_deref().map(url::issuer_form);
         let pairs = [
-            (slash(&self.issuer), slash(&other.issuer)),
+            (issuer(&self.issuer), issuer(&other.issuer)),
             (self.subject.clone(), other.subject.clone()),
             (self.client.clone(), other.client.clone()),
             (self.jti.clone(), other.jti.clone()),

@@ -256,10 +256,39 @@ pub fn comparable(text: &str) -> String {
     format!("{}://{}{port}{path}", url.scheme.to_ascii_lowercase(), host.to_ascii_lowercase())
 }
 
+/// The form in which two spellings of one issuer are equal: a URL's, without any final slash, also where the text is no
+/// URL.
+pub fn issuer_form(text: &str) -> String {
+    comparable(text.trim_end_matches('/'))
+}
+
+/// Do two texts name the same issuer? Verifiers are stricter, each in its own way; [`crate::compat`] follows them.
+pub fn same_issuer(a: &str, b: &str) -> bool {
+    a == b || issuer_form(a) == issuer_form(b)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn one_issuer_has_many_spellings() {
+        for (a, b, same) in [
+            ("https://vo.example.org", "https://vo.example.org/", true),
+            ("https://vo.example.org/vo//", "https://vo.example.org/vo", true),
+            ("https://vo.example.org", "HTTPS://VO.example.org:443/", true),
+            ("vo.example.org/", "vo.example.org", true),
+            ("https://vo.example.org/a", "https://vo.example.org/A", false),
+            ("https://vo.example.org", "http://vo.example.org", false),
+            ("https://vo.example.org", "https://vo.example.org:8443", false),
+            ("https://vo.example.org", "https://vo.example.org/vo", false),
+            ("", "https://vo.example.org", false),
+        ] {
+            assert_eq!(same_issuer(a, b), same, "{a} {b}");
+            assert_eq!(same_issuer(b, a), same, "{b} {a}");
+        }
+    }
 
     #[test]
     fn urls_are_split() {

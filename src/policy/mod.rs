@@ -150,12 +150,18 @@ impl PolicyFile {
             services.push((globs(&entry.files, place.get("files"))?, Arc::new(known)));
         }
         let ignored = globs(&raw.ignore, root.get("ignore"))?;
-        let places: Vec<Cursor<'_>> = root.get("workflows").into_iter().flat_map(Cursor::items).collect();
-        let workflows = Workflows::new(&raw.workflows).map_err(|(index, member, message)| {
+        let workflows = Arc::new(self.workflows()?);
+        Ok(Policy { ignored, base, overrides, services, role: raw.role, workflows })
+    }
+
+    /// Checks the workflows and compiles their globs.
+    pub fn workflows(&self) -> Result<Workflows, ParseError> {
+        let places: Vec<Cursor<'_>> =
+            self.document.root().get("workflows").into_iter().flat_map(Cursor::items).collect();
+        Workflows::new(&self.raw.workflows).map_err(|(index, member, message)| {
             let entry = places.get(index).copied();
             at(entry.and_then(|entry| entry.path(&member)).or(entry), message)
-        })?;
-        Ok(Policy { ignored, base, overrides, services, role: raw.role, workflows: Arc::new(workflows) })
+        })
     }
 }
 

@@ -23,7 +23,7 @@ pub struct Workflow {
     /// Longest transfer in seconds; `None` when nobody said.
     pub max_transfer_time: Option<i64>,
     client_id: Vec<GlobMatcher>,
-    /// As [`url::comparable`] spells them.
+    /// As [`url::issuer_form`] spells them.
     issuer: Vec<String>,
     scope: Vec<GlobMatcher>,
     target: Vec<GlobMatcher>,
@@ -98,7 +98,7 @@ impl Workflow {
         Ok(Workflow {
             max_transfer_time: max_transfer_time.map_err(|message| (vec!["max-transfer-time"], message))?,
             client_id: globs(&covers.client_id, "client-id")?,
-            issuer: covers.issuer.iter().map(|issuer| url::comparable(issuer)).collect(),
+            issuer: covers.issuer.iter().map(|issuer| url::issuer_form(issuer)).collect(),
             scope: globs(&covers.scope, "scope")?,
             target: globs(&covers.target, "target")?,
             path: path.map_err(|(_, message)| (vec!["match", "path"], message))?,
@@ -117,7 +117,7 @@ impl Workflow {
         let (issuer, scope) = if is_client { ("issuer", "scopes") } else { ("iss", "scope") };
         let client_id = || field("client_id").as_text().is_some_and(|id| any(&self.client_id, id));
         let issuer = || match field(issuer).as_text() {
-            Some(issuer) => self.issuer.contains(&url::comparable(issuer)),
+            Some(issuer) => self.issuer.contains(&url::issuer_form(issuer)),
             // Exports of clients seldom name their issuer; then the other members have to tell.
             None => is_client && field(issuer).is_absent() && self.has_more_than_issuer(),
         };
@@ -130,6 +130,23 @@ impl Workflow {
             && (self.scope.is_empty() || scope())
             && (self.target.is_empty() || named())
             && self.path.as_ref().is_none_or(|globs| globs.is_match(path))
+    }
+
+    /// Does a client belong to the workflow? `None` when its name and its issuer fit, as far as they are known, and something
+    /// else has to as well: its issuer, its scopes, the path of its file.
+    pub fn of_client(&self, client: &str, issuer: Option<&str>) -> Option<bool> {
+        let of_issuer = match issuer {
+            _ if self.issuer.is_empty() => Some(true),
+            Some(issuer) => Some(self.issuer.contains(&url::issuer_form(issuer))),
+            None => None,
+        };
+        let named = self.client_id.is_empty() || any(&self.client_id, client);
+        let more = !(self.scope.is_empty() && self.target.is_empty() && self.path.is_none());
+        match (named, of_issuer) {
+            (false, _) | (_, Some(false)) => Some(false),
+            (true, Some(true)) if !more => Some(true),
+            (true, _) => None,
+        }
     }
 
     fn has_more_than_issuer(&self) -> bool {
@@ -191,5 +208,36 @@ impl Workflows {
         ];
         let record = Held::Own(Box::new(Assigned { record: target.record, first, fields }));
         (Target { record, ..target }, one)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Workflows;
+    use serde_json::json;
+
+    #[test]
+    fn a_client_is_told_by_name_and_issuer_where_nothing_else_counts() {
+        let of_client = |matching: serde_json::Value, client: &str, issuer: Option<&str>| {
+            let raw =
+                json!([{"name": "transfers", "class": "fts-long", "user-class": "production", "match": matching}]);
+            let raw: Vec<_> = serde_json::from_value(raw).expect("a workflow");
+            Workflows::new(&raw).expect("in order").all()[0].of_client(client, issuer)
+        };
+        let (vo, other) = (Some("https://VO.example.org:443/"), Some("https://other.example.org"));
+        let both = || json!({"client-id": ["fts-*"], "issuer": ["https://vo.example.org"]});
+        for (matching, client, issuer, expected, remark) in [
+            (both(), "fts-1", vo, Some(true), "another spelling of the issuer"),
+            (both(), "fts-1", other, Some(false), "another issuer"),
+            (both(), "rucio", vo, Some(false), "another client"),
+            (both(), "fts-1", None, None, "whose client it is, is not known"),
+            (json!({"client-id": ["fts-*"]}), "fts-1", None, Some(true), "any issuer"),
+            (json!({"issuer": ["https://vo.example.org/"]}), "any", vo, Some(true), "any client"),
+            (json!({"client-id": ["fts-*"], "scope": ["storage.*"]}), "fts-1", vo, None, "its scopes are not known"),
+            (json!({"client-id": ["fts-*"], "path": ["iam/**"]}), "fts-1", vo, None, "nor is its file"),
+            (json!({"client-id": ["fts-*"], "scope": ["storage.*"]}), "rucio", vo, Some(false), "another client"),
+        ] {
+            assert_eq!(of_client(matching, client, issuer), expected, "{remark}");
+        }
     }
 }

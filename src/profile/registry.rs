@@ -1,6 +1,6 @@
 //! The registry of known issuers: what each is for, and which names are suspiciously close to one.
 
-use crate::model::url::{Url, comparable};
+use crate::model::url::{Url, issuer_form};
 use crate::parse::{ParseError, typed};
 use crate::source::Source;
 use schemars::JsonSchema;
@@ -85,16 +85,16 @@ impl Registry {
     /// Adds issuers; one that is known already is replaced.
     pub fn add(&mut self, other: Registry) {
         for issuer in other.issuers {
-            let name = comparable(&issuer.issuer);
-            self.issuers.retain(|known| comparable(&known.issuer) != name);
+            let name = issuer_form(&issuer.issuer);
+            self.issuers.retain(|known| issuer_form(&known.issuer) != name);
             self.issuers.push(issuer);
         }
     }
 
     /// The issuer with this identifier, its final slash and the case of its host aside.
     pub fn find(&self, issuer: &str) -> Option<&KnownIssuer> {
-        let wanted = comparable(issuer);
-        self.issuers.iter().find(|known| comparable(&known.issuer) == wanted)
+        let wanted = issuer_form(issuer);
+        self.issuers.iter().find(|known| issuer_form(&known.issuer) == wanted)
     }
 
     /// The known issuer whose host name this one nearly has: at most two edits away, none of them known. Names of

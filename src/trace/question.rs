@@ -2,6 +2,7 @@
 
 use super::raw::Field;
 use super::read::Record;
+use crate::model::url;
 use crate::percent;
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -148,7 +149,7 @@ pub(super) fn same(field: Field, asked: &str, found: &str) -> bool {
         Field::User => local(&found) == asked || names(&asked).is_some_and(|asked| Some(asked) == names(&found)),
         Field::Path | Field::Remote => below(&path(&asked), &path(&found)),
         Field::Job | Field::Payload => job(&asked) == job(&found),
-        Field::Iss => asked.trim_end_matches('/') == found.trim_end_matches('/'),
+        Field::Iss => url::same_issuer(&asked, &found),
         Field::Group => found.split(['/', ':']).any(|part| part == asked),
         Field::Jti
         | Field::Sub
@@ -330,6 +331,7 @@ mod tests {
             (Field::Job, "17.0", "17.01", false, "another process"),
             (Field::Group, "vo", "/vo/pilots", true, "a group of the VO"),
             (Field::Iss, "https://vo.example.org", "https://vo.example.org/", true, "the slash"),
+            (Field::Iss, "https://vo.example.org", "https://VO.example.org:443/", true, "the default port"),
         ];
         for (field, asked, found, expected, remark) in cases {
             assert_eq!(same(field, asked, found), expected, "{remark}: {asked} {found}");

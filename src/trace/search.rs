@@ -9,6 +9,7 @@ use super::question::{self, Condition, Held, Known, Question};
 use super::raw::Field;
 use super::read::{Extent, Limits, Record};
 use super::time::Clock;
+use crate::model::url;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -448,8 +449,7 @@ impl<'q> Search<'q> {
             }
             names.tokens.extend(hit.record.tokens.iter().map(|token| token.fingerprint.clone()));
             if let (Some(iss), Some(sub)) = (content.first(Field::Iss), content.first(Field::Sub)) {
-                let iss = iss.trim_end_matches('/').to_string();
-                moment(names.subjects.entry((iss, sub.to_string())).or_default());
+                moment(names.subjects.entry((url::issuer_form(iss), sub.to_string())).or_default());
             }
             names.jobs.extend(content.all(Field::Job).map(|job| job_key(&hit.service, job)));
             let own = |value: &str| (hit.service.clone(), value.to_string());
@@ -522,12 +522,12 @@ impl Names {
     fn certain(&self, service: &str, record: &Record, within: i64) -> Option<(Because, String)> {
         let content = &record.content;
         let at = content.when.map(|when| when.at.as_second());
-        let iss = content.first(Field::Iss).map(|iss| iss.trim_end_matches('/'));
+        let iss = content.first(Field::Iss);
         for jti in content.all(Field::Jti) {
             // Two issuers may both count 1, 2, 3.
             let issuer = self.jtis.get(jti);
             let differs = |known: &Option<String>| {
-                known.as_deref().zip(iss).is_some_and(|(known, iss)| known.trim_end_matches('/') != iss)
+                known.as_deref().zip(iss).is_some_and(|(known, iss)| !url::same_issuer(known, iss))
             };
             if issuer.is_some_and(|known| !differs(known)) {
                 return Some((Because::SameToken, jti.to_string()));
@@ -548,7 +548,7 @@ impl Names {
             return Some((Because::SameSession, session.to_string()));
         }
         let (iss, sub) = (iss?, content.first(Field::Sub)?);
-        let times = self.subjects.get(&(iss.to_string(), sub.to_string()))?;
+        let times = self.subjects.get(&(url::issuer_form(iss), sub.to_string()))?;
         is_near(times, at, within).then(|| (Because::SameSubject, sub.to_string()))
     }
 
