@@ -13,7 +13,7 @@ use crate::audit::{
 use crate::discover::listed::listed;
 use crate::discover::walk::{Input, name_of};
 use crate::evaluate::Plan;
-use crate::policy::{self, Amount, FailOn, RawPolicy, RawService};
+use crate::policy::{self, FailOn, RawPolicy, RawService};
 use crate::report::{FileError, Finding, HtmlPage, Reporter, SuppressionKind};
 use crate::rule::RuleBook;
 use crate::state::State;
@@ -116,15 +116,9 @@ pub(super) fn run(args: &AuditArgs) -> Result<Exit, Failure> {
     Ok(Exit::Nothing)
 }
 
-/// A duration of the command line, in seconds.
-fn duration(name: &str, text: &str) -> Result<i64, Failure> {
-    let read = policy::lifetime(&Amount::Text(text.into()));
-    read.map_err(|_| Failure::Usage(format!("{name} {text}: write a duration such as 30d, 26h or 90min")))
-}
-
 fn audit(args: &AuditArgs) -> Result<Exit, Failure> {
     let now = super::clock(args.now.as_deref())?;
-    let (expiring, keep) = (duration("--expiring", &args.expiring)?, duration("--keep", &args.keep)?);
+    let (expiring, keep) = (super::duration("--expiring", &args.expiring)?, super::duration("--keep", &args.keep)?);
     #[cfg(feature = "fetch")]
     if let Some(option) = args.connections.given().filter(|_| !args.fetch) {
         return Err(Failure::Usage(format!("{option}: this is about taking snapshots; add --fetch, or leave it out")));
@@ -204,7 +198,7 @@ fn last(args: &AuditArgs, state: &State, now: Timestamp) -> Result<Report, Failu
     };
     if let Some(text) = &args.max_age {
         let age = now.as_second() - clock_of(&report);
-        if age > duration("--max-age", text)? {
+        if age > super::duration("--max-age", text)? {
             let since = crate::rule::message::duration(age);
             return Err(Failure::Usage(format!(
                 "the last audit was {} ago, at {}; is its timer running?",

@@ -128,6 +128,12 @@ fn clock(now: Option<&str>) -> Result<jiff::Timestamp, exit::Failure> {
     }
 }
 
+/// A duration of the command line, in seconds.
+fn duration(name: &str, text: &str) -> Result<i64, exit::Failure> {
+    let read = crate::policy::lifetime(&crate::policy::Amount::Text(text.into()));
+    read.map_err(|message| exit::Failure::Usage(format!("{name} {text}: {message}")))
+}
+
 /// `--fingerprint`, which has to be a whole one: what some tokens' fingerprints begin with names none of them.
 fn whole_fingerprint(text: &str) -> Result<(), exit::Failure> {
     use crate::scan::fingerprint::DIGITS;

@@ -48,7 +48,7 @@ pub(super) struct ScanArgs {
     #[arg(long, conflicts_with = "since", help_heading = "What is read")]
     pub(super) follow: bool,
     /// Leave out what is certainly older: files by their modification time, lines by their timestamp. A time
-    /// (2026-01-31T12:00:00Z), a date (2026-01-31) or a duration (7d, 36h)
+    /// (2026-01-31T12:00:00Z), a date (2026-01-31) or a duration (7d, 1h30m)
     #[arg(long, value_name = "WHEN", help_heading = "What is read")]
     pub(super) since: Option<String>,
     /// Stop reading an input that expands beyond this (`500GiB`) [default: 64 GiB, and 500 times its size]

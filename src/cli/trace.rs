@@ -44,7 +44,7 @@ pub(super) struct TraceArgs {
     #[arg(long)]
     pub(super) rotated: bool,
     /// Leave out what is certainly older: files by their modification time, lines by their timestamp. A time
-    /// (2026-01-31T12:00:00Z), a date (2026-01-31) or a duration (7d, 36h)
+    /// (2026-01-31T12:00:00Z), a date (2026-01-31) or a duration (7d, 1h30m)
     #[arg(long, value_name = "WHEN")]
     pub(super) since: Option<String>,
 
@@ -232,18 +232,8 @@ fn question(args: &TraceArgs) -> Result<Question, Failure> {
             Failure::Usage(format!("--time {text}: write RFC 3339 with a zone, for example 2026-01-31T12:00:00Z"))
         })
     });
-    let amount = crate::policy::Amount::Text(minutes(&args.within));
-    let within = crate::policy::lifetime(&amount)
-        .map_err(|_| Failure::Usage(format!("--within {}: write a duration, for example 10m or 2h", args.within)))?;
+    let within = super::duration("--within", &args.within)?;
     Ok(Question { conditions, time: time.transpose()?, within })
-}
-
-/// Minutes may be written `10m`, as `sleep` and others have it.
-fn minutes(text: &str) -> String {
-    match text.strip_suffix('m').filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit())) {
-        Some(digits) => format!("{digits} min"),
-        None => text.to_string(),
-    }
 }
 
 /// What the policy says of services.

@@ -70,6 +70,47 @@ fn decimal(number: &str, unit: i128) -> Option<i128> {
     Some(value)
 }
 
+/// What [`typed`] reads, for those who wrote something else.
+pub const TYPED: &str = "a duration is expected, with its units: for example 30d, 1h30m or 90 min";
+
+/// A duration as people write it in policies and on the command line, in seconds: numbers with their units, from `w` to
+/// `ns`, also as words (`2 weeks`, `36h`, `1h 30m`, `90 min`, `1.5 h`); a number alone is seconds. Products read less, each
+/// in its own way.
+pub fn typed(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let (negative, mut rest) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()) {
+        return rest.parse::<i64>().ok().map(|seconds| if negative { -seconds } else { seconds });
+    }
+    let mut total: i128 = 0;
+    loop {
+        let (number, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit() && c != '.')?);
+        let after = after.trim_start();
+        let (unit, after) = after.split_at(after.find(|c: char| !c.is_alphabetic()).unwrap_or(after.len()));
+        let unit: i128 = match unit {
+            "ns" => 1,
+            "us" | "µs" | "μs" => 1_000,
+            "ms" | "msec" | "millisecond" | "milliseconds" => 1_000_000,
+            "s" | "sec" | "secs" | "second" | "seconds" => NANOSECONDS,
+            "m" | "min" | "mins" | "minute" | "minutes" => 60 * NANOSECONDS,
+            "h" | "hr" | "hrs" | "hour" | "hours" => 3600 * NANOSECONDS,
+            "d" | "day" | "days" => 86_400 * NANOSECONDS,
+            "w" | "wk" | "week" | "weeks" => 7 * 86_400 * NANOSECONDS,
+            _ => return None,
+        };
+        total = total.checked_add(decimal(number, unit)?)?;
+        // An abbreviation may have its point: `20 min.`
+        let point = after.strip_prefix('.').filter(|behind| !behind.starts_with(|c: char| c.is_ascii_digit()));
+        rest = point.unwrap_or(after).trim_start();
+        if rest.is_empty() {
+            return whole_seconds(if negative { -total } else { total });
+        }
+    }
+}
+
 /// The unit of a number that carries none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BareUnit {
@@ -160,6 +201,46 @@ mod tests {
             ("99999999999999999999999999999999999999999h", None, "does not overflow"),
         ] {
             assert_eq!(go(text), expected, "{text}: {remark}");
+        }
+    }
+
+    #[test]
+    fn people_write_durations_in_one_way() {
+        for (text, expected) in [
+            ("2 d", Some(172_800)),
+            ("2d", Some(172_800)),
+            ("36 h", Some(129_600)),
+            ("36h", Some(129_600)),
+            ("90 min", Some(5_400)),
+            ("90min.", Some(5_400)),
+            ("10m", Some(600)),
+            ("3 days", Some(259_200)),
+            ("1w", Some(604_800)),
+            ("2 weeks", Some(1_209_600)),
+            ("1h30m", Some(5_400)),
+            ("1h 30 min.", Some(5_400)),
+            ("1d12h", Some(129_600)),
+            ("1h.5m", Some(3_630)),
+            ("1.5h", Some(5_400)),
+            ("300ms", Some(1)),
+            (" 60 ", Some(60)),
+            ("0", Some(0)),
+            ("-1d", Some(-86_400)),
+            ("1 month", None),
+            ("1h30", None),
+            ("1 h and 30 m", None),
+            ("P1D", None),
+            ("d", None),
+            (".", None),
+            ("1.5", None),
+            ("", None),
+            ("-", None),
+            ("soon", None),
+            ("99999999999999999999", None),
+            ("99999999999999999999 d", None),
+            ("99999999999999999999999999999999999999999 d", None),
+        ] {
+            assert_eq!(typed(text), expected, "{text}");
         }
     }
 

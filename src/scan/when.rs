@@ -4,6 +4,7 @@
 //! `time=`, or under one of the names that JSON logs use. Where two readings are possible the later one counts, so that nothing is taken for older
 //! than it may be.
 
+use crate::model::duration;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
@@ -252,7 +253,7 @@ fn number(digits: &[u8]) -> Option<i64> {
     str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// The time that a user names: RFC 3339, a date (its beginning in UTC), or how long before `now` (`7 d`, `36h`).
+/// The time that a user names: RFC 3339, a date (its beginning in UTC), or how long before `now` (`7 d`, `1h30m`).
 pub fn since(text: &str, now: i64) -> Result<i64, String> {
     let text = text.trim();
     if let Ok(time) = text.parse::<jiff::Timestamp>() {
@@ -264,19 +265,11 @@ pub fn since(text: &str, now: i64) -> Result<i64, String> {
     {
         return Ok(time.as_second());
     }
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let unit = match text[digits..].trim() {
-        "s" | "second" | "seconds" => Some(1),
-        "m" | "min" | "minute" | "minutes" => Some(60),
-        "h" | "hour" | "hours" => Some(3600),
-        "d" | "day" | "days" => Some(DAY),
-        "w" | "week" | "weeks" => Some(7 * DAY),
-        _ => None,
-    };
-    let ago = text[..digits].parse::<i64>().ok().zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
+    // A number alone may be meant for a year or for seconds since 1970.
+    let ago = duration::typed(text).filter(|ago| *ago >= 0 && text.contains(char::is_alphabetic));
     ago.and_then(|ago| now.checked_sub(ago)).ok_or_else(|| {
         format!(
-            "{text}: write a time with its zone (2026-01-31T12:00:00Z), a date (2026-01-31) or a duration (7d, 36h)"
+            "{text}: write a time with its zone (2026-01-31T12:00:00Z), a date (2026-01-31) or a duration (7d, 1h30m)"
         )
     })
 }
@@ -365,6 +358,8 @@ mod tests {
             ("2026-11-20", "2026-11-20T00:00:00Z"),
             ("7 d", "2026-11-15T10:00:00Z"),
             ("36h", "2026-11-20T22:00:00Z"),
+            ("1h30m", "2026-11-22T08:30:00Z"),
+            ("1w", "2026-11-15T10:00:00Z"),
             ("2 weeks", "2026-11-08T10:00:00Z"),
             ("90 min", "2026-11-22T08:30:00Z"),
         ] {
