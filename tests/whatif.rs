@@ -90,11 +90,27 @@ fn what_is_asked_for_must_be_there_once() {
         (&["--client", "a-1", "--add-scope", "a b", "clients.json"], "is no scope", "two words"),
         (&["--set", "limits.access_token.lifetime.mx=1", "clients.json"], "no profile has such a limit", "a limit"),
         (&["--set", "x", "clients.json"], "PATH=VALUE", "no value"),
+        (
+            &["--client", "a-1", "--set", "acces_token_validity_seconds=864000", "clients.json"],
+            "did you mean `access_token_validity_seconds`?",
+            "a member that nothing is read from",
+        ),
         (&["--client", "a-1", "--add-scope", "x", "--output", "json=x", "clients.json"], "writes no files", "a report"),
     ] {
         let (code, out, err) = whatif(folder.path(), args);
         assert_eq!((code, out.as_str()), (2, ""), "{remark}");
         assert!(err.contains(message), "{remark}: {err}");
+    }
+}
+
+#[test]
+fn a_member_that_is_read_may_be_new() {
+    let folder = folder();
+    for member in
+        ["active=true", "active=false", "device_code_validity_seconds=600", "jwks_uri=https://vo.example/jwks"]
+    {
+        let (code, out, err) = whatif(folder.path(), &["--client", "a-1", "--set", member, "clients.json"]);
+        assert!(code < 2 && out.contains(" is set to "), "{member}: {err}");
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`Difference`] is what two runs of the same rules found, before and after.
 
 mod human;
+mod read;
 
 pub use human::human;
 
@@ -284,7 +285,11 @@ fn set(root: Cursor<'_>, path: &str, new: &Value) -> Result<Edit, String> {
     }
     match step(at, last) {
         Some(id) => value::set(root.document.cursor(id), new),
-        None => value::insert(at, last, new),
+        None => {
+            let edit = value::insert(at, last, new)?;
+            read::demand(at, last, new).map_err(|why| format!("{path}: {why}"))?;
+            Ok(edit)
+        }
     }
 }
 
@@ -366,8 +371,8 @@ mod tests {
                 "another lifetime",
             ),
             (
-                Request { set: [("new".into(), json!(["x"]))].into(), ..request("b") },
-                "/1/new",
+                Request { set: [("contacts".into(), json!(["x"]))].into(), ..request("b") },
+                "/1/contacts",
                 json!(["x"]),
                 "a member",
             ),
@@ -384,7 +389,7 @@ mod tests {
             match old.pointer(pointer) {
                 Some(before) => *new.pointer_mut(pointer).expect("there") = before.clone(),
                 None => {
-                    new[1].as_object_mut().expect("object").remove("new");
+                    new[1].as_object_mut().expect("object").remove("contacts");
                 }
             }
             assert_eq!(new, old, "{remark}: nothing else changes");
@@ -400,6 +405,16 @@ mod tests {
             (IAM.to_string(), scope("a\"b"), "is no scope"),
             (IAM.replace("\"b\"", "\"a\""), scope("x"), "2 registrations"),
             (IAM.to_string(), Request { set: [("a/b".into(), json!(1))].into(), ..request("a") }, "on the way"),
+            (
+                IAM.to_string(),
+                Request { set: [("acces_token_validity_seconds".into(), json!(1))].into(), ..request("a") },
+                "did you mean `access_token_validity_seconds`?",
+            ),
+            (
+                IAM.to_string(),
+                Request { set: [("/0/colour".into(), json!("red"))].into(), ..Request::default() },
+                "no field is read from one of that name",
+            ),
         ] {
             let error = changed(&text, &request).expect_err(expected);
             assert!(error.contains(expected), "{error}");
