@@ -637,6 +637,33 @@ fn the_line_for_cron_prints_only_when_something_got_worse() {
 }
 
 #[test]
+fn a_night_without_an_audit_does_not_send_the_report_of_the_night_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let crontab = contrib("cron/tokenvet-audit", folder.path());
+    let command = crontab.lines().find_map(|line| line.strip_prefix("17 4 * * * tokenvet ")).unwrap();
+    let guide = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/audit.md")).unwrap();
+    let shown = guide.lines().find_map(|line| line.strip_prefix("17 4 * * * tokenvet ")).unwrap();
+    let prometheus = " --output prometheus=/var/lib/tokenvet/tokenvet.prom";
+    let kept = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib/cron/tokenvet-audit")).unwrap();
+    assert!(kept.replace(prometheus, "").contains(shown), "the guide shows the same line");
+    let bin = Path::new(common::BINARY).parent().unwrap();
+    let night = || {
+        let mut sh = program("sh");
+        run(sh.current_dir("/").env("PATH", format!("{}:/usr/bin:/bin", bin.display())).args(["-c", command]))
+    };
+    night();
+    worsen(folder.path());
+    assert!(night().out().contains("lifetime-grew"), "the mail of the night before");
+    fs::write(folder.path().join("etc/site.yaml"), "colour: red\n").unwrap();
+    let ran = night();
+    assert!(ran.err().contains("site.yaml") && ran.out().is_empty(), "{}", ran.all());
+
+    let unit = contrib("systemd/tokenvet-audit.service", folder.path());
+    let mail = unit.split_once("--notify ").and_then(|(_, rest)| rest.split(' ').next()).unwrap();
+    assert!(unit.contains(&format!("\nExecStartPre=/bin/rm -f {mail}\n")), "nor does the service leave its mail");
+}
+
+#[test]
 fn the_nagios_command_tells_of_the_last_audit() {
     let folder = tempfile::tempdir().unwrap();
     let config = contrib("nagios/tokenvet.cfg", folder.path());
