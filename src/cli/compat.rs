@@ -8,6 +8,7 @@ use crate::compat::{
     Wanted,
 };
 use crate::inspect::{Piece, find};
+use crate::source::Source;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::ExposeSecret as _;
 use std::ffi::OsString;
@@ -34,7 +35,7 @@ pub(super) fn run(args: &CompatArgs) -> Result<Exit, Failure> {
     }
     let services = services(args, &model)?;
     let requests = args.request.iter().map(|text| Request::parse(text, &model)).collect::<Result<Vec<_>, _>>()?;
-    let expectations = expectations(args, &model)?;
+    let (expectations, expected_in) = expectations(args, &model)?;
     let keys = keys(args)?;
     let question = Question {
         tokens: &tokens,
@@ -45,12 +46,22 @@ pub(super) fn run(args: &CompatArgs) -> Result<Exit, Failure> {
         now,
     };
     let table = compat::table(&model, &question);
-    let exit = if table.summary.unmet > 0 { Exit::Findings } else { Exit::Clean };
+    let unused = expectations.unused(&table);
+    let exit = match table.summary.unmet {
+        _ if !unused.is_empty() => Exit::Usage,
+        0 => Exit::Clean,
+        _ => Exit::Findings,
+    };
     print(args, &table).map_err(|failure| match failure {
         Failure::BrokenPipe(_) => Failure::BrokenPipe(exit),
         other => other,
     })?;
-    Ok(exit)
+    match expected_in {
+        Some(source) if !unused.is_empty() => {
+            Err(Failure::Reported(unused.iter().map(|error| problem::render(&source, error)).collect()))
+        }
+        Some(_) | None => Ok(exit),
+    }
 }
 
 fn print(args: &CompatArgs, table: &Table) -> Result<(), Failure> {
@@ -73,15 +84,19 @@ fn keys(args: &CompatArgs) -> Result<Option<KeySet>, Failure> {
     Ok(None)
 }
 
-fn expectations(args: &CompatArgs, model: &Model) -> Result<Expectations, Failure> {
-    let Some(word) = &args.expect else { return Ok(Expectations { expect: Vec::new() }) };
+/// What is expected, and the file it stands in.
+fn expectations(args: &CompatArgs, model: &Model) -> Result<(Expectations, Option<Arc<Source>>), Failure> {
+    let Some(word) = &args.expect else { return Ok((Expectations { expect: Vec::new() }, None)) };
     for wanted in [Wanted::Accept, Wanted::Refuse] {
         if word == wanted.name() {
-            return Ok(Expectations::all(wanted));
+            return Ok((Expectations::all(wanted), None));
         }
     }
     let source = Arc::new(problem::read_small(Path::new(word), MAX_FILE).map_err(Failure::Reported)?);
-    Expectations::read(&source, model).map_err(|error| Failure::Reported(problem::render(&source, &error)))
+    match Expectations::read(&source, model) {
+        Ok(read) => Ok((read, Some(source))),
+        Err(error) => Err(Failure::Reported(problem::render(&source, &error))),
+    }
 }
 
 /// The services of the command line.

@@ -112,7 +112,8 @@ expect:                                 # the first that fits a cell counts
             Block::Text(
                 "Tokens come as compact JWTs, in token responses, or as decoded claims, which are taken to be signed with \
                  RS256. A client registration is answered for a token with the scopes that it may ask for. With \
-                 `--expect accept`, `--expect refuse` or a file the exit code is 1 when a verdict is another:"
+                 `--expect accept`, `--expect refuse` or a file the exit code is 1 when a verdict is another, and 2 when an \
+                 expectation of the file fits nothing that was asked:"
                     .into(),
             ),
             Block::File(expectations.into()),

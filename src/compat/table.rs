@@ -5,9 +5,10 @@ use super::engine::{Ask, Cell, Verdict, judge};
 use super::keys::KeySet;
 use super::model::Model;
 use super::service::{Request, Service};
-use crate::parse::{Cursor, ParseError, typed};
+use crate::parse::{ParseError, typed};
 use crate::report::{Options, text};
-use crate::source::Source;
+use crate::rule::near::did_you_mean;
+use crate::source::{Source, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
@@ -88,19 +89,57 @@ pub struct Expectation {
     pub request: Option<String>,
     /// What is wanted.
     pub verdict: Wanted,
+    /// Where it stands in its file.
+    #[serde(skip)]
+    #[schemars(skip)]
+    at: Span,
+}
+
+impl Expectation {
+    fn fits(&self, token: &str, service: &str, request: &str) -> bool {
+        let fits = |pattern: &Option<String>, text: &str| pattern.as_ref().is_none_or(|pattern| like(pattern, text));
+        fits(&self.token, token) && fits(&self.service, service) && fits(&self.request, request)
+    }
+
+    /// Why it fits no cell: the first of its patterns that fits none.
+    fn misses(&self, table: &Table) -> String {
+        type Name = fn(&Entry) -> &str;
+        let parts: [(&str, &Option<String>, Name); 3] = [
+            ("token", &self.token, |entry| &entry.token),
+            ("service", &self.service, |entry| &entry.service),
+            ("request", &self.request, Entry::asked),
+        ];
+        for (what, pattern, name) in parts {
+            let Some(pattern) = pattern else { continue };
+            let mut names = table.cells.iter().map(name).filter(|name| !name.is_empty());
+            if !table.cells.iter().any(|entry| like(pattern, name(entry))) {
+                let near = did_you_mean(pattern, names.clone());
+                let first = names.next().filter(|_| near.is_empty());
+                let first = first.map_or_else(String::new, |first| format!("; the first is {first:?}"));
+                return format!("no {what} of this run fits {pattern:?}{near}{first}");
+            }
+        }
+        "no answer of this run fits all of its patterns".into()
+    }
 }
 
 impl Expectations {
     /// The same for all cells.
     pub fn all(verdict: Wanted) -> Self {
-        Expectations { expect: vec![Expectation { token: None, service: None, request: None, verdict }] }
+        Expectations {
+            expect: vec![Expectation { token: None, service: None, request: None, verdict, at: Span::default() }],
+        }
     }
 
     /// Reads a file. The error points at what is wrong in it.
     pub fn read(source: &Arc<Source>, model: &Model) -> Result<Self, ParseError> {
-        let (read, document) = typed::read::<Expectations>(source)?;
-        let items = document.root().get("expect").into_iter().flat_map(Cursor::items);
-        for (one, at) in read.expect.iter().zip(items) {
+        let (mut read, document) = typed::read::<Expectations>(source)?;
+        let list = document.root().get("expect").unwrap_or(document.root());
+        if read.expect.is_empty() {
+            return Err(ParseError { message: "the list is empty: nothing is expected".into(), span: list.span() });
+        }
+        for (one, at) in read.expect.iter_mut().zip(list.items()) {
+            one.at = at.span();
             let Some(pattern) = one.request.as_deref().filter(|pattern| !pattern.is_empty()) else { continue };
             if !model.operations().any(|known| may_fit(pattern, &known.request)) {
                 let message = format!(
@@ -114,11 +153,16 @@ impl Expectations {
     }
 
     fn of(&self, token: &str, service: &str, request: Option<&str>) -> Option<Wanted> {
-        let fits = |pattern: &Option<String>, text: &str| pattern.as_ref().is_none_or(|pattern| like(pattern, text));
-        let mut fitting = self.expect.iter().filter(|one| {
-            fits(&one.token, token) && fits(&one.service, service) && fits(&one.request, request.unwrap_or_default())
-        });
+        let mut fitting = self.expect.iter().filter(|one| one.fits(token, service, request.unwrap_or_default()));
         fitting.next().map(|one| one.verdict)
+    }
+
+    /// Those that fit no cell: a slip of the pen would turn off what they are to guard.
+    pub fn unused(&self, table: &Table) -> Vec<ParseError> {
+        let used =
+            |one: &Expectation| table.cells.iter().any(|entry| one.fits(&entry.token, &entry.service, entry.asked()));
+        let unused = self.expect.iter().filter(|one| !used(one));
+        unused.map(|one| ParseError { message: one.misses(table), span: one.at }).collect()
     }
 }
 
@@ -192,6 +236,13 @@ pub struct Entry {
     /// The verdict.
     #[serde(flatten)]
     pub cell: Cell,
+}
+
+impl Entry {
+    /// The request as expectations name it.
+    fn asked(&self) -> &str {
+        self.request.as_deref().unwrap_or_default()
+    }
 }
 
 /// Counts of a table.
