@@ -9,6 +9,8 @@ use super::{fix, incident, man, merge, redact, scan, shard, trace, whatif};
 use crate::parse::jwt;
 use crate::policy::FailOn;
 use crate::report::Format;
+use crate::rule::near::did_you_mean;
+use clap::error::ErrorKind;
 use clap::{Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -70,7 +72,8 @@ pub(super) enum Command {
 
 impl Args {
     /// Reads arguments. The subcommand is `check` when the first is neither one nor a request for help or version;
-    /// `inspect` when it is a token, which no report may show as the path of a missing file.
+    /// `inspect` when it is a token, which no report may show as the path of a missing file. A slip of the pen in a command's
+    /// name is no path: what stands behind it was not meant to be checked.
     pub(super) fn read(arguments: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
         let mut arguments: Vec<OsString> = arguments.collect();
         let command = Args::command();
@@ -79,7 +82,16 @@ impl Args {
         if let Some(first) = arguments.get(1)
             && !first.to_str().is_some_and(|text| known(text) || asks(text))
         {
-            let token = first.to_str().is_some_and(jwt::looks_like_jwt) && !Path::new(first).exists();
+            let missing = first.to_str().filter(|_| !Path::new(first).exists());
+            let token = missing.is_some_and(jwt::looks_like_jwt);
+            if let Some(word) = missing.filter(|word| word.bytes().all(|byte| byte.is_ascii_alphabetic())) {
+                let near =
+                    did_you_mean(&word.to_ascii_lowercase(), command.get_subcommands().map(clap::Command::get_name));
+                if !near.is_empty() {
+                    let message = format!("there is no command `{word}`{near}");
+                    return Err(Args::command().error(ErrorKind::InvalidSubcommand, message));
+                }
+            }
             arguments.insert(1, if token { "inspect" } else { "check" }.into());
         }
         let mut matches = command.try_get_matches_from(arguments)?;
