@@ -1,15 +1,17 @@
 //! Running the examples that rules carry: the same way from bytes to judgement that user input takes.
 
+use crate::adapt::Sink;
 use crate::audit::ratchet::Accepted;
 use crate::check::{Outcome, check, check_fleet};
 use crate::discover;
 use crate::edit::apply;
 use crate::evaluate::{Adjustments, Plan, Selection};
 use crate::fix::{self, Fix};
-use crate::parse::Document;
+use crate::model::Target;
+use crate::parse::{Document, NodeId};
 use crate::policy::{Environment, Software, Workflows};
-use crate::rule::condition::lenient_version;
-use crate::rule::{RawExample, Rule, RuleBook};
+use crate::rule::condition::{Conditions, Scope, Verdict, lenient_version};
+use crate::rule::{Compiled, RawExample, Rule, RuleBook};
 use crate::source::Source;
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -92,7 +94,7 @@ fn run_one(book: &Arc<RuleBook>, rule: &Rule, example: &RawExample) -> Result<Op
     let (expected, value) = expectation(example)?;
     let Some(trial) = Trial::new(book, rule, example)? else { return Ok(None) };
     let outcome = trial.judge(value)?;
-    let diff = compare(&trial, &outcome, expected, example);
+    let diff = compare(&trial, rule, &outcome, (expected, value));
     match (diff, rule.prose().fix) {
         (None, Some(fix)) if expected == Expected::Fail => trial.mend(value, &outcome, fix),
         (diff, _) => Ok(diff),
@@ -150,19 +152,25 @@ impl<'e> Trial<'e> {
         self.judge(document).map(|outcome| self.verdict(&outcome))
     }
 
+    fn source(&self, name: &str, document: &Value) -> Arc<Source> {
+        let source = Source::from_text(name, document_text(document));
+        Arc::new(source.opened_to_all(self.example.open_to_all))
+    }
+
+    /// What the example's own document is called: some formats are told by the file's name, and kinds are called as their
+    /// files are.
+    fn path(&self) -> String {
+        format!("example {}", self.example.kind)
+    }
+
     fn judge(&self, document: &Value) -> Result<Outcome, String> {
-        let source = |name: String, document: &Value| {
-            let source = Source::from_text(name, document_text(document));
-            Arc::new(source.opened_to_all(self.example.open_to_all))
-        };
-        // Some formats are told by the file's name, and kinds are called as their files are.
-        let path = format!("example {}", self.example.kind);
-        let mut outcome = check(&self.plan, &source(path.clone(), document), NOW);
+        let path = self.path();
+        let mut outcome = check(&self.plan, &self.source(&path, document), NOW);
         let mut facts = std::mem::take(&mut outcome.facts);
         for (index, beside) in self.example.beside.iter().enumerate() {
             let folder = beside.folder.as_ref().map_or(String::new(), |folder| format!("{folder}/"));
             let file = beside.file.clone().unwrap_or_else(|| format!("beside {index} {}", beside.kind));
-            let other = check(&self.plan, &source(format!("{folder}{file}"), &beside.document), NOW);
+            let other = check(&self.plan, &self.source(&format!("{folder}{file}"), &beside.document), NOW);
             if !other.documents.iter().any(|document| document.kind == beside.kind) {
                 return Err(format!("the document beside it ({index}) is not recognised as {}", beside.kind));
             }
@@ -200,6 +208,20 @@ impl<'e> Trial<'e> {
         Ok(left.map(|finding| format!("- the fix mends it\n+ found: {}\n", finding.message)))
     }
 
+    /// Why a rule has nothing to say of a document, for each of the targets that it could judge.
+    fn silence(&self, rule: &Rule, document: &Value) -> Vec<String> {
+        let mut silence = Silence { rule, plan: &self.plan, why: vec![] };
+        for (document, known) in &discover::recognise(&self.source(&self.path(), document)).documents {
+            if let Some((adapter, kind)) = known {
+                adapter.adapt(document, kind, &mut silence);
+            }
+        }
+        match silence.why.is_empty() {
+            true => vec![format!("there is no {} in it", rule.subjects().join(" or "))],
+            false => silence.why,
+        }
+    }
+
     fn verdict(&self, outcome: &Outcome) -> Expected {
         match (outcome.findings.is_empty(), outcome.not_judged.first(), outcome.passed) {
             (false, ..) => Expected::Fail,
@@ -210,8 +232,61 @@ impl<'e> Trial<'e> {
     }
 }
 
+/// Looks for what keeps a rule silent.
+struct Silence<'s> {
+    rule: &'s Rule,
+    plan: &'s Plan,
+    why: Vec<String>,
+}
+
+impl Silence<'_> {
+    fn of(&self, target: &Target<'_>, form: &Compiled) -> Option<String> {
+        let specs = target.kind.fields();
+        let scope = Scope::new(&*target.record, specs, &self.plan.book.registry, NOW);
+        let scope = Scope { environment: self.plan.environment, ..scope };
+        let absent = |conditions: &Conditions| {
+            let mut absent = conditions.reads().0;
+            absent.retain(|index| target.record.field(*index).is_absent());
+            absent.sort_unstable();
+            absent.dedup();
+            let names: Vec<&str> = absent.iter().map(|index| specs[*index].name).collect();
+            (!names.is_empty()).then(|| format!("absent: {}", names.join(", ")))
+        };
+        if let Some(when) = form.when.as_ref().filter(|when| when.applies(&scope) != Verdict::Holds) {
+            return Some(format!(
+                "`when` does not hold{}",
+                absent(when).map_or(String::new(), |names| format!("; {names}"))
+            ));
+        }
+        if let Some(list) = form.each.filter(|list| target.record.field(*list).items().is_empty()) {
+            return Some(format!("`each`: {} is absent or empty", specs[list].name));
+        }
+        let other = form.join.as_ref().filter(|join| !join.kinds.is_empty());
+        absent(&form.check)
+            .or_else(|| other.map(|_| "no other target fits `join`, or what it is compared in is absent".into()))
+    }
+}
+
+impl Sink for Silence<'_> {
+    fn target(&mut self, _documents: &[&Document], target: Target<'_>) {
+        let Some(form) = self.rule.targets().position(|kind| kind == target.kind) else { return };
+        let why = self.of(&target, self.rule.form(form));
+        self.why.push(why.unwrap_or_else(|| "the rule does not apply to it".into()));
+    }
+
+    fn secret(&mut self, _document: &Document, _node: NodeId) {}
+
+    fn error(&mut self, _document: &Document, _node: NodeId, _message: String) {}
+
+    fn paging(&mut self, _shown: NodeId, _shown_count: i64, _total: (NodeId, i64)) {}
+
+    fn secrets_expected(&mut self) {}
+}
+
 /// Expected against got; `None` when they agree.
-fn compare(trial: &Trial<'_>, outcome: &Outcome, expected: Expected, example: &RawExample) -> Option<String> {
+fn compare(trial: &Trial<'_>, rule: &Rule, outcome: &Outcome, example: (Expected, &Value)) -> Option<String> {
+    let (expected, document) = example;
+    let example = trial.example;
     let failed = &outcome.findings;
     let got = trial.verdict(outcome);
     let mut diff = String::new();
@@ -219,6 +294,11 @@ fn compare(trial: &Trial<'_>, outcome: &Outcome, expected: Expected, example: &R
         let _ = writeln!(diff, "- expected: {}\n+ got:      {}", expected.name(), got.name());
         for gap in &outcome.not_judged {
             let _ = writeln!(diff, "+           {} is unknown: {}", gap.field, gap.why);
+        }
+        if got == Expected::Skip {
+            for why in trial.silence(rule, document) {
+                let _ = writeln!(diff, "+           {why}");
+            }
         }
     }
     let at: Vec<String> = failed

@@ -31,9 +31,11 @@ fn the_guide_shows_the_page_of_an_incident() {
 }
 
 #[test]
-fn the_guide_shows_the_rule_that_the_cases_test() {
+fn the_guide_shows_the_rules_that_the_cases_test() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |path: &str| std::fs::read_to_string(root.join(path)).expect("kept in the repository");
-    let rule = read("testdata/cli/rules.in/client-off-portal.yaml");
-    assert!(read("docs/writing-rules.md").contains(&format!("```yaml\n{rule}```\n")));
+    for rule in ["client-off-portal", "client-over-half-of-maximum", "client-scope-not-offered"] {
+        let text = read(&format!("testdata/cli/rules.in/{rule}.yaml"));
+        assert!(read("docs/writing-rules.md").contains(&format!("```yaml\n{text}```\n")), "{rule}");
+    }
 }

@@ -553,12 +553,20 @@ examples:
 #[test]
 fn declared_services_settle_which_versions_a_rule_speaks_of() {
     let config = "[Issuer VO]\nissuer = https://vo.example.org/\nbase_path = /\nrestricted_path = /vo\n";
-    let policy =
-        |services: &str| format!("rule-files: [old.yaml]\nrules: {{only: [old-xrootd-reads-differently]}}\n{services}");
-    let project =
-        Project::new(&[("old.yaml", RULE_OF_OLD_VERSIONS), ("a/scitokens.cfg", config), ("b/scitokens.cfg", config)]);
-    let tested =
-        Command::new(env!("CARGO_BIN_EXE_tokenvet")).args(["test", "old.yaml"]).current_dir(project.path("")).output();
+    let policy = |services: &str| {
+        format!(
+            "rule-files: [old-xrootd-reads-differently.yaml]\nrules: {{only: [old-xrootd-reads-differently]}}\n{services}"
+        )
+    };
+    let project = Project::new(&[
+        ("old-xrootd-reads-differently.yaml", RULE_OF_OLD_VERSIONS),
+        ("a/scitokens.cfg", config),
+        ("b/scitokens.cfg", config),
+    ]);
+    let tested = Command::new(env!("CARGO_BIN_EXE_tokenvet"))
+        .args(["test", "old-xrootd-reads-differently.yaml"])
+        .current_dir(project.path(""))
+        .output();
     assert!(tested.unwrap().status.success(), "the rule's own examples hold");
     for (services, expected, remark) in [
         ("", vec![("a/scitokens.cfg", true), ("b/scitokens.cfg", true)], "nothing declared"),
@@ -637,5 +645,83 @@ fn modes_of_files_with_secrets_count_where_they_are_in_use() {
         let open =
             live.path().ancestors().skip(1).all(|above| fs::metadata(above).unwrap().permissions().mode() & 0o001 != 0);
         assert_eq!(found(live.path()), if open { expected } else { 0 }, "{remark}");
+    }
+}
+
+const RULE: &str = r#"id: client-off-portal
+title: A redirect URI leads off the portal
+target: client
+severity: warning
+when: { active: { is: true } }
+each: redirect_uris
+check: { item: { pattern: '^https://portal[.]example[.]org/' } }
+message: "{item} is not on the portal"
+help: Register another.
+rationale: It was agreed.
+examples:
+  - { name: a, kind: rfc7591-client, pass: { client_id: a, redirect_uris: ["https://portal.example.org/cb"] } }
+  - { name: b, kind: rfc7591-client, fail: { client_id: a, redirect_uris: ["https://x.example.org/"] }, at: [/redirect_uris/0] }
+  - { name: c, kind: rfc7591-client, skip: { client_id: a, redirect_uris: [] } }
+"#;
+
+#[test]
+fn what_is_wrong_with_a_rule_file_is_said_where_it_stands() {
+    let max = "{ lifetimes.access_token: { max: FIGURE } }\nwas: ";
+    for (old, new, place, words) in [
+        (
+            "target: client",
+            "target: clients",
+            "3:9",
+            &["unknown variant `clients`", "`trust`", "did you mean `client`?"][..],
+        ),
+        ("target: client", "target: [client, Client]", "3:18", &["did you mean `client`?"]),
+        ("severity: warning", "severity: warning\njoin: { with: isuer }", "5:15", &["did you mean `issuer`?"]),
+        ("check: ", &format!("check: {}", max.replace("FIGURE", "1h")), "7:41", &["write 3600"]),
+        (
+            "check: ",
+            &format!("check: {}", max.replace("FIGURE", "some")),
+            "7:41",
+            &["whole number", "seconds", "`limit`", "`cel`"],
+        ),
+        ("when: { active: { is: true } }", "when: { cel: self.actve }", "5:9", &["when: ", "did you mean `active`?"]),
+        (
+            "severity: warning",
+            "requirements: [RFC9700-008, RFC9700-999]",
+            "4:29",
+            &["not in the ledger", "did you mean"],
+        ),
+        ("severity: warning", "limit: access_token.lifetime.mx", "4:1", &["did you mean `access_token.lifetime.max`?"]),
+        ("title:", "titel:", "2:1", &["unknown field `titel`", "did you mean `title`?"]),
+    ] {
+        let project = Project::new(&[("client-off-portal.yaml", &RULE.replacen(old, new, 1))]);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tokenvet"));
+        let output = command.args(["test", "client-off-portal.yaml"]).current_dir(project.path("")).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{new}: {said}");
+        let flat = said.replace("\n  │", "");
+        assert!(flat.contains(&format!("client-off-portal.yaml:{place}]")), "{new}: {said}");
+        assert!(words.iter().all(|word| flat.contains(word)), "{new}: {said}");
+    }
+}
+
+#[test]
+fn a_rule_passes_its_test_only_when_a_run_would_take_it() {
+    let typed = RULE.replace("check: {", "check: { cel: 'item == 3 + \"x\"',");
+    let project = Project::new(&[
+        ("client-off-portal.yaml", RULE),
+        ("portal.yaml", RULE),
+        ("client-idle.yaml", &RULE.replace("client-off-portal", "client-idle")),
+        ("client-types.yaml", &typed.replace("client-off-portal", "client-types")),
+    ]);
+    for (file, code, word) in [
+        ("client-off-portal.yaml", 0, "0 failed"),
+        ("portal.yaml", 1, "the id is not the file's name"),
+        ("client-types.yaml", 1, "does not fit the types"),
+        ("client-idle.yaml", 2, "another rule has the id `client-idle`"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tokenvet"));
+        let output = command.args(["test", file]).current_dir(project.path("")).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.code() == Some(code) && said.contains(word), "{file}: {said}");
     }
 }

@@ -9,6 +9,7 @@ use crate::rule::{RuleBook, RuleFile};
 use crate::source::Source;
 use crate::trial;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Runs the command: exit 1 when an example fails, 2 when a file is broken, 3 without any rule file.
@@ -36,7 +37,7 @@ pub(super) fn run(args: &TestArgs) -> Result<Exit, Failure> {
             let message = format!("{id}: example `{}`\n{}", failure.example, failure.diff.trim_end());
             out.push_str(&problem::render(source, &ParseError { message, span: file.example_span(index) }));
         }
-        for missing in missing(file) {
+        for missing in missing(file).into_iter().chain(misnamed(id, source.name())) {
             failed += 1;
             let _ = writeln!(out, "{}: {id}: {missing}", source.name());
         }
@@ -52,12 +53,22 @@ pub(super) fn run(args: &TestArgs) -> Result<Exit, Failure> {
     })
 }
 
-/// Loads a rule file in place of a built-in rule of the same id, so that the project's own rules can be tested.
-fn replace(book: &mut RuleBook, path: &std::path::Path) -> Result<(String, Arc<Source>, RuleFile), String> {
+/// Loads a rule file. The files of built-in rules take the place of those, so that the project's own rules can be tested;
+/// another file with such an id is refused, as in a run.
+fn replace(book: &mut RuleBook, path: &Path) -> Result<(String, Arc<Source>, RuleFile), String> {
     let source = Arc::new(problem::read(path)?);
     let file = RuleFile::read(&source).map_err(|error| problem::render(&source, &error))?;
-    book.remove_builtin(&file.raw.id);
+    if book.rule(&file.raw.id).is_some_and(|rule| path.ends_with(rule.path())) {
+        book.remove_builtin(&file.raw.id);
+    }
     rules::load(book, path)
+}
+
+/// People look for a rule in the file of its name.
+fn misnamed(id: &str, path: &str) -> Option<&'static str> {
+    let path = Path::new(path);
+    let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+    (is_yaml && path.file_stem().is_some_and(|stem| stem != id)).then_some("the id is not the file's name")
 }
 
 /// A rule without a pass, a fail and a skip example does not say what it means.

@@ -9,7 +9,7 @@ use super::near::{did_you_mean, nearest};
 use super::{Hold, Join, OneOrMany, Prose, RawBody, RawExample, RawLogic, RawRule, Severity, Where};
 use crate::model::{FieldSpec, TargetKind};
 use crate::profile::{
-    ProfileClass, RawBound, RawLifetime, RawLifetimes, RawLimit, RawLimits, RawProfile, Registry, Requirement,
+    LEDGER, ProfileClass, RawBound, RawLifetime, RawLifetimes, RawLimit, RawLimits, RawProfile, Registry, Requirement,
 };
 use serde_json_path::JsonPath;
 use smol_str::SmolStr;
@@ -302,7 +302,8 @@ impl RuleBook {
     fn applications(&self, logic: &RawLogic) -> Result<Vec<Application>, Defect> {
         let known = |id: &String| {
             let known = Requirement::find(id);
-            known.ok_or_else(|| format!("requirement `{id}` is not in the ledger (rules/requirements)"))
+            let near = || did_you_mean(id, LEDGER.iter().map(|requirement| requirement.id));
+            known.ok_or_else(|| format!("requirements: `{id}` is not in the ledger{}", near()))
         };
         let all = logic.requirements.iter().map(known).collect::<Result<Vec<&Requirement>, Defect>>()?;
         let mut applications = Vec::new();
@@ -344,7 +345,11 @@ impl RuleBook {
         if let Some(name) = &logic.limit
             && applications.is_empty()
         {
-            return Err(format!("no profile has the limit `{name}`"));
+            let names = self.profiles.iter().flat_map(|profile| profile.limits.keys());
+            return Err(format!(
+                "limit: no profile has one called `{name}`{}",
+                did_you_mean(name, names.map(String::as_str))
+            ));
         }
         if logic.requirements.is_empty() && logic.limit.is_none() {
             let severity = logic.severity.ok_or("a rule without requirements needs `severity`")?;
@@ -492,14 +497,18 @@ impl Rule {
     /// Checks what is otherwise checked on first use: patterns and expressions.
     pub fn validate(&self) -> Result<(), Defect> {
         let body = self.body();
-        for check in body.when.iter().chain(&body.check) {
-            condition::check_patterns(check)?;
+        let parts = [("when", &body.when), ("check", &body.check)];
+        for (part, check) in parts.iter().filter_map(|(part, check)| Some((part, check.as_ref()?))) {
+            condition::check_patterns(check).map_err(|defect| format!("{part}: {defect}"))?;
         }
+        let valid =
+            |part: &str, conditions: &Conditions| conditions.validate().map_err(|defect| format!("{part}: {defect}"));
         for (kind, _) in &self.forms {
             let form = self.compile(*kind)?;
-            form.when.iter().chain([&form.check]).try_for_each(Conditions::validate)?;
+            form.when.iter().try_for_each(|when| valid("when", when))?;
+            valid("check", &form.check)?;
         }
-        self.native.iter().filter_map(|native| native.check.as_ref()).try_for_each(Conditions::validate)
+        self.native.iter().filter_map(|native| native.check.as_ref()).try_for_each(|check| valid("check", check))
     }
 
     /// The target kinds it judges; empty for rules on native documents.
@@ -526,14 +535,16 @@ fn compile(logic: &RawLogic, body: &RawBody, specs: &'static [FieldSpec], has_li
     }
     let join = logic.join.as_ref().map(|join| compile_join(join, specs)).transpose()?;
     let other = join.as_ref().map_or(&[][..], |join| join.specs);
-    let each = body.each.as_deref().map(|name| condition::field_index(specs, name)).transpose()?;
+    let index =
+        |part: &str, name: &str| condition::field_index(specs, name).map_err(|defect| format!("{part}: {defect}"));
+    let each = body.each.as_deref().map(|name| index("each", name)).transpose()?;
     let check = body.check.as_ref().ok_or("`check` is missing")?;
     let check =
         Conditions::compile(check, specs, other, each.is_some()).map_err(|defect| format!("check: {defect}"))?;
     if check.uses_limit() && !(has_limit && logic.limit.is_some()) {
         return Err("check: `limit` is used but the rule names none".into());
     }
-    let at: Vec<usize> = body.at.iter().map(|name| condition::field_index(specs, name)).collect::<Result<_, _>>()?;
+    let at: Vec<usize> = body.at.iter().map(|name| index("at", name)).collect::<Result<_, _>>()?;
     if check.has_expression() && at.is_empty() && each.is_none() {
         return Err("`at` is mandatory with `cel`: name the fields to point at".into());
     }

@@ -12,6 +12,7 @@ use crate::model::{Field, FieldSpec, Record, State, Value};
 use cel::common::ast::{EntryExpr, Expr};
 use cel::{Context, IdedExpr, Program, Value as Cel};
 use regex::Regex;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
@@ -405,17 +406,27 @@ fn rename_matches(expression: &mut IdedExpr) {
     }
 }
 
-fn kind_of(error: &cel::ExecutionError) -> &'static str {
+fn kind_of(error: &cel::ExecutionError) -> Cow<'static, str> {
     use cel::ExecutionError as E;
-    match error {
+    let kind = match error {
+        E::UnsupportedBinaryOperator(_, a, b) | E::ValuesNotComparable(a, b) | E::UnsupportedIndex(a, b) => {
+            return format!("an operator does not fit the types {}, {}", a.type_of(), b.type_of()).into();
+        }
+        E::UnsupportedTargetType { target } | E::NotSupportedAsMethod { target, .. } => {
+            return format!("a function does not fit the type {}", target.type_of()).into();
+        }
         E::NoSuchKey(_) => "a member is missing; guard it with has()",
-        E::NoSuchOverload(_) => "an operator does not fit the types",
+        E::NoSuchOverload(error) => {
+            return format!("`{}` does not fit the types {}", error.function(), error.argument_types().join(", "))
+                .into();
+        }
         E::UndeclaredReference(_) => "an unknown name",
         E::Overflow(..) => "a number grew too large",
         E::IndexOutOfBounds(_) => "an index out of bounds",
         E::DivisionByZero(_) | E::RemainderByZero(_) => "division by zero",
         _ => "a type error",
-    }
+    };
+    kind.into()
 }
 
 fn one_line(text: &str) -> String {

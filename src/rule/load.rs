@@ -27,7 +27,11 @@ impl RuleFile {
         let quoted = defect.split('`').nth(1);
         let mut place = root.get(first);
         if let Some(name) = quoted {
-            let inside = place.or_else(|| root.get("check")).and_then(|member| member.get(name));
+            let within = place.or_else(|| root.get("check"));
+            let inside = within.and_then(|member| {
+                let element = || member.items().find(|item| item.as_str() == quoted);
+                member.get(name).or_else(element)
+            });
             place = inside.or(place).or_else(|| root.get(name));
         }
         // `each: no_such_field` quotes the value of a member.

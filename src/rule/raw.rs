@@ -2,12 +2,14 @@
 
 use crate::fix::Fix;
 use crate::model::TargetKind;
-use crate::policy::{Environment, RawWorkflow};
+use crate::policy::{Amount, Environment, RawWorkflow, lifetime};
 use schemars::JsonSchema;
-use serde::de::{MapAccess, Visitor};
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{self, IntoDeserializer as _, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 
 /// How bad a finding is; the words are SARIF's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -299,7 +301,7 @@ pub enum Hold {
 }
 
 /// A list that may be written as a single value.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum OneOrMany<T> {
     /// One value.
@@ -315,6 +317,29 @@ impl<T> OneOrMany<T> {
             OneOrMany::One(one) => std::slice::from_ref(one),
             OneOrMany::Many(many) => many,
         }
+    }
+}
+
+/// By hand, since of a derived one nobody learns what is wrong with the value.
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Values<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Values<T> {
+            type Value = OneOrMany<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a word or a list of words")
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<Self::Value, E> {
+                T::deserialize(word.into_deserializer()).map(OneOrMany::One)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, words: A) -> Result<Self::Value, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(words)).map(OneOrMany::Many)
+            }
+        }
+        deserializer.deserialize_any(Values(PhantomData))
     }
 }
 
@@ -357,7 +382,7 @@ impl<'de> Deserialize<'de> for Check {
 }
 
 /// A number written out, or the word `limit` for the profile's value.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Bound {
     /// A fixed number.
@@ -367,11 +392,44 @@ pub enum Bound {
 }
 
 /// The word `limit`.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LimitWord {
     /// The profile's limit.
     Limit,
+}
+
+/// By hand, for the same reason as with [`OneOrMany`].
+impl<'de> Deserialize<'de> for Bound {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Figure;
+        impl Visitor<'_> for Figure {
+            type Value = Bound;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number (of lifetimes and times the seconds) or the word `limit`; what is computed goes into `cel`")
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Bound, E> {
+                Ok(Bound::Number(number))
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Bound, E> {
+                i64::try_from(number)
+                    .map(Bound::Number)
+                    .map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<Bound, E> {
+                match (word, lifetime(&Amount::Text(word.into()))) {
+                    ("limit", _) => Ok(Bound::Limit(LimitWord::Limit)),
+                    (_, Ok(seconds)) => Err(E::custom(format_args!("bounds are whole seconds: write {seconds}"))),
+                    (_, Err(_)) => Err(E::invalid_value(Unexpected::Str(word), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_any(Figure)
+    }
 }
 
 /// Operators on one field. Several may stand together; all must hold.
