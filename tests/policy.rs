@@ -725,3 +725,28 @@ fn a_rule_passes_its_test_only_when_a_run_would_take_it() {
         assert!(output.status.code() == Some(code) && said.contains(word), "{file}: {said}");
     }
 }
+
+#[test]
+fn what_is_wrong_with_a_policy_is_said_where_it_stands() {
+    let client = r#"{"client_id": "a", "client_name": "a", "redirect_uris": ["https://portal.example.org/cb"]}"#;
+    for (policy, place, word) in [
+        ("profile: [wlcg]\n", ":1:1]", "did you mean `profiles`?"),
+        ("enviroment: production\n", ":1:1]", "did you mean `environment`?"),
+        ("environment: production\nfail_on: note\n", ":2:1]", "did you mean `fail-on`?"),
+        ("- a\n", ":1:1]", "a mapping is expected here, of `profiles`, `environment`"),
+        ("profiles: wlcg\n", ":1:11]", "a list is expected here"),
+        ("", ":1:1]", "the file is empty"),
+    ] {
+        let project = Project::new(&[("tokenvet.yaml", policy), ("client.json", client)]);
+        let output = project.run(&["client.json"]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{policy}: {said}");
+        assert!(said.contains(place) && said.replace("\n  │", "").contains(word), "{policy}: {said}");
+    }
+    for (name, text) in [("tokenvet.yaml", "# nothing yet\n"), ("waivers.yaml", "# none\n"), ("waivers.yaml", "[]\n")] {
+        let policy = if name == "tokenvet.yaml" { text } else { "waivers: [waivers.yaml]\n" };
+        let project = Project::new(&[("tokenvet.yaml", policy), (name, text), ("client.json", client)]);
+        let output = project.run(&["client.json"]);
+        assert_eq!(output.status.code(), Some(0), "{text}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}

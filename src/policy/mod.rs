@@ -96,10 +96,6 @@ impl PolicyFile {
     /// Reads a policy.
     pub fn read(source: &Arc<Source>) -> Result<Self, ParseError> {
         let (raw, document): (RawPolicy, _) = typed::read(source)?;
-        // A list of the members' values in their order would be readable, but nobody means that.
-        if !document.root().is_map() {
-            return Err(ParseError::at(0, "a mapping is expected; see `tokenvet schema policy`"));
-        }
         Ok(PolicyFile { raw, document })
     }
 
