@@ -9,7 +9,7 @@ fn commands_print_what_the_cases_show() {
     cases.register_bin("tokenvet", Path::new(env!("CARGO_BIN_EXE_tokenvet")));
     // The size of the terminal and the user's taste must not matter.
     cases.env("COLUMNS", "100").env("NO_COLOR", "1");
-    cases.case("testdata/cli/*.md").case("README.md").case("docs/scopes-and-power.md");
+    cases.case("testdata/cli/*.md").case("README.md").case("docs/scopes-and-power.md").case("docs/whatif.md");
 }
 
 /// trycmd takes backslashes for those of paths, and the page shows a pattern that has some.

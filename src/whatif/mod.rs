@@ -287,7 +287,7 @@ fn set(root: Cursor<'_>, path: &str, new: &Value) -> Result<Edit, String> {
         Some(id) => value::set(root.document.cursor(id), new),
         None => {
             let edit = value::insert(at, last, new)?;
-            read::demand(at, last, new).map_err(|why| format!("{path}: {why}"))?;
+            read::demand(at, last, new)?;
             Ok(edit)
         }
     }
