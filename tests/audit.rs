@@ -349,6 +349,18 @@ fn the_same_audit_from_anywhere_has_the_same_names() {
 }
 
 #[test]
+fn asking_for_the_last_audit_makes_nothing() {
+    let site = Site::new();
+    for folder in ["state", "stat"] {
+        let mut command = tokenvet();
+        let ran = run(command.current_dir(site.path()).args(["audit", "site.yaml", "--last", "--state", folder]));
+        ran.exits(2, "there is none");
+        assert!(ran.err().contains("there was no audit yet"), "{}", ran.err());
+        assert!(!site.path().join(folder).exists(), "{folder} is not made");
+    }
+}
+
+#[test]
 fn reports_are_what_their_readers_take() {
     let site = Site::new();
     site.day(1, 0, "first");

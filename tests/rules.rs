@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::{error, fs};
 use tokenvet::adapt::{Kind, kinds};
+use tokenvet::profile::{LEDGER, Requirement};
 use tokenvet::report::RuleInfo;
 use tokenvet::rule::{RawExample, Rule, RuleBook};
 use tokenvet::trial::{self, Expected};
@@ -51,6 +52,16 @@ fn shortcomings(rule: &Rule) -> Vec<String> {
     let names: BTreeSet<&str> = rule.examples().iter().map(|example| example.name.as_str()).collect();
     if names.len() < rule.examples().len() {
         found.push("two examples have the same name".into());
+    }
+    let prose_of_all = [&prose.title, &prose.help, &prose.rationale].into_iter().chain(&prose.exceptions);
+    for word in prose_of_all.flat_map(|text| text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))) {
+        let digits = word.rsplit_once('-').map_or("", |(_, digits)| digits);
+        let is_id = digits.len() == 3 && digits.bytes().all(|b| b.is_ascii_digit());
+        let family = |id: &str| id.split('-').next().map(str::to_string);
+        let of_ledger = || LEDGER.iter().any(|known| family(known.id) == family(word));
+        if is_id && of_ledger() && Requirement::find(word).is_none() {
+            found.push(format!("{word} is cited, and `explain` does not know it"));
+        }
     }
     let registered = |risk: &String| matches!(risk.strip_prefix("TR-"), Some("1" | "2" | "3" | "4" | "5" | "6" | "7"));
     if !prose.risks.iter().all(registered) {

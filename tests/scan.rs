@@ -50,6 +50,16 @@ fn leaks(report: &Value) -> Vec<String> {
 }
 
 #[test]
+fn an_empty_log_was_read_and_an_empty_folder_was_not() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("empty.log"), "").unwrap();
+    std::fs::create_dir(folder.path().join("none")).unwrap();
+    for (path, code) in [("empty.log", 0), ("-", 0), ("none", 3)] {
+        scan(folder.path(), &[path], b"").exits(code, path);
+    }
+}
+
+#[test]
 fn every_distinct_token_is_reported_once_where_it_stands_first() {
     let folder = tempfile::tempdir().unwrap();
     let (live, secret) = access_token(3600, 1);

@@ -54,7 +54,7 @@ pub(super) enum Command {
     /// Take a snapshot of an issuer over the network, for `check`
     #[cfg(feature = "fetch")]
     Fetch(Box<fetch::FetchArgs>),
-    /// Explain a rule or a requirement
+    /// Explain a rule, a requirement, a limit or a profile
     Explain(ExplainArgs),
     /// List rules and document kinds
     Rules(RulesArgs),
@@ -339,7 +339,7 @@ pub(super) enum InspectFormat {
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct ExplainArgs {
-    /// A rule (`token-without-kid`), requirement (`WLCG-TOK-006`) or profile (`wlcg@1.3`)
+    /// A rule (`token-without-kid`), requirement (`WLCG-TOK-006`), limit (`access_token.lifetime.max`) or profile (`wlcg@1.3`)
     pub(super) id: String,
     /// Additional rule files or folders
     #[arg(long, value_name = "PATH")]

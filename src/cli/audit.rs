@@ -128,6 +128,10 @@ fn audit(args: &AuditArgs) -> Result<Exit, Failure> {
     let (Some(folder), Some(name)) = (policy.parent(), policy.file_name()) else {
         return Err(Failure::Usage(format!("{}: this is no policy file", args.policy.display())));
     };
+    // Whoever asks for the last audit wants nothing to be made.
+    if args.last && !args.state.join(crate::state::FILE).exists() {
+        return Err(none_yet(args));
+    }
     let mut state = State::open(&std::path::absolute(&args.state)?, &holder()).map_err(failure)?;
     if args.last {
         let report = last(args, &state, now)?;
@@ -191,10 +195,14 @@ fn holder() -> String {
     format!("process {} on {host} since {since}", std::process::id())
 }
 
+fn none_yet(args: &AuditArgs) -> Failure {
+    Failure::Usage(format!("{}: there was no audit yet", args.state.display()))
+}
+
 /// The report of the last audit.
 fn last(args: &AuditArgs, state: &State, now: Timestamp) -> Result<Report, Failure> {
     let Some(report) = state.last_report().map_err(failure)? else {
-        return Err(Failure::Usage(format!("{}: there was no audit yet", args.state.display())));
+        return Err(none_yet(args));
     };
     if let Some(text) = &args.max_age {
         let age = now.as_second() - clock_of(&report);
@@ -238,6 +246,14 @@ struct Outputs {
 
 impl Outputs {
     fn create(args: &AuditArgs) -> Result<Self, Failure> {
+        // This process enters another folder before it writes.
+        let create = |path: &Path| -> Result<ReportFile, Failure> {
+            if path.as_os_str() == "-" {
+                ReportFile::create(path)
+            } else {
+                ReportFile::create(&std::path::absolute(path)?)
+            }
+        };
         let open = |text: &String| -> Result<_, Failure> {
             let (format, path) = text.split_once('=').ok_or_else(|| {
                 Failure::Usage(format!("--output {text}: write FORMAT=PATH, for example prometheus=tokenvet.prom"))
@@ -247,11 +263,11 @@ impl Outputs {
                     "--output {text}: unknown format; use one of human, json, prometheus, nagios, html"
                 ))
             })?;
-            Ok((format, ReportFile::create(&std::path::absolute(path)?)?))
+            Ok((format, create(Path::new(path))?))
         };
         let files = args.output.iter().map(open).collect::<Result<_, _>>()?;
         let mail = args.notify.as_deref().filter(|path| path.as_os_str() != "-");
-        let mail = mail.map(|path| ReportFile::create(&std::path::absolute(path)?)).transpose()?;
+        let mail = mail.map(create).transpose()?;
         Ok(Outputs { files, mail })
     }
 

@@ -1,4 +1,4 @@
-//! `tokenvet explain`: a rule, a requirement or a profile, whole.
+//! `tokenvet explain`: a rule, a requirement, a limit or a profile, whole.
 
 use super::args::ExplainArgs;
 use super::exit::{Exit, Failure};
@@ -6,7 +6,7 @@ use super::{output, rules};
 use crate::docs;
 use crate::profile::Requirement;
 
-/// Prints a rule, a requirement or a profile.
+/// Prints a rule, a requirement, a limit or a profile.
 pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
     let book = rules::book(&args.rules)?;
     let wanted = args.id.to_ascii_uppercase();
@@ -17,7 +17,10 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
             Ok(profile) => docs::profile_page(&book, profile),
             // A version makes it plain that a profile was meant.
             Err(problem) if args.id.contains('@') => return Err(problem.into()),
-            Err(_) => return Err(rules::unknown(&book, &args.id)),
+            Err(_) => match docs::limit_page(&book, &args.id) {
+                Some(page) => page,
+                None => return Err(rules::unknown(&book, &args.id)),
+            },
         },
     };
     output::print(&docs::plain(&page))?;

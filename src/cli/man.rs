@@ -53,7 +53,14 @@ fn collect(command: &clap::Command, pages: &mut Vec<(String, Vec<u8>)>) -> Resul
     let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_string();
     let version = concat!("tokenvet ", env!("CARGO_PKG_VERSION"));
     // No date: the same program writes the same page.
-    let man = Man::new(command.clone()).title(name.to_uppercase()).date("").source(version).manual("tokenvet");
+    // Its own synopsis would list the options without their values.
+    let usage = command.clone().render_usage().to_string();
+    let usage = usage.strip_prefix("Usage: ").unwrap_or(&usage).to_string();
+    let man = Man::new(command.clone().override_usage(usage))
+        .title(name.to_uppercase())
+        .date("")
+        .source(version)
+        .manual("tokenvet");
     let mut text = Vec::new();
     man.render(&mut text)?;
     let topic = name.strip_prefix("tokenvet-").unwrap_or_default();
@@ -138,7 +145,7 @@ fn exit_codes(topic: &str) -> &'static [(&'static str, &'static str)] {
         "compat" => &[
             ("0", "every verdict is the expected one, or none was expected"),
             ("1", "some verdict is another"),
-            ("2", "wrong usage, or a file that cannot be read"),
+            ("2", "wrong usage, a file that cannot be read, or an expectation that fits nothing"),
         ],
         "incident" => &[
             ("0", "a page was written"),

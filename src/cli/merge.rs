@@ -75,6 +75,10 @@ enum Gathered {
 fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for path in paths {
+        if path.as_os_str() == "-" {
+            let message = "-: shard reports are read more than once, which standard input cannot be; name their files";
+            return Err(Failure::Usage(message.into()));
+        }
         if !path.is_dir() {
             files.push(path.clone());
             continue;

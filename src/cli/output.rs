@@ -20,6 +20,11 @@ pub(super) enum ReportFile {
 impl ReportFile {
     /// Opens the destination, so that a bad path is known before anything is checked.
     pub(super) fn create(path: &Path) -> Result<Self, Failure> {
+        // Elsewhere it is standard input or output, so nobody means a file of this name.
+        if path.as_os_str() == "-" {
+            let message = "cannot write -: standard output takes what --format says; ./- is a file of that name";
+            return Err(Failure::Usage(message.into()));
+        }
         let fail = |error: io::Error| unwritable(path, &error);
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => {

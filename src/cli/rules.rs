@@ -86,13 +86,15 @@ pub(super) fn named(book: &RuleBook, name: &str) -> Result<Vec<String>, Failure>
     }
 }
 
-/// Says that an id is no rule's, requirement's or profile's.
+/// Says that an id is no rule's, requirement's, limit's or profile's.
 pub(super) fn unknown(book: &RuleBook, id: &str) -> Failure {
     let requirement = did_you_mean(&id.to_ascii_uppercase(), LEDGER.iter().map(|requirement| requirement.id));
     let families = book.profiles.iter().map(|profile| profile.raw.family.as_str());
-    let near = if requirement.is_empty() { did_you_mean(id, book.ids().chain(families)) } else { requirement };
+    let limits = book.profiles.iter().flat_map(|profile| profile.limits.keys()).map(String::as_str);
+    let names = book.ids().chain(families).chain(limits);
+    let near = if requirement.is_empty() { did_you_mean(id, names) } else { requirement };
     let lists = if near.is_empty() { "; `tokenvet rules` and `tokenvet profile` list what there is" } else { "" };
-    Failure::Usage(format!("there is no rule, requirement or profile `{id}`{near}{lists}"))
+    Failure::Usage(format!("there is no rule, requirement, limit or profile `{id}`{near}{lists}"))
 }
 
 /// Prose for renderers.

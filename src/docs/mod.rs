@@ -6,7 +6,7 @@ mod pages;
 mod plain;
 
 pub use markdown::markdown;
-pub use pages::{field_page, kind_page, profile_page, requirement_page, rule_index, rule_page};
+pub use pages::{field_page, kind_page, limit_page, profile_page, requirement_page, rule_index, rule_page};
 pub use plain::plain;
 
 /// A page.

@@ -3,7 +3,7 @@
 use super::{Block, Cell, Page, Section};
 use crate::adapt;
 use crate::model::{FieldType, TargetKind};
-use crate::profile::{LEDGER, ProfileClass, RawCell, RawLifetime, RawLifetimes, Requirement};
+use crate::profile::{LEDGER, ProfileClass, RawCell, RawLifetime, RawLifetimes, RawLimit, Requirement};
 use crate::report::RuleInfo;
 use crate::rule::message::duration;
 use crate::rule::{Application, Limit, Profile, Rule, RuleBook};
@@ -125,6 +125,38 @@ pub fn requirement_page(book: &RuleBook, requirement: &Requirement) -> Page {
     page
 }
 
+/// A limit: its value in every profile that has it, and the rules that ask for it. `None` where no profile has one of this
+/// name.
+pub fn limit_page(book: &RuleBook, name: &str) -> Option<Page> {
+    let held: Vec<(&Profile, &RawLimit)> =
+        book.profiles.iter().filter_map(|profile| Some((profile, profile.limits.get(name)?))).collect();
+    if held.is_empty() {
+        return None;
+    }
+    let lead = "A limit of profiles; `limits` in a policy sets another".to_string();
+    let mut page = Page { title: name.to_string(), lead, sections: vec![] };
+    let rows = held.into_iter().map(|(profile, limit)| {
+        let (severity, notes) = (limit.severity.name(), limit_notes(limit));
+        vec![code(profile.id.as_str()), text(bound(name, limit.value)), text(severity), text(notes)]
+    });
+    let head = vec!["profile", "value", "severity", "notes and requirements"];
+    page.add("Values", vec![Block::Table(head, rows.collect())]);
+    let rules = book.rules.iter().filter(|rule| rule.logic.limit.as_deref() == Some(name));
+    page.add("Checked by", vec![Block::List(rules.map(|rule| rule.id.to_string()).collect())]);
+    Some(page)
+}
+
+/// What else is said of a limit.
+fn limit_notes(limit: &RawLimit) -> String {
+    let notes = [
+        limit.exclusive.then(|| "itself excluded".to_string()),
+        (limit.allowance > 0).then(|| format!("+ {} s for a backdated nbf", limit.allowance)),
+        limit.waivable.map(|waivable| if waivable { "waivable" } else { "no waiver lifts it" }.to_string()),
+    ];
+    let requirements = limit.requirements.join(", ");
+    notes.into_iter().flatten().chain([requirements]).collect::<Vec<_>>().join("; ")
+}
+
 /// The entries of the working group's risk register, in our words.
 const RISKS: [(&str, &str); 7] = [
     ("TR-1", "the issuer is not available"),
@@ -194,13 +226,7 @@ pub fn profile_page(book: &RuleBook, index: usize) -> Page {
     });
     page.add("A target shows this family when", vec![Block::List(evidence.collect())]);
     let limits = profile.limits.iter().map(|(name, limit)| {
-        let notes = [
-            limit.exclusive.then(|| "itself excluded".to_string()),
-            (limit.allowance > 0).then(|| format!("+ {} s for a backdated nbf", limit.allowance)),
-            limit.waivable.map(|waivable| if waivable { "waivable" } else { "no waiver lifts it" }.to_string()),
-        ];
-        let requirements = limit.requirements.join(", ");
-        let notes = notes.into_iter().flatten().chain([requirements]).collect::<Vec<_>>().join("; ");
+        let notes = limit_notes(limit);
         vec![code(name), text(bound(name, limit.value)), text(limit.severity.name()), text(notes)]
     });
     let head = vec!["limit", "value", "severity", "notes and requirements"];

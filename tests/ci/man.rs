@@ -35,6 +35,8 @@ fn every_subcommand_has_a_page_with_all_sections() {
     }
     assert!(pages["tokenvet-check.1"].contains("EXAMPLES") && pages["tokenvet-check.1"].contains("tokenvet check"));
     assert!(pages.contains_key("tokenvet-profile-diff.1"));
+    let synopsis = pages["tokenvet-audit.1"].split_once("SYNOPSIS").unwrap().1.lines().nth(1).unwrap();
+    assert_eq!(synopsis.replace('\\', ""), "fBtokenvet auditfR [OPTIONS] --state <DIR> <POLICY>");
 }
 
 #[test]
