@@ -88,7 +88,7 @@ impl Args {
                 let near =
                     did_you_mean(&word.to_ascii_lowercase(), command.get_subcommands().map(clap::Command::get_name));
                 if !near.is_empty() {
-                    let message = format!("there is no command `{word}`{near}");
+                    let message = format!("there is no command `{word}`, and no file of that name{near}");
                     return Err(Args::command().error(ErrorKind::InvalidSubcommand, message));
                 }
             }
