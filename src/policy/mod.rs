@@ -331,7 +331,7 @@ mod tests {
             ("profile: [wlcg]\n", "profile", "unknown field", "a misspelt member"),
             ("profiles: [wlgc]\n", "wlgc", "there is no profile", "a misspelt profile"),
             ("profiles: [wlcg@9.9]\n", "wlcg@9.9", "has no version", "a version that does not exist"),
-            ("profiles: wlcg\n", "wlcg", "sequence", "a text for a list"),
+            ("profiles: wlcg\n", "wlcg", "a list is expected", "a text for a list"),
             ("rules: {ignore: [kid-among-claim]}\n", "kid-among-claim", "`kid-among-claims`", "a misspelt rule"),
             ("severity: {kid-among-claim: off}\n", "kid-among-claim", "`kid-among-claims`", "the same as a key"),
             ("severity: {kid-among-claims: fatal}\n", "fatal", "unknown variant", "a severity that does not exist"),
