@@ -258,6 +258,38 @@ fn what_a_repository_holds_beside_configuration_neither_fails_nor_is_judged() {
 }
 
 #[test]
+fn of_a_repeated_key_the_last_value_is_judged() {
+    let client = |first: &str, last: &str| {
+        format!(
+            r#"{{"client_id":"x","client_name":"n","contacts":["a@b.org"],"grant_types":["client_credentials"],"scope":"wlcg",
+               "token_endpoint_auth_method":"client_secret_basic","access_token_validity_seconds":{first},
+               "access_token_validity_seconds":{last},"active":true}}"#
+        )
+    };
+    let dex = |first: &str, last: &str| {
+        format!(
+            "issuer: https://dex.example.org\nstorage: {{type: sqlite3}}\nweb: {{http: 127.0.0.1:1}}\nstaticClients:\n- {{id: a, name: A, \
+             secret: \"${{X}}\", redirectURIs: [\"{first}\"], redirectURIs: [\"{last}\"]}}\n"
+        )
+    };
+    const OVER: &str = "client-access-token-over-maximum";
+    const PLAIN: &str = "client-redirect-not-https";
+    let (http, https) = ("http://y.example.org/cb", "https://y.example.org/cb");
+    for (text, rule, pointer, remark) in [
+        (client("3600", "345600"), OVER, Some("/access_token_validity_seconds#2"), "the last is too long"),
+        (client("345600", "3600"), OVER, None, "only the first is too long"),
+        (dex(https, http), PLAIN, Some("/staticClients/0/redirectURIs#2/0"), "YAML"),
+        (dex(http, https), PLAIN, None, "YAML, the first alone"),
+    ] {
+        let ran = run_with_input(tokenvet().args(["check", "--now", NOW, "-f", "json", "-"]), text.as_bytes());
+        let report = ran.json();
+        let found = list(&report, "findings").iter().find(|finding| finding["rule"] == rule);
+        assert_eq!(found.and_then(|finding| finding["pointer"].as_str()), pointer, "{remark}: {}", ran.out());
+        assert!(rules_of(&report).contains(&"document-duplicate-key"), "{remark}");
+    }
+}
+
+#[test]
 fn links_pipes_and_devices_are_named_and_never_waited_for() {
     let folder = folder(&[("tree/good.json", BAD_CLIENT)]);
     let at = |name: &str| folder.path().join(name);

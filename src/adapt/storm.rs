@@ -21,11 +21,12 @@ pub(super) fn find<'d>(at: Cursor<'d>, path: &[&str]) -> Option<Cursor<'d>> {
     if path.is_empty() {
         return Some(at);
     }
-    at.entries().find_map(|(key, member)| {
+    let found = at.entries().filter_map(|(key, member)| {
         let steps = key.split('.').count();
         let same = steps <= path.len() && key.split('.').zip(path).all(|(step, name)| relaxed(step) == *name);
         same.then(|| find(member, &path[steps..]))?
-    })
+    });
+    found.last()
 }
 
 /// A text; numbers and booleans are taken as they are written.

@@ -6,6 +6,7 @@ use crate::model::{At, Field, FieldSpec, Record, State, Target};
 use crate::parse::{Cursor, Data, Document, NodeId};
 use crate::rule::condition::{Scope, Verdict, Violation, lenient_version};
 use crate::rule::{Compiled, Rule};
+use serde_json_path::{NormalizedPath, PathElement};
 use smol_str::SmolStr;
 
 /// Which profiles apply to a target, and what showed the families among them.
@@ -362,13 +363,20 @@ pub fn judge_native(plan: &Plan, document: &Document, kind: &str, now: i64, sink
         let Some(native) = native else { continue };
         let json = json.get_or_insert_with(|| document.to_json());
         let paths = native.select.query_located(json);
-        let pointers = paths.locations().map(|path| path.to_json_pointer());
-        let found: Vec<NodeId> =
-            pointers.filter_map(|pointer| document.at_pointer(&pointer).map(|cursor| cursor.id)).collect();
+        let found: Vec<NodeId> = paths.locations().filter_map(|path| node_at(document, path)).collect();
         for planned in entry.planned.iter().filter(|planned| profiles.contains(planned.profile)) {
             judge_selected(plan, rule, planned, document, &found, now, sink);
         }
     }
+}
+
+/// The node that this part of the document's JSON was made of.
+fn node_at(document: &Document, path: &NormalizedPath<'_>) -> Option<NodeId> {
+    let found = path.iter().try_fold(document.root(), |at, step| match step {
+        PathElement::Name(name) => at.get(name),
+        PathElement::Index(index) => at.items().nth(*index),
+    });
+    found.map(|cursor| cursor.id)
 }
 
 fn judge_selected(

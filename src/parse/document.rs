@@ -164,18 +164,21 @@ impl Document {
         })
     }
 
-    /// The node a pointer (without prefix) leads to; the first of repeated keys unless `#n` says otherwise.
+    /// The node a pointer of [`Document::pointer`] (without prefix) leads to; the first of repeated keys unless `#n` says
+    /// otherwise.
     pub fn at_pointer(&self, pointer: &str) -> Option<Cursor<'_>> {
         let mut at = self.root();
         for step in pointer.split('/').skip(1) {
             let name = step.replace("~1", "/").replace("~0", "~");
+            let nth =
+                |name: &str, n: usize| at.entries().filter(|(key, _)| *key == name).nth(n).map(|(_, found)| found);
             at = match at.data() {
                 Data::Seq => at.items().nth(step.parse().ok()?)?,
-                _ => match (at.get(&name), step.rsplit_once('#')) {
+                _ => match (nth(&name, 0), step.rsplit_once('#')) {
                     (Some(member), _) => member,
                     (None, Some((name, n))) => {
                         let n: usize = n.parse().ok()?;
-                        at.entries().filter(|(key, _)| *key == name).nth(n.checked_sub(1)?)?.1
+                        nth(name, n.checked_sub(1)?)?
                     }
                     (None, None) => return None,
                 },
@@ -248,7 +251,8 @@ impl<'d> Cursor<'d> {
         self.document.tree.node(self.id).key.span()
     }
 
-    /// The first member with this name; `None` also when the node is no mapping.
+    /// The member with this name, of several the last, as nearly every reader takes it; `None` also when the node is no
+    /// mapping.
     pub fn get(self, name: &str) -> Option<Cursor<'d>> {
         let document = self.document;
         let found = document.tree.member(self.id, name, document.source.text());
@@ -416,7 +420,32 @@ pub(crate) fn whole_number(text: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::whole_number;
+    use super::{Cursor, whole_number};
+    use crate::parse::{Syntax, parse};
+    use crate::source::Source;
+    use std::sync::Arc;
+
+    #[test]
+    fn of_a_repeated_key_the_last_counts_and_every_one_has_its_pointer() {
+        let many: String = (0..100).map(|n| format!("\"k{n}\": {n}, ")).collect();
+        for (syntax, text, remark) in [
+            (Syntax::Json, r#"{"a": {"x": 1}, "b": 0, "\u0061": {"x": 2}}"#.to_string(), "JSON"),
+            (Syntax::Json, format!(r#"{{{many}"a": {{"x": 1}}, "a": {{"x": 2}}}}"#), "among many"),
+            (Syntax::Yaml, "a: {x: 1}\nb: 0\na: {x: 2}\n".to_string(), "YAML"),
+            (Syntax::Yaml, "m: &m {x: 3}\na: {x: 1}\na: {<<: *m, x: 0, x: 2}\n".to_string(), "a merge key"),
+        ] {
+            let (documents, errors) = parse(&Arc::new(Source::from_text("t", text)), syntax);
+            let ([document], []) = (&documents[..], &errors[..]) else { panic!("{remark}: {errors:?}") };
+            let found = document.root().path(&["a", "x"]).expect(remark);
+            assert_eq!(found.scalar_text(), Some("2"), "{remark}");
+            assert_eq!(document.to_json().pointer("/a/x").and_then(serde_json::Value::as_i64), Some(2), "{remark}");
+            let pointer = document.pointer(found.id);
+            assert!(pointer.starts_with("/a#2/x"), "{remark}: {pointer}");
+            assert_eq!(document.at_pointer(&pointer).map(|at| at.id), Some(found.id), "{remark}");
+            let first = document.at_pointer("/a").and_then(|at| at.get("x")).and_then(Cursor::scalar_text);
+            assert_eq!(first, Some("1"), "{remark}");
+        }
+    }
 
     #[test]
     fn whole_numbers_are_exact() {

@@ -204,7 +204,7 @@ impl Tree {
         &self.nodes[id.0 as usize]
     }
 
-    /// The first member of this name, `None` also when the node is no mapping.
+    /// The last member of this name, `None` also when the node is no mapping.
     pub(super) fn member(&self, map: NodeId, name: &str, source: &str) -> Option<NodeId> {
         let hash = KeyHash::of(name);
         if map == NodeId::ROOT && self.root_keys.as_ref().is_some_and(|filter| !filter.may_have(hash)) {
@@ -214,14 +214,18 @@ impl Tree {
         if node.data != Data::Map {
             return None;
         }
-        let mut next = node.first;
+        let (mut next, mut found) = (node.first, None);
         while let Some(node) = self.nodes.get(next as usize) {
             if (node.hash == hash || node.hash == KeyHash::NONE) && node.key.is(name, source) {
-                return Some(NodeId(next));
+                found = Some(NodeId(next));
+                // Hardly a document has another, which only the rest of the members would tell.
+                if !self.twins {
+                    break;
+                }
             }
             next = node.next;
         }
-        None
+        found
     }
 
     /// True when some mapping has, or may have, a key twice.
