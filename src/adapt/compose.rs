@@ -117,6 +117,21 @@ mod tests {
     }
 
     #[test]
+    fn of_a_variable_that_a_list_sets_twice_the_last_value_counts() {
+        for (first, last, secrets) in [
+            ("actuator-password", "${PW}", ""),
+            ("actuator-password", "x", ""),
+            ("x", "actuator-password", "IAM_ACTUATOR_USER_PASSWORD"),
+        ] {
+            let got = service(
+                "indigoiam/iam-login-service:v1.12.0",
+                &format!("      - IAM_ACTUATOR_USER_PASSWORD={first}\n      - IAM_ACTUATOR_USER_PASSWORD={last}\n"),
+            );
+            assert_eq!(got.get("default_secrets"), secrets, "{first} {last}");
+        }
+    }
+
+    #[test]
     fn what_is_not_set_has_the_products_default() {
         let got = service("indigoiam/iam-login-service:v1.12.0", "      IAM_HOST: iam.example.org\n");
         for (field, expected) in [

@@ -2,7 +2,7 @@
 
 use super::indigo_iam::{Given, Unset};
 use super::placeholder::{Dialect, resolve};
-use super::workload::is_iam_environment;
+use super::workload::{is_iam_environment, last_of_each};
 use super::{Adapter, Kind, Sink};
 use crate::model::{At, Target, TargetKind};
 use crate::parse::{Cursor, Document, Syntax};
@@ -49,7 +49,7 @@ impl Adapter for EnvFile {
         }
         let root = document.root();
         let mut given = Given::new(None);
-        for (name, member) in root.entries() {
+        for (name, member) in last_of_each(root.entries(), |(name, _)| name) {
             let lookup = |name: &str| root.get(name).and_then(Cursor::scalar_text).map(Into::into);
             let value = member.scalar_text().and_then(|text| resolve(text, Dialect::Shell, &lookup));
             given.env(name, value, At::node(member.id));
@@ -83,6 +83,31 @@ mod tests {
         assert_eq!(got.pointers["issuer"], "/IAM_ISSUER");
         assert_eq!(got.get("default_secrets"), "IAM_DB_PASSWORD");
         assert!(got.get("registration").starts_with("unknown: it is not set here"), "it may be one file of several");
+    }
+
+    #[test]
+    fn of_a_variable_that_is_set_twice_the_last_value_counts() {
+        for (text, secrets, remark) in [
+            (
+                "IAM_ACTUATOR_USER_PASSWORD=actuator-password\nIAM_ACTUATOR_USER_PASSWORD=x\n",
+                "",
+                "the default overridden",
+            ),
+            (
+                "IAM_ACTUATOR_USER_PASSWORD=x\nIAM_ACTUATOR_USER_PASSWORD=actuator-password\n",
+                "IAM_ACTUATOR_USER_PASSWORD",
+                "overridden by the default",
+            ),
+            (
+                "IAM_JAVA_OPTS=-Diam.actuator-user.password=actuator-password\nIAM_JAVA_OPTS=-Xmx1g\n\
+                 IAM_ACTUATOR_USER_PASSWORD=x\n",
+                "",
+                "options that no longer hold",
+            ),
+        ] {
+            let got = collect(&format!("IAM_JWT_DEFAULT_PROFILE=wlcg\n{text}"), Syntax::Env);
+            assert_eq!(got.targets[0].get("default_secrets"), secrets, "{remark}");
+        }
     }
 
     #[test]

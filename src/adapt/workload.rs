@@ -6,6 +6,7 @@ use crate::model::{At, Field, Settings, Target, TargetKind};
 use crate::parse::{Cursor, Document, NodeId};
 use crate::source::secret_names::is_secret_key;
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 /// One process with its environment.
 pub(super) struct Workload<'d> {
@@ -57,6 +58,18 @@ const KEYCLOAK_PASSWORDS: [&str; 2] = ["KEYCLOAK_ADMIN_PASSWORD", "KC_BOOTSTRAP_
 const NO_KEYSTORE: &str =
     "IAM_KEY_STORE_LOCATION is not set, and the image decides whether the packaged key store is there";
 
+/// The assignments that count: of several with one name the last, as in every environment.
+pub(super) fn last_of_each<'n, T>(
+    assignments: impl IntoIterator<Item = T>,
+    name: impl Fn(&T) -> &'n str,
+) -> impl Iterator<Item = T> {
+    let mut all: Vec<T> = assignments.into_iter().collect();
+    let mut seen = HashSet::new();
+    all.reverse();
+    all.retain(|assignment| seen.insert(name(assignment)));
+    all.into_iter().rev()
+}
+
 /// True when one of these variables is read by INDIGO IAM servers and by nothing else.
 pub(super) fn is_iam_environment<'n>(mut names: impl Iterator<Item = &'n str>) -> bool {
     names.any(|name| name.starts_with("IAM_") && !COMMON.contains(&name) && is_server_env(name))
@@ -85,6 +98,10 @@ pub(super) fn version_field<'d>(tag: Option<&str>, at: At) -> Field<'d> {
 impl<'d> Workload<'d> {
     fn image_text(&self) -> Option<Cow<'d, str>> {
         placeholder::resolve(self.image?.as_str()?, self.dialect, &|_| None)
+    }
+
+    fn in_force(&self) -> impl Iterator<Item = &Variable<'d>> {
+        last_of_each(&self.env, |variable| variable.name)
     }
 
     /// What runs here, when it is something we know.
@@ -138,7 +155,7 @@ impl<'d> Workload<'d> {
 
     fn indigo_iam(&self, image: Option<(&str, Option<&str>)>) -> Settings<'d> {
         let mut given = Given::new(image.and_then(|(_, tag)| version_of_tag(tag?)));
-        for variable in &self.env {
+        for variable in self.in_force() {
             given.env(variable.name, variable.value.clone(), At::node(variable.at));
         }
         let mut settings = given.settings(self.elsewhere.map_or(Unset::Default, Unset::Unknown));
@@ -164,7 +181,7 @@ impl<'d> Workload<'d> {
             KEYCLOAK_PASSWORDS.contains(&variable.name)
                 && variable.value.as_deref().is_some_and(|value| KEYCLOAK_SHIPPED.contains(&value))
         };
-        let items = self.env.iter().filter(default).map(|item| Field::text(item.name, At::node(item.at))).collect();
+        let items = self.in_force().filter(default).map(|item| Field::text(item.name, At::node(item.at))).collect();
         settings.default_secrets = Field::list(items, None);
         settings
     }
