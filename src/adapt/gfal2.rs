@@ -8,7 +8,7 @@ use super::client_form::product;
 use super::configparser::{is_blank, key_of, sections};
 use super::traps::Found;
 use super::{Adapter, Kind, Reader, Sample, Sink};
-use crate::model::{Field, Service, Target, TargetKind};
+use crate::model::{At, Field, Service, Target, TargetKind};
 use crate::parse::ini::IniDialect;
 use crate::parse::{Cursor, Document, Syntax};
 
@@ -73,8 +73,9 @@ impl Adapter for Gfal2 {
                 }
             }
         }
-        if let Some(http) = root.get(HTTP) {
-            service(document, http, sink);
+        let http = Http(sections(root).filter(|(name, _)| *name == HTTP).map(|(_, section)| section).collect());
+        if !http.0.is_empty() {
+            http.service(document, sink);
         }
         for (name, section) in sections(root) {
             section_traps(name, section, sink);
@@ -82,33 +83,43 @@ impl Adapter for Gfal2 {
     }
 }
 
-/// A switch as GLib reads it; the default where it is not set, or with a word that GLib does not know. Of a key that
-/// stands twice the last counts.
-fn switch<'d>(section: Cursor<'d>, name: &str) -> Field<'d> {
-    let default = SWITCHES.iter().find(|(known, _)| *known == name).is_some_and(|(_, default)| *default);
-    let Some((_, at)) = section.entries().filter(|(key, _)| *key == name).last() else {
-        return Field::bool(default, None);
-    };
-    let at_node = crate::model::At::node(at.id);
-    match at.as_str().map(str::trim) {
-        Some("true" | "1") => Field::bool(true, at_node),
-        Some("false" | "0") => Field::bool(false, at_node),
-        _ => Field::bool(default, at_node),
-    }
-}
+/// The sections of the HTTP plug-in: GLib takes several of one name for one.
+struct Http<'d>(Vec<Cursor<'d>>);
 
-fn service(document: &Document, http: Cursor<'_>, sink: &mut dyn Sink) {
-    let insecure = switch(http, "INSECURE");
-    let (headers, bodies) = (switch(http, "LOG_SENSITIVE"), switch(http, "LOG_CONTENT"));
-    let service = Service {
-        product: product(PRODUCT),
-        name: Field::text("HTTP plug-in", None),
-        tls_verified: Field::bool(insecure.as_bool() != Some(true), insecure.at),
-        log_level: Reader::new(http).filled("LOG_LEVEL"),
-        log_leaks_tokens: if headers.as_bool() == Some(true) { headers } else { bodies },
-        ..Service::default()
-    };
-    sink.target(&[document], Target::new(TargetKind::Service, "gfal2 HTTP plug-in", service));
+impl<'d> Http<'d> {
+    /// The section that has the key; of several the last, whose value counts.
+    fn with(&self, key: &str) -> Option<Cursor<'d>> {
+        self.0.iter().rev().find(|section| section.has(key)).copied()
+    }
+
+    /// A switch as GLib reads it; the default where it is not set, or with a word that GLib does not know.
+    fn switch(&self, name: &str) -> Field<'d> {
+        let default = SWITCHES.iter().find(|(known, _)| *known == name).is_some_and(|(_, default)| *default);
+        let Some(at) = self.with(name).and_then(|section| section.get(name)) else {
+            return Field::bool(default, None);
+        };
+        let at_node = At::node(at.id);
+        match at.as_str().map(str::trim) {
+            Some("true" | "1") => Field::bool(true, at_node),
+            Some("false" | "0") => Field::bool(false, at_node),
+            _ => Field::bool(default, at_node),
+        }
+    }
+
+    fn service(&self, document: &Document, sink: &mut dyn Sink) {
+        let insecure = self.switch("INSECURE");
+        let (headers, bodies) = (self.switch("LOG_SENSITIVE"), self.switch("LOG_CONTENT"));
+        let level = self.with("LOG_LEVEL").map(|section| Reader::new(section).filled("LOG_LEVEL"));
+        let service = Service {
+            product: product(PRODUCT),
+            name: Field::text("HTTP plug-in", None),
+            tls_verified: Field::bool(insecure.as_bool() != Some(true), insecure.at),
+            log_level: level.unwrap_or_default(),
+            log_leaks_tokens: if headers.as_bool() == Some(true) { headers } else { bodies },
+            ..Service::default()
+        };
+        sink.target(&[document], Target::new(TargetKind::Service, "gfal2 HTTP plug-in", service));
+    }
 }
 
 fn section_traps(name: &str, section: Cursor<'_>, sink: &mut dyn Sink) {
@@ -162,6 +173,9 @@ mod tests {
             ("INSECURE=1\n", "false", "false", "as a number"),
             ("INSECURE=True\n", "true", "false", "a word GLib does not know"),
             ("INSECURE=true\nINSECURE=false\n", "true", "false", "the last counts"),
+            ("INSECURE=true\n[HTTP PLUGIN]\nINSECURE=false\n", "true", "false", "the last of two sections"),
+            ("INSECURE=false\n[CORE]\nX=1\n[HTTP PLUGIN]\nINSECURE=true\n", "false", "false", "the last is unsafe"),
+            ("INSECURE=true\n[HTTP PLUGIN]\nLOG_SENSITIVE=true\n", "false", "true", "sections are merged"),
             ("LOG_SENSITIVE=true\n", "true", "true", "headers"),
             ("LOG_CONTENT = true\n", "true", "true", "bodies"),
         ] {
