@@ -153,6 +153,8 @@ struct Line<'d> {
     shape: Option<Shape>,
     /// True for a regular expression, false for a text.
     pattern: Option<bool>,
+    /// It takes capitals and small letters for the same.
+    caseless: bool,
 }
 
 impl Line<'_> {
@@ -258,7 +260,8 @@ impl File {
             self.trap(NEVER_MATCHES, principal, text).tell(sink);
             return None;
         }
-        Some(Line { at, principal, name, shape, pattern })
+        let caseless = written.starts_with('/') && written.rsplit('/').next().is_some_and(|flags| flags.contains('i'));
+        Some(Line { at, principal, name, shape, pattern, caseless })
     }
 
     /// Whether a principal is an expression, and what it matches.
@@ -397,9 +400,17 @@ fn trusts(file: &File, document: &Document, lines: &[Line<'_>], sink: &mut dyn S
         let line = same[0];
         let names: Vec<Option<&str>> = same.iter().map(|line| line.name.as_str().and_then(fixed_account)).collect();
         let at = At::node(line.principal.id);
+        let open = |line: &&&Line<'_>| line.caseless || line.shape.as_ref().is_some_and(|shape| !shape.issuer_anchored);
         let record = Trust {
             product: Field::text(file.product, None),
             issuer: part(issuer, at),
+            issuer_open: match issuer {
+                Part::Text(_) => {
+                    let open = same.iter().find(open);
+                    Field::bool(open.is_some(), open.map(|line| At::node(line.principal.id)))
+                }
+                Part::Any | Part::Pattern => Field::default(),
+            },
             audiences: Field::unknown(ELSEWHERE, None),
             audience_checked: Field::unknown(ELSEWHERE, None),
             any_audience: Field::bool(true, None),
@@ -437,6 +448,24 @@ mod tests {
 
     fn of(collected: &Collected, kind: TargetKind) -> Vec<&Got> {
         collected.targets.iter().filter(|got| got.kind == kind).collect()
+    }
+
+    #[test]
+    fn an_entry_that_takes_other_spellings_says_so() {
+        for (text, open, remark) in [
+            (r"SCITOKENS /^https:\/\/a\.example,/ vo", "false", "all of an issuer"),
+            (r"SCITOKENS /^https:\/\/a\.example\/,[0-9a-f-]+$/i vo", "true", "capitals or not"),
+            (r"SCITOKENS /^https:\/\/a\.example/ vo", "true", "anything behind it"),
+            (r"SCITOKENS /^https:\/\/a\.example.*$/ vo", "true", "the same spelt out"),
+            (
+                "SCITOKENS /^https:\\/\\/a\\.example,/ x\nSCITOKENS /^https:\\/\\/a\\.example/ vo",
+                "true",
+                "another line",
+            ),
+            (r"SCITOKENS /^.*$/ vo", "", "any issuer"),
+        ] {
+            assert_eq!(of(&read(text), TargetKind::Trust)[0].get("issuer_open"), open, "{remark}");
+        }
     }
 
     #[test]

@@ -88,8 +88,8 @@ pub(super) fn shape(pattern: &str) -> Option<Shape> {
     let name = text(named);
     let closed_host =
         name.as_deref().is_some_and(|name| name.split_once("://").is_some_and(|(_, rest)| rest.contains('/')));
-    // Wildcards alone are the subject's when there is no comma.
-    let any = named.is_empty();
+    // Wildcards alone are the subject's when there is no comma. A scheme with anything behind it names nobody either.
+    let any = named.is_empty() || (!closes && name.as_deref().is_some_and(|name| "https://".starts_with(name)));
     let subject_named = without_wild_ends(subject);
     Some(Shape {
         issuer: match (any, name) {
@@ -263,6 +263,8 @@ mod tests {
             (r".*", "*", "*", "----", "everything"),
             (r"^.*,.*$", "*", "*", "--s-", "everything in two parts"),
             (r"(.*)", "*", "*", "----", "everything, caught"),
+            (r"^https://[^,]*,x$", "*", "x", "--s-", "every issuer that is reached by https"),
+            (r"^https://.*", "*", "*", "----", "the same without a subject"),
             (r"^(.+),x$", "*", "x", "--s-", "a subject of anybody's issuer"),
             (r"^https://a\.b,(.*)@b$", "https://a.b", "?", "a-s-", "a pattern for subjects"),
             (r"^https://a\.b,X-(.*)@b.c$", "https://a.b", "?", "a-se", "a dot in the subject"),

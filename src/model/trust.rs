@@ -10,6 +10,9 @@ super::record! {
         /// Issuer identifier as the service compares it with `iss`; unlimited where any issuer is accepted, absent where
         /// the entry names none (it then trusts nobody).
         issuer "issuer": Url,
+        /// True where the entry is a pattern that takes other spellings of the issuer as well: it goes on behind the name, or
+        /// does not tell capitals from small letters.
+        issuer_open "issuer_open": Bool,
         /// The name the service gives the issuer (section, provider), by which other files of the service refer to it.
         alias "alias": Text,
         /// Audiences that the service takes for its own. Absent where none is configured; `audience_checked` says what
