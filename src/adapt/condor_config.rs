@@ -343,12 +343,15 @@ impl<'d> File<'d> {
         let types = self.bool(FOREIGN_TYPES);
         for item in foreign.items() {
             let Some(issuer) = item.as_text() else { continue };
-            // The word counts only when it is the whole list.
-            let any = issuer == "*" && foreign.items().len() == 1;
-            let name = if any { "any issuer" } else { issuer };
+            let everybody = issuer == "*";
+            let name = if everybody { "any issuer" } else { issuer };
             let record = Trust {
                 product: Field::text(self.product, None),
-                issuer: if any { Field::unlimited(item.at) } else { item.clone() },
+                issuer: match everybody {
+                    true if foreign.items().len() == 1 => Field::unlimited(item.at),
+                    true => Field::unknown("whether * counts in a list of several is not known", item.at),
+                    false => item.clone(),
+                },
                 audience_checked: Field::bool(false, item.at),
                 any_audience: Field::bool(true, None),
                 missing_audience: Field::bool(true, None),
@@ -454,6 +457,12 @@ mod tests {
             ["https://a.example", "https://b.example"]
         );
         assert_eq!((trusts[0].get("audience_checked"), trusts[0].get("active")), ("false", "true"));
+        for list in ["https://a.example, *", "https://a.example *"] {
+            let collected = read(&format!("SEC_SCITOKENS_FOREIGN_TOKEN_ISSUERS = {list}\n"));
+            let trusts = of(&collected, TargetKind::Trust);
+            assert_eq!(trusts[0].get("issuer"), "https://a.example");
+            assert!(trusts[1].get("issuer").starts_with("unknown: whether *"), "{list}: it is the name of no issuer");
+        }
         let off = "SEC_SCITOKENS_ALLOW_FOREIGN_TOKEN_TYPES = False\nSEC_SCITOKENS_FOREIGN_TOKEN_ISSUERS = *\n";
         let collected = read(off);
         let trusts = of(&collected, TargetKind::Trust);
