@@ -74,7 +74,15 @@ impl Adapter for CondorConfig {
         let mut telling = false;
         let (mut lines, mut odd) = (0usize, 0usize);
         let mut continued = false;
+        // What ends the value by lines (`@=`) that is open; such values hold anything.
+        let mut here: Option<&str> = None;
         for line in sample.lines() {
+            if let Some(tag) = here {
+                if line.strip_prefix('@') == Some(tag) {
+                    here = None;
+                }
+                continue;
+            }
             let inside = std::mem::replace(&mut continued, line.ends_with('\\'));
             if inside {
                 continue;
@@ -82,12 +90,12 @@ impl Adapter for CondorConfig {
             lines += 1;
             let name = line.split(['=', ':', ' ', '\t']).next().unwrap_or_default();
             let rest = line[name.len()..].trim_start();
+            here = rest.strip_prefix("@=").map(str::trim);
             match line.starts_with(['-', '{', '[', '"', '<']) || (rest.starts_with(':') && !is_directive(name)) {
                 true => return None,
                 false if is_directive(name) && rest.contains(':') => telling |= is_template(line),
                 false if rest.starts_with(['=', '@', '+']) => telling |= is_telling(&name.to_ascii_lowercase()),
                 false if ["if", "elif", "else", "endif"].contains(&name) => {}
-                // Values by lines (`@=`) hold anything.
                 false => odd += 1,
             }
         }
@@ -445,6 +453,20 @@ mod tests {
         ] {
             let collected = read(text);
             assert_eq!(of(&collected, TargetKind::Service)[0].get(field), expected, "{remark}");
+        }
+    }
+
+    #[test]
+    fn values_by_lines_hold_anything() {
+        for (text, audiences) in [
+            (
+                "JOB_ROUTER_ENTRIES @=jre\n[ name = \"x\"; TargetUniverse=5; ]\n@jre\nSCITOKENS_SERVER_AUDIENCE = a\n",
+                "a",
+            ),
+            ("JOB_ROUTER_ROUTE_x @=end\n  SET a 1\n  UNIVERSE VANILLA\n@end\nSCITOKENS_SERVER_AUDIENCE = a\n", "a"),
+            ("SCITOKENS_SERVER_AUDIENCE @=end\nANY\nb\n@end\n", "ANY b"),
+        ] {
+            assert_eq!(of(&read(text), TargetKind::Service)[0].get("audiences"), audiences, "{text}");
         }
     }
 

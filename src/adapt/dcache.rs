@@ -251,22 +251,19 @@ impl Adapter for Dcache {
     }
 
     fn syntax(&self, sample: &Sample<'_>) -> Option<Syntax> {
-        let mut lines = sample.lines().filter(|line| !line.starts_with(['!', '@']));
-        let first = lines.next()?;
-        if !is_line(first) {
-            return None;
-        }
-        let (mut ours, mut other, mut known) = (1_usize, 0_usize, is_known(first));
-        let mut continued = first.ends_with('\\');
-        for line in lines {
+        let (mut ours, mut own, mut other, mut known) = (0_usize, 0_usize, 0_usize, false);
+        let mut continued = false;
+        for line in sample.lines().filter(|line| !line.starts_with(['!', '@'])) {
             match continued || is_line(line) {
                 true => ours += 1,
+                false if is_own_property(line) => own += 1,
+                false if ours + own == 0 => return None,
                 false => other += 1,
             }
             known |= is_known(line);
             continued = line.ends_with('\\');
         }
-        (known && other * 4 <= ours).then_some(SYNTAX)
+        (known && other * 4 <= ours && own <= ours).then_some(SYNTAX)
     }
 
     fn recognise(&self, document: &Document) -> Option<&'static str> {
@@ -333,6 +330,13 @@ fn is_line(line: &str) -> bool {
     let Some((key, _)) = line.split_once('=') else { return false };
     let key = bare(key.trim());
     key.contains('.') && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_!/${}".contains(&byte))
+}
+
+/// True for a property that a site has thought up for itself, to refer to: its name need not have a dot.
+fn is_own_property(line: &str) -> bool {
+    let key = line.split_once('=').map_or("", |(key, _)| key.trim_end());
+    key.starts_with(|c: char| c.is_ascii_alphabetic())
+        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
 /// True for a line that only dCache has.
@@ -625,6 +629,8 @@ mod tests {
             ("dcache.layout = site\n", CONF, "dcache.conf"),
             ("dcache.log.level.file=info\n[d]\n[d/pool]\npool.name=a\n", LAYOUT, "a layout"),
             ("gplazma.oidc.provider!vo = https://vo.example.org/\n", LAYOUT, "part of a layout"),
+            ("mysite=1\ndcache.layout = site\n", CONF, "a property of the site's own"),
+            ("[d]\nFOO = 1\n[d/gplazma]\ngplazma.oidc.audience-targets = a\n", LAYOUT, "the same in a layout"),
             ("@DEFAULTS_HEADER@\n# x\n(one-of?a|b)gplazma.x.y = a\n", DEFAULTS, "defaults"),
         ] {
             assert_eq!(read(text).kinds, [kind], "{remark}");
@@ -634,6 +640,7 @@ mod tests {
             "server.port = 80\nspring.application.name = x\n",
             "[Service]\nEnvironment=\"X=dcache.x\"\n",
             "Set\ndcache.layout = x\nin dcache.conf.\n",
+            "A=1\nB=2\ndcache.layout = x\n",
             "",
         ] {
             assert_eq!(Dcache.syntax(&Sample::new("t", text)), None, "{text}");
