@@ -159,6 +159,18 @@ mod tests {
         let newer = service("indigoiam/iam-login-service:v1.13.1", "      IAM_HOST: iam.example.org\n");
         assert_eq!((newer.get("issuer"), newer.get("nbf_offset")), ("http://iam.example.org:8080/", "60"));
         assert_eq!(newer.get("exchange_upscoping"), "true");
+        let offset = "      IAM_ACCESS_TOKEN_NBF_OFFSET_SECONDS: 3600\n";
+        for (tag, expected) in [
+            (":v1.12.0", "unknown: this INDIGO IAM version is older than the setting or the default that is known"),
+            (":v1.13.0", "3600"),
+            ("", "3600"),
+        ] {
+            let got = service(
+                &format!("indigoiam/iam-login-service{tag}"),
+                &format!("      IAM_JAVA_OPTS: -Xmx1g\n{offset}"),
+            );
+            assert_eq!(got.get("nbf_offset"), expected, "{tag}: the setting came with 1.13");
+        }
         let untagged = service("indigoiam/iam-login-service", "      IAM_HOST: iam.example.org\n");
         assert_eq!(untagged.get("version"), "unknown: the image tag names no version");
         assert!(untagged.get("issuer").starts_with("unknown: "), "the default got its final slash in 1.13");

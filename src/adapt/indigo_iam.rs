@@ -474,12 +474,20 @@ impl<'d> Given<'d> {
         }
     }
 
+    /// True for a setting that the running version does not have yet.
+    fn is_newer(&self, setting: &Setting) -> bool {
+        match (setting.initial, self.version) {
+            (Initial::From(from, _, ""), Some(version)) => version < from,
+            _ => false,
+        }
+    }
+
     /// The normalised settings.
     pub(super) fn settings(&self, unset: Unset) -> Settings<'d> {
         let mut settings = Settings { product: Field::text("indigo-iam", None), ..Settings::default() };
         for setting in TABLE {
             let slot = (setting.slot)(&mut settings);
-            if slot.at.is_none() {
+            if slot.at.is_none() && !self.is_newer(setting) {
                 *slot = self.read((setting.key, setting.env), setting.read).or(std::mem::take(slot));
             }
         }
