@@ -312,7 +312,13 @@ fn realm_settings<'d>(reader: Reader<'d>, realm: &Realm<'d>) -> Settings<'d> {
         lifetime_authorization_code: number("accessCodeLifespan"),
         reuse_refresh_tokens: realm.reuse_refresh_tokens.clone(),
         signing_alg: text("defaultSignatureAlgorithm"),
-        tls_required: text("sslRequired"),
+        tls_required: match text("sslRequired") {
+            // Keycloak compares the word without case.
+            required if required.as_text().is_some_and(|word| word.bytes().any(|byte| byte.is_ascii_uppercase())) => {
+                Field::text(required.as_text().unwrap_or_default().to_ascii_lowercase(), required.at)
+            }
+            required => required,
+        },
         ..Settings::default()
     }
 }
@@ -816,6 +822,7 @@ mod tests {
                 "no rotation",
             ),
             (r#""sslRequired": "none""#, "tls_required", "none", "plain http"),
+            (r#""sslRequired": "NONE""#, "tls_required", "none", "plain http in capitals"),
             (
                 r#""sslRequired": "all""#,
                 "lifetimes.access_token",
