@@ -161,6 +161,9 @@ struct Realm<'d> {
     device_code: Field<'d>,
     reuse_refresh_tokens: Field<'d>,
     policies: bool,
+    /// Client policies may refuse these grants, whatever a client's switches say.
+    refuses_implicit: bool,
+    refuses_password: bool,
 }
 
 impl Default for Realm<'_> {
@@ -175,6 +178,8 @@ impl Default for Realm<'_> {
             client_offline_max: unknown(),
             device_code: unknown(),
             reuse_refresh_tokens: unknown(),
+            refuses_implicit: false,
+            refuses_password: false,
             policies: false,
         }
     }
@@ -214,6 +219,21 @@ impl<'d> Realm<'d> {
         };
         let enabled_policy = |policy: Cursor<'d>| policy.get("enabled").and_then(Cursor::as_bool) != Some(false);
         let policies = reader.cursor().path(&["clientPolicies", "policies"]);
+        let enabled: Vec<Cursor<'d>> =
+            policies.into_iter().flat_map(Cursor::items).filter(|policy| enabled_policy(*policy)).collect();
+        let profiles = reader.cursor().path(&["clientProfiles", "profiles"]);
+        let refuses = |executor: &str| {
+            let named = enabled.iter().filter_map(|policy| policy.get("profiles")).flat_map(Cursor::items);
+            named.filter_map(Cursor::as_str).any(|name| {
+                let mut own = profiles.into_iter().flat_map(Cursor::items);
+                let profile = own.find(|profile| profile.get("name").and_then(Cursor::as_str) == Some(name));
+                // The profiles that come with Keycloak stand in no export.
+                profile.is_none_or(|profile| {
+                    let executors = profile.get("executors").into_iter().flat_map(Cursor::items);
+                    executors.filter_map(|at| at.get("executor")?.as_str()).any(|found| found == executor)
+                })
+            })
+        };
         Realm {
             access_token: number("accessTokenLifespan"),
             implicit_access_token: number("accessTokenLifespanForImplicitFlow"),
@@ -227,7 +247,9 @@ impl<'d> Realm<'d> {
             client_offline_max: reader.int("clientOfflineSessionMaxLifespan"),
             device_code: number("oauth2DeviceCodeLifespan"),
             reuse_refresh_tokens: reuse,
-            policies: policies.is_some_and(|list| list.items().any(enabled_policy)),
+            policies: !enabled.is_empty(),
+            refuses_implicit: refuses("reject-implicit-grant"),
+            refuses_password: refuses("reject-ropc-grant"),
             session_max,
         }
     }
@@ -433,7 +455,14 @@ fn client<'d>(reader: Reader<'d>, realm: &Realm<'d>, has_secret: Field<'d>) -> C
     let attributes = reader.map("attributes");
     let attribute = |name: &str| attributes.map(|map| map.filled(name)).unwrap_or_default();
     let bearer_only = on(&reader.bool("bearerOnly"));
-    let flows = Flows::read(reader, attributes);
+    let mut flows = Flows::read(reader, attributes);
+    for (switch, refused) in
+        [(&mut flows.implicit, realm.refuses_implicit), (&mut flows.password, realm.refuses_password)]
+    {
+        if refused && on(switch) {
+            *switch = Field::unknown("client policies of the realm may refuse the grant", switch.at);
+        }
+    }
     let refresh =
         if bearer_only { Field::bool(false, reader.at("bearerOnly")) } else { refresh_tokens(&flows, attributes) };
     let public = reader.bool("publicClient").or(Field::bool(false, None));
@@ -913,6 +942,33 @@ mod tests {
         assert_eq!(public.targets[0].get("token_endpoint_auth_method"), "none");
         let policies = in_realm(r#""clientPolicies": {"policies": [{"name": "pkce", "enabled": true}]},"#, "");
         assert!(policies.get("pkce_method").starts_with("unknown: client policies of the realm"));
+        let refusing = |executor: &str, enabled: bool| {
+            in_realm(
+                &format!(
+                    r#""clientPolicies": {{"policies": [{{"name": "p", "enabled": {enabled}, "conditions": [{{"condition": "any-client"}}],
+                       "profiles": ["own"]}}]}}, "clientProfiles": {{"profiles": [{{"name": "own", "executors": [{{"executor": "{executor}"}}]}}]}},"#
+                ),
+                r#", "implicitFlowEnabled": true, "directAccessGrantsEnabled": true"#,
+            )
+            .get("grant_types")
+            .to_string()
+        };
+        const UNKNOWN: &str = "unknown: client policies of the realm may refuse the grant";
+        for (executor, enabled, implicit, password) in [
+            ("reject-implicit-grant", true, UNKNOWN, "password"),
+            ("reject-ropc-grant", true, "implicit", UNKNOWN),
+            ("reject-ropc-grant", false, "implicit", "password"),
+            ("pkce-enforcer", true, "implicit", "password"),
+        ] {
+            let got = refusing(executor, enabled);
+            assert!(got.contains(implicit) && got.contains(password), "{executor}: {got}");
+            assert_eq!(got.contains(UNKNOWN), implicit == UNKNOWN || password == UNKNOWN, "{executor}: {got}");
+        }
+        let built_in = in_realm(
+            r#""clientPolicies": {"policies": [{"name": "p", "profiles": ["fapi-2-security-profile"]}]},"#,
+            r#", "implicitFlowEnabled": true"#,
+        );
+        assert!(built_in.get("grant_types").contains(UNKNOWN), "a profile that comes with Keycloak");
     }
 
     #[test]
