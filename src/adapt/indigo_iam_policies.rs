@@ -43,12 +43,12 @@ impl Adapter for IndigoIamPolicies {
     }
 
     fn adapt(&self, document: &Document, kind: &'static str, sink: &mut dyn Sink) {
-        let exempt = if kind == SCOPE { Exempt::of(document.root()) } else { Exempt::All };
+        let file = if kind == SCOPE { File::of(document.root()) } else { File::default() };
         match listed(document.root()) {
             Some(list) => {
-                for_each_element(list, sink, |entry, sink| policy(entry.document, entry, kind, &exempt, sink));
+                for_each_element(list, sink, |entry, sink| policy(entry.document, entry, kind, &file, sink));
             }
-            None => policy(document, document.root(), kind, &exempt, sink),
+            None => policy(document, document.root(), kind, &file, sink),
         }
     }
 }
@@ -64,9 +64,45 @@ fn list(root: Cursor<'_>) -> impl Iterator<Item = Cursor<'_>> {
     list.into_iter().flat_map(Cursor::items).chain(alone)
 }
 
+/// What all policies of a file say together.
+#[derive(Default)]
+struct File {
+    exempt: Exempt,
+    /// Scopes that are denied to everybody with all paths below theirs.
+    denied_below: BTreeSet<String>,
+}
+
+impl File {
+    fn of(root: Cursor<'_>) -> Self {
+        let mut denied_below = BTreeSet::new();
+        for reader in list(root).filter(|entry| entry.is_map()).map(Reader::new) {
+            let says = [rule(&reader), matching(&reader), subject(&reader)];
+            if says.iter().map(Field::as_text).eq(["DENY", "PATH", "everybody"].map(Some)) {
+                denied_below.extend(scopes(&reader).items().iter().filter_map(Field::as_text).map(str::to_string));
+            }
+        }
+        File { exempt: Exempt::of(root), denied_below }
+    }
+
+    /// See [`ScopePolicy::denied_below`].
+    fn denied_below<'d>(&self, policy: &ScopePolicy<'d>) -> Field<'d> {
+        let covered = |scope: &&Field<'d>| {
+            let Some((name, path)) = scope.as_text().and_then(|text| text.split_once(':')) else { return false };
+            let path = path.trim_end_matches('/');
+            let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+            ends.map(|end| &path[..end])
+                .any(|above| ["", "/"].iter().any(|end| self.denied_below.contains(&format!("{name}:{above}{end}"))))
+        };
+        let covered: Vec<Field<'d>> = policy.scopes.items().iter().filter(covered).cloned().collect();
+        if covered.is_empty() { Field::default() } else { Field::list(covered, policy.scopes.at) }
+    }
+}
+
 /// What policies for accounts and groups may permit, whatever is denied to everybody: INDIGO IAM asks them first.
+#[derive(Default)]
 enum Exempt {
     /// Perhaps everything.
+    #[default]
     All,
     /// These scopes.
     Scopes(BTreeSet<String>),
@@ -112,7 +148,7 @@ impl Exempt {
     }
 }
 
-fn policy(document: &Document, entry: Cursor<'_>, kind: &str, exempt: &Exempt, sink: &mut dyn Sink) {
+fn policy(document: &Document, entry: Cursor<'_>, kind: &str, file: &File, sink: &mut dyn Sink) {
     let reader = Reader::new(entry);
     let (id, description) = (reader.any_text("id"), reader.text("description"));
     let identity = id.as_text().unwrap_or_default().to_string();
@@ -141,7 +177,8 @@ fn policy(document: &Document, entry: Cursor<'_>, kind: &str, exempt: &Exempt, s
             subject: subject(&reader),
             ..ScopePolicy::default()
         };
-        policy.denied_to_all = exempt.denied(&policy);
+        policy.denied_to_all = file.exempt.denied(&policy);
+        policy.denied_below = file.denied_below(&policy);
         Target::new(TargetKind::ScopePolicy, name, policy)
     };
     sink.target(&[document], Target { identity: identity.into(), at: At::node(entry.id), ..target });

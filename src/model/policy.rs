@@ -21,6 +21,8 @@ super::record! {
         /// Scopes that nobody gets because of it: those it denies to everybody by equality, less what some policy of the
         /// same file may permit to an account or a group, which goes first. Absent where it denies nothing in that way.
         denied_to_all "denied_to_all": Texts,
+        /// Scopes of the policy that some policy of the same file denies to everybody by path, with all below them.
+        denied_below "denied_below": Texts,
     }
 }
 
