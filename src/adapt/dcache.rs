@@ -692,6 +692,9 @@ mod tests {
             ("-suppress=offline,audience", "audience_checked", "false", "suppressed"),
             ("-suppress=offline,audience", "any_audience", "true", "so any passes"),
             ("-accept=username", "account_claim", "preferred_username", "the account is in the token"),
+            ("-profile=wlcg -prefix=//", "base_paths", "/", "the root in another spelling"),
+            ("-profile=wlcg -prefix=/./", "base_paths", "/", "the root with a dot"),
+            ("-profile=wlcg -prefix=/a//vo/", "base_paths", "/a/vo", "empty components"),
             ("-prefix=/vo", "base_paths", "", "no path without a profile that knows paths"),
             ("-profile=wlcg", "active", "false", "the plug-in does not start"),
         ] {

@@ -123,7 +123,7 @@ impl<'v, 'd> Provider<'v, 'd> {
             audience_checked: Field::bool(suppressed.is_none(), suppressed),
             missing_audience: Field::bool(true, None),
             base_paths: match self.option("prefix").filter(|_| self.profile() != "oidc") {
-                Some(prefix) => Field::list(vec![self.field(prefix)], self.setting.place(prefix)),
+                Some(prefix) => Field::list(vec![path(self.field(prefix))], self.setting.place(prefix)),
                 None => Field::default(),
             },
             strategy: Field::list(strategy.iter().map(|word| text(word)).collect(), None),
@@ -260,6 +260,17 @@ pub(super) fn audiences<'d>(scope: &Scope<'_, 'd>, key: &str) -> Field<'d> {
     Field::list(entries.map(|word| Field::text(word.text.to_string(), setting.place(word))).collect(), setting.at)
 }
 
+/// A path as dCache takes it: empty components and `.` do not count.
+fn path(field: Field<'_>) -> Field<'_> {
+    match field.as_text() {
+        Some(text) if text.starts_with('/') => {
+            let kept: Vec<&str> = text.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+            Field::text(format!("/{}", kept.join("/")), field.at)
+        }
+        _ => field,
+    }
+}
+
 /// An issuer of the SciToken plug-in: URL, path, and principals for tokens with storage scopes.
 pub(super) fn scitoken<'d>(name: &'d str, setting: &Setting<'d>, scope: &Scope<'_, 'd>) -> Trust<'d> {
     let words = words(&setting.text);
@@ -286,7 +297,7 @@ pub(super) fn scitoken<'d>(name: &'d str, setting: &Setting<'d>, scope: &Scope<'
         missing_audience: Field::bool(true, None),
         base_paths: arguments
             .get(1)
-            .map_or_else(Field::default, |word| Field::list(vec![field(word)], setting.place(word))),
+            .map_or_else(Field::default, |word| Field::list(vec![path(field(word))], setting.place(word))),
         strategy: Field::list(["capability", "group", "mapping"].map(|word| Field::text(word, None)).to_vec(), None),
         rights_without_scope: Field::unknown(MAP_FILES, None),
         writes_without_scope: Field::unknown(MAP_FILES, None),

@@ -323,9 +323,10 @@ fn trust<'d>(section: &Section<'d>, audiences: &Field<'d>, without_token: &Field
         ("fixed", account.at.filter(|_| account.as_text().is_some())),
     ];
     let mapping = ways.into_iter().filter_map(|(way, at)| Some(Field::text(way, at?))).collect();
-    // Where no restricted path is left, there is no restriction.
+    // Where no restricted path is left, or all is below one of them, there is no restriction.
     let restricted = section.paths("restricted_path");
-    let unrestricted = restricted.items().is_empty() && matches!(restricted.state, State::Value(_));
+    let unrestricted =
+        matches!(restricted.state, State::Value(_)) && (restricted.items().is_empty() || restricted.contains("/"));
     Trust {
         product: Field::text(PRODUCT, None),
         issuer: section.text("issuer"),
@@ -537,6 +538,7 @@ mod tests {
         let issuer = "[Issuer A]\nissuer = https://a.example/\nbase_path = /vo\n";
         for (line, field, expected, remark) in [
             ("restricted_path = mc, raw", "restricted_paths", "", "no path is left, so none limits"),
+            ("restricted_path = /raw, /", "restricted_paths", "", "all is below one of them"),
             ("restricted_path = mc, /raw", "restricted_paths", "/raw", "one is left"),
             ("authorization_strategy = capability,group", "strategy", "", "commas do not separate"),
             ("authorization_strategy = ", "strategy", "", "an empty value is no value"),
