@@ -511,11 +511,16 @@ impl<'d> Config<'d> {
                 }
             }
         }
-        if let Some((line, true)) = self.last("http.trace")
-            && let shown = line.arguments().filter(|(_, word)| ["all", "debug", "-all", "-debug", "off"].contains(word))
-            && let Some((at, word @ ("all" | "debug"))) = shown.last()
-        {
-            Found::new(XROOTD, TRACE_SHOWS_TOKENS, at, word).tell(sink);
+        if let Some((line, true)) = self.last("http.trace") {
+            const COUNT: [&str; 5] = ["all", "debug", "-all", "-debug", "off"];
+            let words = line.arguments().map(|(at, word)| (at, self.resolved(word)));
+            // Behind a variable whose value is not known, what stands before it may no longer hold.
+            let last = words.filter(|(_, word)| word.as_deref().is_none_or(|word| COUNT.contains(&word))).last();
+            if let Some((at, Some(word))) = last
+                && ["all", "debug"].contains(&word.as_str())
+            {
+                Found::new(XROOTD, TRACE_SHOWS_TOKENS, at, word).tell(sink);
+            }
         }
         let environment = self.environment.iter().map(|(name, at, value)| (name.as_str(), *at, *value));
         scitokens_env::traps(environment, sink);
