@@ -321,6 +321,11 @@ impl Stream<'_> {
             _ => own.start,
         };
         let end = match last {
+            // A pair without braces in a flow list, its value left out, ends with its colon.
+            Some(last) if open.flow && span.is_empty() && self.nodes[last].span.is_empty() => {
+                let end = self.nodes[last].span.end;
+                end + u32::from(self.text.as_bytes().get(end as usize) == Some(&b':'))
+            }
             Some(last) if !open.flow || span.is_empty() => self.nodes[last].span.end,
             _ => span.end,
         };
@@ -615,7 +620,7 @@ fn or_template(text: &str, error: ParseError) -> ParseError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parse::{Document, Syntax, parse};
+    use crate::parse::{Cursor, Document, Syntax, parse};
     use crate::source::Source;
     use std::sync::Arc;
 
@@ -719,6 +724,19 @@ mod tests {
         assert_eq!(at("/ü").key_span().map(|span| document.source.slice(span)), Some("ü"));
         assert_eq!((at("/c/2").as_str(), at("/d").as_str()), (Some("z\n"), Some("foo\n")));
         assert_eq!(document.source.slice(document.tree.comments[0]), "# com");
+    }
+
+    #[test]
+    fn a_pair_without_value_in_a_flow_list_ends_with_its_colon() {
+        let document = document("a: [x.read:, y: 1, {z: }]\n");
+        let spans: Vec<&str> = document
+            .root()
+            .get("a")
+            .into_iter()
+            .flat_map(Cursor::items)
+            .map(|item| document.source.slice(item.span()))
+            .collect();
+        assert_eq!(spans, ["x.read:", "y: 1", "{z: }"]);
     }
 
     #[test]
