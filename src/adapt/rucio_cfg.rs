@@ -229,7 +229,10 @@ fn oidc_traps(oidc: &Reader<'_>, part: bool, sink: &mut dyn Sink) {
         Found::new(PRODUCT, LIST, at, key).section("oidc").effect(effect).tell(sink);
     }
     let first = OIDC_KEYS.iter().find_map(|key| at.get(key));
-    if let (false, false, Some(first)) = (part, at.has("idpsecrets"), first) {
+    // Python refuses a file with a section twice, so the one does not hide what the other says.
+    let mut twins = sections(at.document.root()).filter(|(name, _)| *name == "oidc");
+    let named = at.has("idpsecrets") || twins.any(|(_, section)| section.has("idpsecrets"));
+    if let (false, false, Some(first)) = (part, named, first) {
         Found::new(PRODUCT, NO_ISSUERS, first, "idpsecrets").section("oidc").tell(sink);
     }
 }
@@ -344,6 +347,11 @@ mod tests {
             ),
             ("[oidc]\nidpsecrets=/x\ntoken_min_lifetime=60\n", vec![], "below the default of the other"),
             ("[oidc]\nexpected_audience=rucio\n", vec![(NO_ISSUERS, "idpsecrets")], "no issuers"),
+            (
+                "[oidc]\nidpsecrets=/x\n[oidc]\nexpected_audience=rucio\n",
+                vec![],
+                "issuers in a section of the same name",
+            ),
         ] {
             assert_eq!(traps(&read(text)), expected, "{remark}");
         }
