@@ -16,6 +16,9 @@ const SCOPE: &str = "indigo-iam-scope-policies";
 const EXCHANGE: &str = "indigo-iam-exchange-policies";
 
 const EMPTY_SCOPES: &str = "whether an empty list covers every scope or none is not documented";
+/// Longest scope that is looked up with all its paths, in bytes.
+const LONGEST_SCOPE: usize = 512;
+
 const ONLY_DENIED: &str = "only refused scopes are listed";
 
 impl Adapter for IndigoIamPolicies {
@@ -87,11 +90,10 @@ impl File {
     /// See [`ScopePolicy::denied_below`].
     fn denied_below<'d>(&self, policy: &ScopePolicy<'d>) -> Field<'d> {
         let covered = |scope: &&Field<'d>| {
-            let Some((name, path)) = scope.as_text().and_then(|text| text.split_once(':')) else { return false };
-            let path = path.trim_end_matches('/');
-            let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
-            ends.map(|end| &path[..end])
-                .any(|above| ["", "/"].iter().any(|end| self.denied_below.contains(&format!("{name}:{above}{end}"))))
+            let Some(text) = scope.as_text().filter(|text| text.len() <= LONGEST_SCOPE) else { return false };
+            let path = text.find(':').map_or(text.len(), |colon| colon + 1);
+            let slashes = text.match_indices('/').flat_map(|(at, _)| [at, at + 1]).filter(|end| *end > path);
+            slashes.chain([text.len()]).any(|end| self.denied_below.contains(&text[..end]))
         };
         let covered: Vec<Field<'d>> = policy.scopes.items().iter().filter(covered).cloned().collect();
         if covered.is_empty() { Field::default() } else { Field::list(covered, policy.scopes.at) }

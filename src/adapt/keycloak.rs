@@ -10,6 +10,7 @@ use super::read::is_placeholder;
 use super::{Adapter, Kind, Reader, Sink, secret};
 use crate::model::{At, Client, Field, Settings, State, Target, TargetKind, Value};
 use crate::parse::{Cursor, Document};
+use std::collections::HashSet;
 
 /// The adapter.
 pub(super) struct Keycloak;
@@ -222,17 +223,17 @@ impl<'d> Realm<'d> {
         let enabled: Vec<Cursor<'d>> =
             policies.into_iter().flat_map(Cursor::items).filter(|policy| enabled_policy(*policy)).collect();
         let profiles = reader.cursor().path(&["clientProfiles", "profiles"]);
+        let names = enabled.iter().filter_map(|policy| policy.get("profiles")).flat_map(Cursor::items);
+        let names: HashSet<&str> = names.filter_map(Cursor::as_str).collect();
         let refuses = |executor: &str| {
-            let named = enabled.iter().filter_map(|policy| policy.get("profiles")).flat_map(Cursor::items);
-            named.filter_map(Cursor::as_str).any(|name| {
-                let mut own = profiles.into_iter().flat_map(Cursor::items);
-                let profile = own.find(|profile| profile.get("name").and_then(Cursor::as_str) == Some(name));
-                // The profiles that come with Keycloak stand in no export.
-                profile.is_none_or(|profile| {
-                    let executors = profile.get("executors").into_iter().flat_map(Cursor::items);
-                    executors.filter_map(|at| at.get("executor")?.as_str()).any(|found| found == executor)
-                })
-            })
+            let has = |profile: &Cursor<'d>| {
+                let executors = profile.get("executors").into_iter().flat_map(Cursor::items);
+                executors.filter_map(|at| at.get("executor")?.as_str()).any(|found| found == executor)
+            };
+            let own = profiles.into_iter().flat_map(Cursor::items).filter(|profile| !has(profile));
+            let harmless: HashSet<&str> = own.filter_map(|profile| profile.get("name")?.as_str()).collect();
+            // The profiles that come with Keycloak stand in no export, and may refuse it too.
+            !names.is_subset(&harmless)
         };
         Realm {
             access_token: number("accessTokenLifespan"),
