@@ -12,7 +12,7 @@ use crate::parse::{Document, NodeId};
 use crate::policy::{Environment, Software, Workflows};
 use crate::rule::condition::{Conditions, Scope, Verdict, lenient_version};
 use crate::rule::{Compiled, RawExample, Rule, RuleBook};
-use crate::source::Source;
+use crate::source::{Source, Span};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -201,8 +201,8 @@ impl<'e> Trial<'e> {
         let source = Arc::new(Source::from_text("example", document_text(document)));
         let recognised = discover::recognise(&source);
         let documents: Vec<&Document> = recognised.documents.iter().map(|(document, _)| document).collect();
-        let places = outcome.findings.iter().map(|finding| finding.region.span());
-        let edits = places.filter_map(|place| fix::edits(&source, &documents, place, fix));
+        let places: Vec<Span> = outcome.findings.iter().map(|finding| finding.region.span()).collect();
+        let edits = places.iter().filter_map(|place| fix::edits(&source, &documents, *place, fix, &places));
         let mended = apply(source.text(), edits.flatten().collect()).ok_or("its fixes touch each other")?;
         let left = self.judge(&Value::from(mended))?.findings.into_iter().next();
         Ok(left.map(|finding| format!("- the fix mends it\n+ found: {}\n", finding.message)))

@@ -2,23 +2,24 @@
 
 use super::args::CheckArgs;
 use super::check::error_of;
+use super::collect::Found;
 use super::exit::{Exit, Failure};
 use super::policy::Governance;
 use super::staged::Staged;
 use super::{collect, output};
 use crate::check::secrets;
-use crate::discover;
 use crate::discover::walk::{self, Input};
+use crate::discover::{self, Recognised};
 use crate::edit::{Edit, apply};
 use crate::evaluate::Plan;
-use crate::fix;
+use crate::fix::{self, Fix};
 use crate::parse::Document;
-use crate::report::{Finding, View, text};
+use crate::report::{FileError, Finding, View, text};
 use crate::source::{Source, Span};
 use crate::whatif::Difference;
 use clap::Args as ClapArgs;
 use similar::TextDiff;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
@@ -33,14 +34,27 @@ pub(super) struct FixArgs {
     pub(super) check: CheckArgs,
 }
 
+/// A place that a rule knows how to mend, with what was found there.
+#[derive(Clone)]
+struct Place {
+    at: Span,
+    fix: Fix,
+    /// More than one where several profiles say the same.
+    findings: Vec<Finding>,
+}
+
 /// A file with what would become of it.
 struct Fixed {
     input: Input,
     plan: Arc<Plan>,
     before: Arc<Source>,
+    recognised: Recognised,
+    /// Places whose fixes were tried and fit.
+    kept: Vec<Place>,
+    /// Places that are still to be tried, in groups; the last comes next.
+    open: Vec<Vec<Place>>,
+    /// With all of `kept`, and the group that is being tried.
     after: Arc<str>,
-    /// The findings that go.
-    findings: Vec<Finding>,
 }
 
 /// Runs the command.
@@ -58,35 +72,30 @@ pub(super) fn run(args: &FixArgs) -> Result<Exit, Failure> {
     let mut broken = !lines.is_empty();
     let first = collect::run(&args.check, now, governance, found.inputs.clone(), BTreeMap::new())?;
     let mut fixed = fixes(&first.governance, &found.inputs, &first.findings);
-    // Every fix is tried before it is shown: the finding has to go, and nothing new may come.
-    while !fixed.is_empty() {
-        let texts = fixed.iter().map(|file| (file.input.name().to_string(), Arc::clone(&file.after))).collect();
-        let again = Governance::load(&args.check)?;
-        let second = collect::run(&args.check, now, again, found.inputs.clone(), texts)?;
-        let bad = bad(&fixed, &first.findings, second.findings);
-        if bad.is_empty() {
-            break;
-        }
-        lines.extend(bad.iter().map(|path| format!("{path}: its fixes do not fit as it is written; mend it by hand")));
-        fixed.retain(|file| !bad.contains(file.input.name()));
-    }
-    let count: usize = fixed.iter().map(|file| file.findings.len()).sum();
+    let judge = |texts| collect::run(&args.check, now, Governance::load(&args.check)?, found.inputs.clone(), texts);
+    lines.extend(settle(&mut fixed, &first, judge)?);
+    fixed.retain(|file| !file.kept.is_empty());
+    let (mut count, mut files) = (0, 0);
     for file in &fixed {
+        let findings = || file.kept.iter().flat_map(|place| &place.findings);
         match args.apply {
             false => output::print(&difference(file))?,
             true => match write(file) {
-                Ok(()) => lines.extend(file.findings.iter().map(|finding| fixed_line(finding, "fixed"))),
+                Ok(()) => lines.extend(findings().map(|finding| fixed_line(finding, "fixed"))),
                 Err(why) => {
                     broken = true;
                     lines.push(format!("{}: not written: {why}", file.input.name()));
+                    continue;
                 }
             },
         }
+        count += findings().count();
+        files += 1;
     }
-    let files = text::counted(fixed.len() as u64, "file");
+    let files = text::counted(files, "file");
     let fixes = if count == 1 { "1 fix".to_string() } else { format!("{count} fixes") };
     lines.push(match (count, args.apply) {
-        (0, _) => "nothing that can be fixed safely".into(),
+        (0, _) if fixed.is_empty() => "nothing that can be fixed safely".into(),
         (_, false) => format!("{fixes} in {files}; --apply writes them"),
         (_, true) => format!("{fixes} in {files}"),
     });
@@ -106,7 +115,7 @@ fn fixed_line(finding: &Finding, what: &str) -> String {
     format!("{}:{}: {what} {}: {}", finding.path, finding.region.start_line, finding.rule, finding.message)
 }
 
-/// The files with fixable findings, as they would be.
+/// The files with fixable findings, nothing of which was tried yet.
 fn fixes(governance: &Governance, inputs: &[Input], findings: &[Finding]) -> Vec<Fixed> {
     let mut files = Vec::new();
     for input in inputs {
@@ -119,44 +128,167 @@ fn fixes(governance: &Governance, inputs: &[Input], findings: &[Finding]) -> Vec
         };
         let before = Arc::new(source);
         let recognised = discover::recognise(&before);
-        let documents: Vec<&Document> = recognised.documents.iter().map(|(document, _)| document).collect();
-        let (mut all, mut done): (Vec<Edit>, Vec<Finding>) = (vec![], vec![]);
+        let mut places: Vec<Place> = Vec::new();
         for (finding, fix) in fixable {
-            let Some(edits) = fix::edits(&before, &documents, finding.region.span(), fix) else { continue };
-            let clear = |edit: &Edit| all.iter().all(|other| other == edit || apart(other.span, edit.span));
-            if edits.iter().all(clear) {
-                all.extend(edits);
-                done.push(finding.clone());
+            let at = finding.region.span();
+            match places.iter_mut().find(|place| place.at == at && place.fix == fix) {
+                Some(place) => place.findings.push(finding.clone()),
+                None => places.push(Place { at, fix, findings: vec![finding.clone()] }),
             }
         }
-        if let Some(text) = apply(before.text(), all).filter(|text| text != before.text()) {
-            let plan = governance.plan_for(&governance.relative(input.path()));
-            files.push(Fixed { input: input.clone(), plan, before, after: text.into(), findings: done });
+        let after = before.text().into();
+        let plan = governance.plan_for(&governance.relative(input.path()));
+        let mut file = Fixed { input: input.clone(), plan, before, recognised, kept: vec![], open: vec![], after };
+        places.retain(|place| file.with(std::slice::from_ref(place)).is_some_and(|text| text != file.before.text()));
+        if !places.is_empty() {
+            file.open.push(places);
+            files.push(file);
         }
     }
     files
 }
 
-/// Do two edits have nothing to do with each other?
-fn apart(a: Span, b: Span) -> bool {
-    a.end < b.start || b.end < a.start
+impl Fixed {
+    /// The text with what was kept and these places mended; `None` when that cannot be done together.
+    fn with(&self, places: &[Place]) -> Option<String> {
+        let documents: Vec<&Document> = self.recognised.documents.iter().map(|(document, _)| document).collect();
+        let all = || self.kept.iter().chain(places);
+        let removed: Vec<Span> = all().filter(|place| place.fix == Fix::RemoveMember).map(|place| place.at).collect();
+        let edits: Option<Vec<Vec<Edit>>> =
+            all().map(|place| fix::edits(&self.before, &documents, place.at, place.fix, &removed)).collect();
+        apply(self.before.text(), edits?.concat())
+    }
+
+    /// Why the text as it would be is no file of this kind any more; `None` when it is.
+    fn broken(&self) -> Option<String> {
+        let kinds = |recognised: &Recognised| -> Vec<Option<&str>> {
+            recognised.documents.iter().map(|(_, format)| format.map(|(_, kind)| kind)).collect()
+        };
+        let after = discover::recognise(&Arc::new(Source::from_text(self.input.name(), &*self.after)));
+        if after.errors.len() > self.recognised.errors.len() {
+            return Some("the file could not be read any more".into());
+        }
+        (kinds(&after) != kinds(&self.recognised)).then(|| "the file would not be taken for what it is".into())
+    }
 }
 
-/// The files whose fixes do not bring about what they are for.
-fn bad(fixed: &[Fixed], before: &[Finding], after: Vec<Finding>) -> BTreeSet<String> {
-    let left = |finding: &&Finding| {
-        after.iter().any(|other| other.fingerprint == finding.fingerprint && other.rule == finding.rule)
-    };
-    let stays = fixed.iter().filter(|file| file.findings.iter().any(|finding| left(&finding)));
-    let mut bad: BTreeSet<String> = stays.map(|file| file.input.name().to_string()).collect();
-    for finding in Difference::new(before.to_vec(), after.clone()).added {
-        match fixed.iter().any(|file| file.input.name() == finding.path) {
-            true => bad.insert(finding.path.to_string()),
-            // What comes elsewhere may come from any of them.
-            false => return fixed.iter().map(|file| file.input.name().to_string()).collect(),
-        };
+/// Tries every fix before it is shown: the finding has to go, nothing new may come, and the file stays what it is. What does
+/// not fit is left out, and said; of a group that does not, its halves are tried.
+fn settle(
+    files: &mut [Fixed],
+    first: &Found,
+    judge: impl Fn(BTreeMap<String, Arc<str>>) -> Result<Found, Failure>,
+) -> Result<Vec<String>, Failure> {
+    let mut lines = Vec::new();
+    // One file after the other, once the fixes of one brought something in another.
+    let mut alone = false;
+    let mut sure = true;
+    loop {
+        let waiting = files.iter().enumerate().filter(|(_, file)| !file.open.is_empty()).map(|(index, _)| index);
+        let tried: Vec<usize> = waiting.take(if alone { 1 } else { usize::MAX }).collect();
+        if tried.is_empty() && sure {
+            return Ok(lines);
+        }
+        let mut why: BTreeMap<usize, String> = BTreeMap::new();
+        for (index, file) in files.iter_mut().enumerate() {
+            let group = file.open.last().filter(|_| tried.contains(&index));
+            match file.with(group.map_or(&[], |group| group)) {
+                Some(text) => file.after = text.into(),
+                None => {
+                    file.after = file.before.text().into();
+                    why.insert(index, "another fix changes the same bytes".into());
+                    continue;
+                }
+            }
+            if let Some(broken) = file.broken() {
+                why.insert(index, broken);
+            }
+        }
+        let texts = files.iter().map(|file| (file.input.name().to_string(), Arc::clone(&file.after))).collect();
+        let elsewhere = unfit(files, &tried, first, judge(texts)?, &mut why);
+        let foreign =
+            elsewhere.or_else(|| why.iter().find(|(index, _)| !tried.contains(index)).map(|(_, why)| why.clone()));
+        if let Some(foreign) = foreign.filter(|_| !tried.is_empty()) {
+            match tried.as_slice() {
+                [only] => _ = why.entry(*only).or_insert(foreign),
+                _ => {
+                    alone = true;
+                    continue;
+                }
+            }
+        }
+        sure = why.is_empty();
+        for (index, file) in files.iter_mut().enumerate() {
+            let group = if tried.contains(&index) { file.open.pop() } else { None };
+            match (why.get(&index), group) {
+                (None, group) => file.kept.extend(group.into_iter().flatten()),
+                (Some(_), Some(mut group)) if group.len() > 1 => {
+                    let rest = group.split_off(group.len() / 2);
+                    file.open.extend([rest, group]);
+                }
+                (Some(why), Some(group)) => lines.extend(group.iter().flat_map(|place| left(place, why))),
+                // What fitted before does not fit together.
+                (Some(why), None) if tried.is_empty() => {
+                    lines.extend(std::mem::take(&mut file.kept).iter().flat_map(|place| left(place, why)));
+                }
+                (Some(_), None) => {}
+            }
+        }
     }
-    bad
+}
+
+/// Says that a place stays as it is.
+fn left<'p>(place: &'p Place, why: &'p str) -> impl Iterator<Item = String> + use<'p> {
+    let first = place.findings.first().into_iter();
+    first.map(move |finding| {
+        let Finding { path, rule, region, .. } = finding;
+        format!("{path}:{}: not fixed {rule}; mend it by hand: {why}", region.start_line)
+    })
+}
+
+/// Adds why the fixes of files do not bring about what they are for. What comes in a file that has no fixes is handed back.
+fn unfit(
+    files: &[Fixed],
+    tried: &[usize],
+    first: &Found,
+    second: Found,
+    why: &mut BTreeMap<usize, String>,
+) -> Option<String> {
+    let number = |findings: &[Finding], one: &Finding| {
+        let same = |other: &&Finding| {
+            other.suppressed.is_none()
+                && (&other.path, &other.rule, &other.profile) == (&one.path, &one.rule, &one.profile)
+        };
+        findings.iter().filter(same).count()
+    };
+    for (index, file) in files.iter().enumerate() {
+        let group = file.open.last().filter(|_| tried.contains(&index)).into_iter().flatten();
+        let mended: Vec<&Finding> = file.kept.iter().chain(group).flat_map(|place| &place.findings).collect();
+        let stays = mended.iter().any(|finding| {
+            let gone = mended.iter().filter(|other| (&other.rule, &other.profile) == (&finding.rule, &finding.profile));
+            number(&second.findings, finding) + gone.count() > number(&first.findings, finding)
+        });
+        if stays {
+            why.entry(index).or_insert_with(|| "the finding would stay".into());
+        }
+    }
+    let of = |path: &str| files.iter().position(|file| file.input.name() == path);
+    let known = |error: &&FileError| {
+        !first.errors.iter().any(|other| (&other.path, &other.message) == (&error.path, &error.message))
+    };
+    let errors = second.errors.iter().filter(known).map(|error| (of(&error.path), error.message.clone()));
+    let mut elsewhere = None;
+    let added = Difference::new(first.findings.clone(), second.findings).added;
+    let added = added
+        .iter()
+        .map(|finding| (of(&finding.path), format!("it would bring {}: {}", finding.rule, finding.message)));
+    for (index, message) in errors.chain(added) {
+        match index {
+            Some(index) => _ = why.entry(index).or_insert(message),
+            None => _ = elsewhere.get_or_insert(message),
+        }
+    }
+    elsewhere
 }
 
 /// The change as `diff -u` writes it, without anybody's secrets.

@@ -31,8 +31,8 @@ pub enum Fix {
 }
 
 /// The edits of a fix at the bytes a finding points at, in the documents the source was read as; `None` where the text is
-/// not what the fix is for.
-pub fn edits(source: &Source, documents: &[&Document], at: Span, fix: Fix) -> Option<Vec<Edit>> {
+/// not what the fix is for. `removed` are the values of all members that go, this one among them.
+pub fn edits(source: &Source, documents: &[&Document], at: Span, fix: Fix, removed: &[Span]) -> Option<Vec<Edit>> {
     let text = source.text();
     let value = text.get(at.range())?;
     let one = |span: Span, text: String| Some(vec![Edit { span, text }]);
@@ -52,6 +52,8 @@ pub fn edits(source: &Source, documents: &[&Document], at: Span, fix: Fix) -> Op
             let edits: Vec<Edit> = found.map(|at| Edit { span: Span::new(at, at + 1), text: String::new() }).collect();
             (!edits.is_empty()).then_some(edits)
         }
+        // Of what is written with escapes these bytes are not the value.
+        Fix::NoTrailingSlash | Fix::NormalUrl if value.contains('\\') => None,
         Fix::NoTrailingSlash => {
             let inner = value.trim_end_matches(['"', '\'']);
             let kept = inner.trim_end_matches('/');
@@ -64,7 +66,9 @@ pub fn edits(source: &Source, documents: &[&Document], at: Span, fix: Fix) -> Op
             let normal = normal_url(inner)?;
             one(Span::new(start, start + inner.len()), normal.clone()).filter(|_| normal != inner)
         }
-        Fix::RemoveMember => documents.iter().find_map(|document| remove_member(document, at)).map(|edit| vec![edit]),
+        Fix::RemoveMember => {
+            documents.iter().find_map(|document| remove_member(document, at, removed)).map(|edit| vec![edit])
+        }
     }
 }
 
@@ -76,11 +80,16 @@ fn quoted(value: &str) -> Option<(usize, &str)> {
     (!inner.contains(['"', '\''])).then_some((start, inner))
 }
 
-/// The remark behind a value gets the line before it.
+/// The remark behind a value gets the line before it. Not where the value goes on in the next line, or began in the one before:
+/// a comment between the two would end it.
 fn comment_above(text: &str, at: Span) -> Option<Vec<Edit>> {
     let line_start = text[..at.start as usize].rfind('\n').map_or(0, |found| found + 1);
     let line_end = text[at.start as usize..].find('\n').map_or(text.len(), |found| at.start as usize + found);
     let line = text[line_start..line_end].trim_end_matches('\r');
+    let before = text[..line_start].lines().next_back().unwrap_or_default();
+    if [before, line].iter().any(|line| line.ends_with('\\')) {
+        return None;
+    }
     let sign = line.char_indices().find(|(at, c)| *c == '#' && line[..*at].ends_with([' ', '\t']))?.0;
     let kept = line[..sign].trim_end();
     // A line that is nothing but a comment needs no mending.
@@ -114,8 +123,9 @@ fn normal_url(text: &str) -> Option<String> {
     Some(format!("{scheme}://{host}{port}{}", url.path.trim_end_matches('/')))
 }
 
-/// Takes the member whose value stands at these bytes out of its mapping, with its comma.
-fn remove_member(document: &Document, at: Span) -> Option<Edit> {
+/// Takes the member whose value stands at these bytes out of its mapping, with the comma that is not needed any more once all
+/// of `removed` went.
+fn remove_member(document: &Document, at: Span, removed: &[Span]) -> Option<Edit> {
     if document.decoded.is_some() || document.syntax != crate::parse::Syntax::Json {
         return None;
     }
@@ -125,10 +135,11 @@ fn remove_member(document: &Document, at: Span) -> Option<Edit> {
     let members: Vec<Cursor<'_>> = parent.items().collect();
     let index = members.iter().position(|candidate| candidate.id == id)?;
     let start = member.key_span()?.start as usize;
-    let span = match (index.checked_sub(1).map(|before| members[before]), members.get(index + 1)) {
-        (Some(before), _) => Span::new(before.span().end as usize, at.end as usize),
-        (None, Some(next)) => Span::new(start, next.key_span()?.start as usize),
-        (None, None) => Span::new(start, at.end as usize),
+    let stays = |member: &Cursor<'_>| !removed.contains(&member.span());
+    let span = match members.get(index + 1) {
+        _ if members[..index].iter().any(stays) => Span::new(members[index - 1].span().end as usize, at.end as usize),
+        Some(next) => Span::new(start, next.key_span()?.start as usize),
+        None => Span::new(start, at.end as usize),
     };
     Some(Edit { span, text: String::new() })
 }
@@ -145,8 +156,8 @@ mod tests {
         let start = text.find(value).expect("there");
         let documents = if text.starts_with('{') { parse(&source, Syntax::Json).0 } else { vec![] };
         let documents: Vec<&Document> = documents.iter().collect();
-        let edits = edits(&source, &documents, Span::new(start, start + value.len()), fix)?;
-        apply(text, edits)
+        let at = Span::new(start, start + value.len());
+        apply(text, edits(&source, &documents, at, fix, &[at])?)
     }
 
     #[test]
@@ -163,6 +174,17 @@ mod tests {
             ("a\r\nb\r\n", "a", Fix::LineFeeds, Some("a\nb\n"), "line ends"),
             ("a\nb\n", "a", Fix::LineFeeds, None, "nothing to do"),
             ("u=\"https://h/x/\"\n", "\"https://h/x/\"", Fix::NoTrailingSlash, Some("u=\"https://h/x\"\n"), "a slash"),
+            (
+                "u=\"https://h/x\\/\"\n",
+                "\"https://h/x\\/\"",
+                Fix::NoTrailingSlash,
+                None,
+                "a slash written with an escape",
+            ),
+            ("\"https:\\/\\/H\\/\"", "\"https:\\/\\/H\\/\"", Fix::NormalUrl, None, "a URL written with escapes"),
+            ("a = x # why \\\n  y\n", "x", Fix::CommentAbove, None, "a value that goes on"),
+            ("a = w \\\n  x # why\n", "x", Fix::CommentAbove, None, "a value that began before"),
+            ("# \\\n\na = x # why\n", "x", Fix::CommentAbove, Some("# \\\n\n# why\na = x\n"), "an empty line between"),
             ("u=/\n", "/", Fix::NoTrailingSlash, None, "the root"),
             ("HTTPS://H.Example:443/", "HTTPS://H.Example:443/", Fix::NormalUrl, Some("https://h.example"), "a URL"),
             ("https://h:8443/", "https://h:8443/", Fix::NormalUrl, Some("https://h:8443"), "a port that counts"),
@@ -173,6 +195,24 @@ mod tests {
             ("{\"b\": []}", "[]", Fix::RemoveMember, Some("{}"), "the only member"),
         ] {
             assert_eq!(fixed(text, value, fix).as_deref(), expected, "{remark}");
+        }
+    }
+
+    #[test]
+    fn members_go_together() {
+        for (text, expected) in [
+            ("{\"a\": [], \"b\": [], \"c\": 1}", "{\"c\": 1}"),
+            ("{\"c\": 1, \"a\": [], \"b\": []}", "{\"c\": 1}"),
+            ("{\"a\": [], \"c\": 1, \"b\": []}", "{\"c\": 1}"),
+            ("{\"a\": [], \"b\": []}", "{}"),
+        ] {
+            let source = Arc::new(Source::from_text("x", text));
+            let documents = parse(&source, Syntax::Json).0;
+            let documents: Vec<&Document> = documents.iter().collect();
+            let lists: Vec<Span> = text.match_indices("[]").map(|(at, _)| Span::new(at, at + 2)).collect();
+            let edits = lists.iter().map(|at| edits(&source, &documents, *at, Fix::RemoveMember, &lists));
+            let edits: Vec<Edit> = edits.map(|edits| edits.expect("a member")).collect::<Vec<_>>().concat();
+            assert_eq!(apply(text, edits).as_deref(), Some(expected), "{text}");
         }
     }
 }
