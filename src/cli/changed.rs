@@ -14,7 +14,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 const HEADING: &str = "Changes";
 
@@ -145,7 +145,24 @@ fn told(paths: &[PathBuf], args: &ChangeArgs, found: &Found) -> Result<Option<To
         }
         let (bytes, name) = (read(diff)?, name_of(diff));
         let change = Change::read(&bytes).map_err(|error| Failure::Usage(format!("--diff {name}, {error}")))?;
-        return Ok(Some(Told { change, top: top_of(&folder)?, since: format!("the diff {name}") }));
+        if change.is_empty() && !bytes.trim_ascii().is_empty() {
+            return Err(Failure::Usage(format!(
+                "--diff {name}: names no changed file; pass a unified diff, as `git diff` and `diff -ruN` write it"
+            )));
+        }
+        let top = top_of(&folder)?;
+        let mut files = change.files().map(|(path, _)| git::path_of(path)).peekable();
+        let below = |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_)));
+        let is_there = |path: PathBuf| below(&path) && fs::symlink_metadata(top.join(path)).is_ok();
+        if files.peek().is_some() && !files.any(is_there) {
+            return Err(Failure::Usage(format!(
+                "--diff {name}: none of the files it names is below {}, where its paths count from; make it there, without \
+                 --relative",
+                name_of(&top)
+            )));
+        }
+        drop(files);
+        return Ok(Some(Told { change, top, since: format!("the diff {name}") }));
     }
     if let Some(reference) = &args.changed_since {
         return since(paths, reference).map(Some);

@@ -67,6 +67,11 @@ impl Change {
         reader.end()
     }
 
+    /// Does it name no file at all?
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
     /// Counts all of a file, or of a folder, as touched.
     pub fn add_whole(&mut self, path: Vec<u8>) {
         self.names.push(path.clone());
@@ -125,8 +130,10 @@ struct Reader {
     owed: (u32, u32),
     /// The next line of the new file.
     next: u32,
-    /// Where a run of removed and added lines began, and whether lines were removed and added in it.
+    /// Whether lines were removed and added since the last line that stays.
     run: (bool, bool),
+    /// The current hunk has a line that was removed or added.
+    changes: bool,
     change: Change,
 }
 
@@ -144,6 +151,9 @@ impl Reader {
             return Ok(());
         }
         self.close_run();
+        if line.starts_with(b"\x1b[") {
+            return self.fail("the diff has colours; make it with --color=never");
+        }
         let text = line.strip_suffix(b"\n").unwrap_or(line);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         if let Some(rest) = text.strip_prefix(b"diff --git ") {
@@ -224,6 +234,7 @@ impl Reader {
                 // A hunk without lines of the new file names the line before it.
                 self.next = if added == 0 { start + 1 } else { start };
                 self.run = (false, false);
+                self.changes = false;
                 Ok(())
             }
             _ if !whole => self.fail("a hunk of no file; pass the whole diff"),
@@ -244,6 +255,10 @@ impl Reader {
             return self.fail("a hunk is longer than it says; pass the diff as git wrote it");
         };
         self.owed = owed;
+        self.changes |= (removed, added) != (1, 1);
+        if owed == (0, 0) && !self.changes {
+            return self.fail("a hunk in which no line begins with + or -; make the diff without --word-diff");
+        }
         match (removed, added) {
             (1, 0) => self.run.0 = true,
             (0, 1) => {
@@ -282,7 +297,8 @@ impl Reader {
         let tab = rest[start..].iter().position(|&byte| byte == b'\t');
         match unquoted(&rest[..tab.map_or(rest.len(), |tab| start + tab)]) {
             Some(path) if path == b"/dev/null" => Ok(Named::Nothing),
-            Some(path) if !path.is_empty() => Ok(Named::File(path)),
+            // As `diff -r` names what it finds below the working folder.
+            Some(path) if !path.is_empty() => Ok(Named::File(path.strip_prefix(b"./").unwrap_or(&path).to_vec())),
             _ => self.fail("a path that cannot be read"),
         }
     }
@@ -478,6 +494,11 @@ mod tests {
             ("diff --git b/x b/x\n--- b/x\n+++ b/x\n", "b/x", "no prefixes, a folder that looks like one"),
             ("diff --git b/x b/x\nnew file mode 100644\n--- /dev/null\n+++ b/x\n", "b/x", "the same, a new file"),
             ("--- x.orig\t2026-01-01 00:00:00\n+++ x\t2026-01-02 00:00:00\n", "x", "diff -u"),
+            (
+                "diff -ru ../old/x ./x\n--- ../old/x\t2026-01-01 00:00:00\n+++ ./x\t2026-01-02 00:00:00\n",
+                "x",
+                "diff -ru",
+            ),
             ("Index: x\n===\n--- a/x\n+++ b/x\n", "x", "other tools"),
             (
                 "diff --git a/old b/new\nsimilarity index 90%\nrename from old\nrename to new\n--- a/old\n+++ b/new\n",
@@ -535,6 +556,8 @@ mod tests {
             (format!("{HEAD}@@ -1 +1,0 @@\n-a\n+b\n@@ -x @@\n"), 8, "numbers that are none"),
             (format!("{HEAD}@@ -1,2 +1 @@\n-a\n+b\n+c\n"), 8, "more lines than it says"),
             ("diff --cc x\n".to_string(), 1, "a merge"),
+            ("\x1b[1mdiff --git a/x b/x\x1b[m\n".to_string(), 1, "colours"),
+            (format!("{HEAD}@@ -1,2 +1,2 @@\n a\n [-b-]{{+c+}}\n"), 7, "words instead of lines"),
             ("+++ b/x\n@@ -1 +1 @@\n-a\n+b\n".to_string(), 1, "half a header"),
             ("--- a/x\n+++ \"b/\\9\"\n".to_string(), 2, "an unknown escape"),
             ("diff --git a/x b/y\nold mode 1\n".to_string(), 2, "no name"),

@@ -84,6 +84,40 @@ fn a_diff_may_come_from_elsewhere() {
 }
 
 #[test]
+fn what_says_nothing_of_a_change_is_no_diff() {
+    let repository = Repository::demo();
+    let of = |args: &[&str]| repository.git(&[&["diff", "main"], args].concat());
+    let plain = of(&[]);
+    let utf16: Vec<u8> = plain.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (bytes, remark) in [
+        (b"<!DOCTYPE html>\n<title>404</title>\n".to_vec(), "names no changed file"),
+        (of(&["--stat"]).into_bytes(), "names no changed file"),
+        (of(&["--name-only"]).into_bytes(), "names no changed file"),
+        (utf16, "names no changed file"),
+        (of(&["--color=always"]).into_bytes(), "make it with --color=never"),
+        (of(&["--word-diff"]).into_bytes(), "hunk"),
+        (of(&["--relative=iam"]).into_bytes(), "none of the files it names is below"),
+    ] {
+        repository.write("change.patch", &bytes);
+        let output = repository.run(&["--diff", "change.patch"]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains(remark), "{remark}: {said}");
+    }
+    repository.write("change.patch", "\n");
+    assert_eq!(repository.json(&["--diff", "change.patch"]).1["only_changed"]["files"], 0, "nothing changed");
+    // As GNU diff writes it.
+    let by_path = plain.replace("+++ b/", "+++ ./").replace("--- a/", "--- ../old/");
+    let gnu = by_path.lines().filter(|line| !line.starts_with("diff --git") && !line.starts_with("index "));
+    let gnu = gnu.map(|line| match line.starts_with("+++ ") || line.starts_with("--- ") {
+        true => format!("{line}\t2026-01-01 00:00:00.000000000 +0100\n"),
+        false => format!("{line}\n"),
+    });
+    repository.write("change.patch", gnu.collect::<String>());
+    let expected = places(&repository.json(&["--changed-since", "main"]).1);
+    assert_eq!(places(&repository.json(&["--diff", "change.patch"]).1), expected);
+}
+
+#[test]
 fn files_are_followed_through_every_kind_of_change() {
     let fault = |lifetime: u32| {
         let text = fs::read_to_string(super::repository::demo("base/iam/clients.json")).unwrap();
