@@ -468,8 +468,52 @@ fn states_of_others_and_of_the_future_are_refused() {
         assert!(ran.err().contains(words) && ran.err().contains("audit.sqlite3"), "{words}: {}", ran.err());
         assert_eq!(fs::read(&file).unwrap(), bytes, "{words}: it is left alone");
     }
+    fs::write(&file, b"").unwrap();
+    let ran = site.run(2, &[]);
+    ran.exits(2, "an empty file");
+    assert!(ran.err().contains("the state is damaged") && fs::read(&file).unwrap().is_empty(), "{}", ran.err());
     fs::write(&file, &good).unwrap();
     site.day(2, 0, "and the good one still works");
+}
+
+#[test]
+fn an_audit_of_a_clock_that_was_ahead_is_no_dead_end() {
+    let site = Site::new();
+    site.clients(&[client("portal", BAD, "openid", 3600)]);
+    site.day(1, 0, "first");
+    let ahead = |now: &str| {
+        let mut command = tokenvet();
+        command.current_dir(site.path()).args(["audit", "site.yaml", "--state", "state", "--now", now]);
+        run(&mut command)
+    };
+    ahead("2027-01-01T00:00:00Z").exits(0, "the clock is ahead");
+    let ran = site.run(2, &[]);
+    ran.exits(2, "the last audit is of a time to come");
+    assert!(ran.err().contains("--clock-was-ahead"), "{}", ran.err());
+    let ran = site.run(2, &["--last", "--nagios", "--max-age", "26h"]);
+    ran.exits(3, "nobody can say how old it is");
+    assert!(ran.out().starts_with("TOKENVET UNKNOWN - the last audit is of 2027-01-01"), "{}", ran.out());
+
+    let ran = site.run(2, &["--clock-was-ahead", "--format", "json"]);
+    ran.exits(0, "nothing is new");
+    assert_eq!(ran.json()["previous"], "2026-11-02T03:00:00Z");
+    site.clients(&[client("portal", GOOD, "openid", 3600)]);
+    let report = site.day(3, 0, "and it goes on as ever");
+    assert!(rules(&report, "fixed").contains(&REDIRECT), "{report:#}");
+    site.run(3, &["--last", "--nagios", "--max-age", "26h"]).exits(0, "young enough");
+}
+
+#[test]
+fn a_plugin_never_fails_in_another_way() {
+    let site = Site::new();
+    for (arguments, why) in [
+        (&["audit", "site.yaml", "--nagios"][..], "no state"),
+        (&["audit", "site.yaml", "--nagios", "--state", "state", "--latest"], "no such option"),
+    ] {
+        let ran = run(tokenvet().current_dir(site.path()).args(arguments));
+        ran.exits(3, why);
+        assert!(ran.out().starts_with("TOKENVET UNKNOWN - ") && ran.out().lines().count() == 1, "{why}: {}", ran.out());
+    }
 }
 
 #[test]

@@ -113,6 +113,22 @@ pub struct Memory {
     pub accepted: Accepted,
 }
 
+impl Memory {
+    /// The same, with nothing in it that is later than `now`: a clock that was ahead left it there.
+    pub fn as_of(&self, now: i64) -> Self {
+        let mut memory = self.clone();
+        let findings = memory
+            .findings
+            .values_mut()
+            .flat_map(|finding| [Some(&mut finding.first_seen), Some(&mut finding.last_seen), finding.closed.as_mut()]);
+        let sources =
+            memory.sources.values_mut().flat_map(|source| [Some(&mut source.last_seen), source.lost.as_mut()]);
+        let runs = memory.runs.iter_mut().map(|run| &mut run.at);
+        runs.chain(findings.flatten()).chain(sources.flatten()).for_each(|time| *time = now.min(*time));
+        memory
+    }
+}
+
 /// A part of the outcome of this audit: what was audited as one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {

@@ -21,6 +21,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use jiff::Timestamp;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -43,6 +44,9 @@ pub(super) struct AuditArgs {
     /// With --last: it is an error when that audit is older than this (`26h`, `2d`)
     #[arg(long, value_name = "DURATION", requires = "last")]
     pub(super) max_age: Option<String>,
+    /// Go on after audits of a clock that was ahead: what they left in the state counts as of now
+    #[arg(long, conflicts_with = "last")]
+    pub(super) clock_was_ahead: bool,
     /// Tell what ends within this time
     #[arg(long, value_name = "DURATION", default_value = "30d")]
     pub(super) expiring: String,
@@ -110,10 +114,27 @@ pub(super) fn run(args: &AuditArgs) -> Result<Exit, Failure> {
         Err(Failure::BrokenPipe(exit)) => return Ok(exit),
         Err(Failure::Usage(message) | Failure::Reported(message)) => message,
     };
+    unknown(&message)
+}
+
+/// The answer of a plugin that cannot tell.
+fn unknown(message: &str) -> Result<Exit, Failure> {
     let line = message.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "/");
     output::print(&format!("TOKENVET UNKNOWN - {}\n", super::printable(&line)))?;
     // A plugin's 3.
     Ok(Exit::Nothing)
+}
+
+/// The same for arguments that cannot be read, where they ask for a plugin: elsewhere such an error has the code that a plugin
+/// has for what is critical.
+pub(super) fn misused(arguments: &[OsString], error: &clap::Error) -> Option<Result<Exit, Failure>> {
+    let names = |name: &str| arguments.iter().any(|argument| argument == name);
+    if !(error.use_stderr() && names("audit") && names("--nagios")) {
+        return None;
+    }
+    let text = error.render().to_string();
+    let message = text.split("\n\n").next().unwrap_or_default();
+    Some(unknown(message.strip_prefix("error: ").unwrap_or(message)))
 }
 
 fn audit(args: &AuditArgs) -> Result<Exit, Failure> {
@@ -149,12 +170,15 @@ fn audit(args: &AuditArgs) -> Result<Exit, Failure> {
     };
     let mut memory = state.memory().map_err(failure)?;
     memory.accepted.look_for_files(|path| Path::new(path).exists());
-    if let Some(last) = memory.runs.last().filter(|last| last.at > now.as_second()) {
+    let ahead = memory.runs.last().filter(|last| last.at > now.as_second() && !args.clock_was_ahead);
+    if let Some(last) = ahead {
         return Err(Failure::Usage(format!(
-            "the last audit in this state is of {}, after this one ({now}); look at the clock of this machine or at --now",
+            "the last audit in this state is of {}, after this one ({now}); look at the clock of this machine or at --now, \
+             and if that audit's clock was ahead, give --clock-was-ahead once, which keeps what the state remembers",
             crate::rule::message::time(last.at)
         )));
     }
+    let past = memory.as_of(now.as_second());
     let mut governance = Governance::load(&check)?;
     governance.audit(memory.accepted.clone());
     let snapshots = super::refresh::snapshots(args, governance.raw().map_or(&[], |raw| &raw.issuers))?;
@@ -169,7 +193,7 @@ fn audit(args: &AuditArgs) -> Result<Exit, Failure> {
     let page = Rc::new(RefCell::new(HtmlPage::new(super::look(args.color, args.all))));
     let shown = outputs.wants(args, AuditFormat::Html).then_some(&page);
     let (seen, judge) = judge(&check, governance, now, &settings.policy, (snapshots, shown))?;
-    let (report, next) = audit::compare(&memory, seen, &settings, &judge);
+    let (report, next) = audit::compare(&past, seen, &settings, &judge);
     // On the disk before it is told, so that a full disk is known; it counts only after it was told, so that nothing is
     // lost when this process is killed in between.
     let pending = state.write(&memory, &next, &report).map_err(failure)?;
@@ -206,6 +230,12 @@ fn last(args: &AuditArgs, state: &State, now: Timestamp) -> Result<Report, Failu
     };
     if let Some(text) = &args.max_age {
         let age = now.as_second() - clock_of(&report);
+        if age < 0 {
+            return Err(Failure::Usage(format!(
+                "the last audit is of {}, after now ({now}), so nobody can say how old it is; look at the clock of this machine",
+                report.now
+            )));
+        }
         if age > super::duration("--max-age", text)? {
             let since = crate::rule::message::duration(age);
             return Err(Failure::Usage(format!(

@@ -57,9 +57,14 @@ pub fn main() -> ExitCode {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     quiet_panics();
     no_core_dumps();
-    let args = match Args::read(arguments.into_iter()) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let args = match Args::read(arguments.iter().cloned()) {
         Ok(args) => args,
         Err(error) => {
+            #[cfg(feature = "state")]
+            if let Some(Ok(exit)) = audit::misused(&arguments, &error) {
+                return exit as u8;
+            }
             // Help and version are no errors; a closed pipe is none either.
             print_usage(&error);
             return if error.use_stderr() { Exit::Usage } else { Exit::Clean } as u8;

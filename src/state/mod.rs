@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 
 /// The database in the folder.
 pub const FILE: &str = "audit.sqlite3";
+/// What a new one is called until it is complete.
+const UNBORN: &str = "audit.sqlite3.new";
 /// The lock in the folder.
 pub const LOCK: &str = "lock";
 /// `PRAGMA application_id` of our files: "tkvt".
@@ -91,6 +93,30 @@ impl State {
         make(folder)?;
         let lock = lock(folder, holder)?;
         let file = folder.join(FILE);
+        match fs::symlink_metadata(&file) {
+            // To SQLite that is a new one.
+            Ok(metadata) if metadata.is_file() && metadata.len() == 0 => {
+                return Err(StateError::Damaged(file.display().to_string()));
+            }
+            Ok(_) => State::prepared(file, lock),
+            Err(_) => {
+                // A new one has its name once it is complete: an empty file was never one of ours.
+                let unborn = folder.join(UNBORN);
+                for old in [&unborn, &folder.join(format!("{UNBORN}-journal"))] {
+                    match fs::remove_file(old) {
+                        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(old, &error)),
+                        _ => {}
+                    }
+                }
+                let State { connection, _lock: lock, .. } = State::prepared(unborn.clone(), lock)?;
+                connection.close().map_err(|(_, error)| failure(&unborn, &error))?;
+                fs::rename(&unborn, &file).map_err(|error| io(&file, &error))?;
+                State::prepared(file, lock)
+            }
+        }
+    }
+
+    fn prepared(file: PathBuf, lock: File) -> Result<Self, StateError> {
         // What audits find is nobody else's business.
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).read(true).write(true);
@@ -337,6 +363,8 @@ fn runs(transaction: &Transaction<'_>, before: &Memory, next: &Memory) -> rusqli
     transaction.execute("DELETE FROM runs WHERE at < ?1", [oldest])?;
     debug_assert!(next.runs.len() <= before.runs.len() + 1);
     let Some(run) = next.runs.last() else { return Ok(()) };
+    // Of a clock that was ahead: those audits were before this one.
+    transaction.execute("UPDATE runs SET at = ?1 WHERE at > ?1", [run.at])?;
     let trend = serde_json::to_string(&run.trend).map_err(|_| rusqlite::Error::InvalidQuery)?;
     transaction.execute(
         "INSERT INTO runs (at, tool, policy, complete, trend) VALUES (?1, ?2, ?3, ?4, ?5)",
