@@ -158,6 +158,26 @@ fn a_baseline_is_written_at_the_merge() {
 }
 
 #[test]
+fn what_the_shards_decided_is_not_asked_again() {
+    let project = project();
+    let folder = inside(&project);
+    for arguments in [
+        &["--only", "kid-among-claims"][..],
+        &["--ignore", "kid-among-claims"],
+        &["--profile", "wlcg"],
+        &["--now", NOW],
+        &["--follow-includes"],
+        &["--only-changed"],
+        &["--changed-since", "HEAD"],
+        &["--diff", "x"],
+    ] {
+        let ran = run(tokenvet().current_dir(&folder).args(["merge", "../parts"]).args(arguments));
+        ran.exits(2, arguments[0]);
+        assert!(ran.err().contains(arguments[0]) && ran.err().contains("shards"), "{}", ran.err());
+    }
+}
+
+#[test]
 fn large_lists_are_shared_out_whole() {
     let project = TempDir::new().expect("a folder");
     let folder = inside(&project);

@@ -36,6 +36,7 @@ pub(super) struct MergeArgs {
 
 /// Runs the command.
 pub(super) fn run(mut args: MergeArgs) -> Result<Exit, Failure> {
+    refuse_decided(&args.check)?;
     let files = files(&args.check.paths)?;
     let mut parts = Parts::new(files)?;
     if let Some(path) = &args.shard_report {
@@ -63,6 +64,32 @@ pub(super) fn run(mut args: MergeArgs) -> Result<Exit, Failure> {
             None => Ok(()),
         },
     )
+}
+
+/// Options on what the shards have decided already.
+fn refuse_decided(args: &CheckArgs) -> Result<(), Failure> {
+    let change = &args.change;
+    let decided = [
+        ("--profile", !args.profile.is_empty()),
+        ("--only", !args.only.is_empty()),
+        ("--ignore", !args.ignore.is_empty()),
+        ("--now", args.now.is_some()),
+        ("--follow-includes", args.follow_includes),
+    ];
+    if let Some((name, _)) = decided.iter().find(|(_, given)| *given) {
+        return Err(Failure::Usage(format!("{name}: the shards have judged already; give this to each of them")));
+    }
+    let alone = [
+        ("--only-changed", change.only_changed),
+        ("--changed-since", change.changed_since.is_some()),
+        ("--diff", change.diff.is_some()),
+    ];
+    match alone.iter().find(|(_, given)| *given) {
+        Some((name, _)) => {
+            Err(Failure::Usage(format!("{name} cannot be combined with shards; changes are small enough for one run")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// What shards found, once all of it is there.
