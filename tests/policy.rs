@@ -401,6 +401,55 @@ fn writing_a_baseline_keeps_what_was_not_judged_and_loses_nothing() {
 }
 
 #[test]
+fn a_baseline_keeps_what_a_run_says_nothing_about() {
+    let other = TOKEN.replace("0b1c8a4e", "1b1c8a4e");
+    let project = Project::new(&[("t.yaml", TOKEN), ("u.yaml", &other)]);
+    let written = || fs::read_to_string(project.path("b.json")).unwrap();
+    project.run(&[".", "--write-baseline", "b.json"]);
+    let both = written();
+    for (arguments, remark) in [
+        (&["t.yaml"][..], "of an existing file, other files"),
+        (&[".", "--baseline", "b.json", "--only", LIFE], "other rules"),
+        (&[".", "--ignore", LIFE], "the rule that is left out"),
+    ] {
+        let arguments = [arguments, &["--write-baseline", "b.json"]].concat();
+        assert_eq!(project.run(&arguments).status.code(), Some(0), "{remark}");
+        assert_eq!(written(), both, "{remark}");
+    }
+    project.write("t.yaml", &TOKEN.replace("exp: 1764784000", "exp: 1763785000"));
+    project.run(&["t.yaml", "--write-baseline", "b.json"]);
+    assert_eq!(written().matches(LIFE).count(), both.matches(LIFE).count() - 1, "what is repaired goes");
+}
+
+#[test]
+fn nothing_that_a_run_reads_is_overwritten() {
+    let project = Project::new(&[("in/t.yaml", TOKEN), ("in/w.yaml", "[]\n"), ("link/x", "")]);
+    project.write("in/tokenvet.yaml", "waivers: [w.yaml]\n");
+    std::os::unix::fs::symlink(project.path("in/t.yaml"), project.path("link/t.yaml")).unwrap();
+    for (arguments, says) in [
+        (&["in/t.yaml", "-o", "json=in/t.yaml"][..], "cannot write in/t.yaml: it is one of the files to check"),
+        (&["in", "-o", "json=link/../in/t.yaml"], "it is one of the files to check"),
+        (&["in", "-o", "json=link/t.yaml"], "it is one of the files to check"),
+        (&["in", "-o", "json=in/w.yaml"], "it governs this run"),
+        (&["in", "-o", "sarif=in/tokenvet.yaml"], "it governs this run"),
+        (&["in", "--write-baseline", "in/t.yaml"], "no baseline"),
+        (&["in", "--write-baseline", "in/tokenvet.yaml"], "no baseline"),
+        (&["in", "-o", "json=out", "-o", "sarif=in/../out"], "twice"),
+        (&["in", "-o", "json=out", "--write-baseline", "out"], "twice"),
+    ] {
+        let text = project.refused(arguments);
+        assert!(text.contains(says), "{arguments:?}: {text}");
+    }
+    assert_eq!(fs::read_to_string(project.path("in/t.yaml")).unwrap(), TOKEN);
+    for _ in 0..2 {
+        let ran = project.run(&["in", "-o", "json=in/report.json", "-o", "sarif=in/report.sarif"]);
+        assert_eq!(ran.status.code(), Some(1), "reports may lie beside what they are about");
+    }
+    let ran = project.run(&["in", "-o", "json=/dev/null", "-o", "sarif=/dev/null"]);
+    assert_eq!(ran.status.code(), Some(1), "and go nowhere");
+}
+
+#[test]
 fn a_policy_names_nothing_outside_its_folder() {
     let project = Project::new(&[("p/t.yaml", TOKEN), ("outside/w.yaml", "[]\n"), ("p/in/w.yaml", "[]\n")]);
     std::os::unix::fs::symlink(project.path("outside"), project.path("p/out")).unwrap();

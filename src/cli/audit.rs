@@ -295,9 +295,10 @@ impl Outputs {
             })?;
             Ok((format, create(Path::new(path))?))
         };
-        let files = args.output.iter().map(open).collect::<Result<_, _>>()?;
+        let files: Vec<_> = args.output.iter().map(open).collect::<Result<_, _>>()?;
         let mail = args.notify.as_deref().filter(|path| path.as_os_str() != "-");
         let mail = mail.map(create).transpose()?;
+        output::distinct(&files.iter().map(|(_, file)| file).chain(&mail).collect::<Vec<_>>())?;
         Ok(Outputs { files, mail })
     }
 

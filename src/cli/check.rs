@@ -3,7 +3,7 @@
 use super::args::{CheckArgs, Color, Unrecognised};
 use super::changed::Changed;
 use super::exit::{Exit, Failure};
-use super::output::ReportFile;
+use super::output::{self, ReportFile};
 use super::policy::Governance;
 use super::progress::Progress;
 use super::rules;
@@ -94,9 +94,12 @@ pub(super) fn with_listed(
     let lookup = rules::Lookup(&book);
     let files = args.output.iter().map(|text| destination(text)).collect::<Result<Vec<_>, Failure>>()?;
     let baseline = args.write_baseline.as_deref().map(ReportFile::create).transpose()?;
+    let written: Vec<&ReportFile> = files.iter().map(|(_, file)| file).chain(&baseline).collect();
+    output::distinct(&written)?;
     let reporters = reporters(args, &files, &lookup)?;
 
     let Listed { inputs, skipped, lost, changed } = list(&governance)?;
+    spare(&written, &inputs, args, &governance)?;
     if args.format.contains(&Format::Html) || files.iter().any(|(format, _)| *format == Format::Html) {
         governance.take_inventory();
     }
@@ -114,6 +117,31 @@ pub(super) fn with_listed(
         file.1.publish()?;
     }
     Ok(exit)
+}
+
+/// Refuses reports that would take the place of what the run reads. A report of an earlier run that lies among the files is
+/// replaced: nothing recognises it.
+fn spare(written: &[&ReportFile], inputs: &[Input], args: &CheckArgs, governance: &Governance) -> Result<(), Failure> {
+    for file in written {
+        let Some((path, id)) = file.replaces() else { continue };
+        let refused = |what: &str| {
+            let path = walk::name_of(path);
+            Err(Failure::Usage(format!("cannot write {path}: {what}; name another file")))
+        };
+        let is_baseline = args.write_baseline.as_deref() == Some(path);
+        if !is_baseline && governance.files.iter().any(|path| output::id_of(path) == Some(id)) {
+            return refused("it governs this run");
+        }
+        let Some(input) = inputs.iter().find(|input| !input.is_stdin() && output::id_of(input.path()) == Some(id))
+        else {
+            continue;
+        };
+        let named = input.is_named() && matches!(args.unrecognised, Unrecognised::Error);
+        if named || walk::read(input).is_ok_and(|source| discover::recognise(&Arc::new(source)).is_known()) {
+            return refused("it is one of the files to check");
+        }
+    }
+    Ok(())
 }
 
 /// Adds the files that configurations name, when the user asks for it; what could not be followed.
@@ -828,12 +856,15 @@ impl<'j> Job<'j> {
                 fingerprint: finding.fingerprint.clone(),
             }));
         }
+        if let Some(replaced) = &mut self.governance.replaced {
+            replaced.judge(relative, complete);
+        }
         if let Some(baseline) = &mut self.governance.baseline {
             baseline.apply(relative, findings, complete);
         }
     }
 
-    /// Writes what was accepted, and what an earlier baseline says of files that were not judged now.
+    /// Writes what was accepted, and what earlier baselines say of files and by rules that were not judged now.
     fn write_baseline(&mut self, file: ReportFile) -> Result<(), Failure> {
         if self.tally.broken {
             let message =
@@ -841,7 +872,12 @@ impl<'j> Job<'j> {
             self.tally.errors.push(FileError { path: String::new(), message: message.into(), region: None });
             return Ok(());
         }
-        let kept = self.governance.baseline.iter().flat_map(|baseline| baseline.unjudged().cloned());
+        let governance = &self.governance;
+        // A rule that no book has any more says nothing, ever.
+        let runs =
+            |path: &str, rule: &str| governance.book.rule(rule).is_none() || governance.plan_for(path).runs(rule);
+        let known = [&governance.baseline, &governance.replaced].into_iter().flatten();
+        let kept: Vec<_> = known.flat_map(|baseline| baseline.unjudged(&runs).cloned()).collect();
         let text = baseline::text(self.accepted.drain(..).chain(kept));
         file.writer()?.write_all(text.as_bytes())?;
         file.publish()

@@ -1,7 +1,8 @@
 //! Where reports go: standard output, and files that appear whole or not at all.
 
 use super::exit::Failure;
-use super::staged::Staged;
+use super::staged::{Staged, folder_of};
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -41,6 +42,14 @@ impl ReportFile {
         }
     }
 
+    /// The file that it takes the place of, and what tells that from others; `None` where there is none.
+    pub(super) fn replaces(&self) -> Option<(&Path, (u64, u64))> {
+        match self {
+            ReportFile::Staged(_, path) => Some((path, id_of(path)?)),
+            ReportFile::Direct(..) => None,
+        }
+    }
+
     /// A second handle for the renderer.
     pub(super) fn writer(&self) -> Result<File, Failure> {
         let file = match self {
@@ -57,6 +66,28 @@ impl ReportFile {
             ReportFile::Staged(staged, path) => staged.publish(&path, true).map_err(|error| unwritable(&path, &error)),
         }
     }
+}
+
+/// Device and number of a file, links followed.
+pub(super) fn id_of(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+/// Refuses files of which one would take the place of another.
+pub(super) fn distinct(files: &[&ReportFile]) -> Result<(), Failure> {
+    let mut places = BTreeSet::new();
+    for file in files {
+        let ReportFile::Staged(_, path) = file else { continue };
+        let folder = fs::canonicalize(folder_of(path)).unwrap_or_default();
+        if !places.insert((folder, path.file_name())) {
+            return Err(Failure::Usage(format!(
+                "cannot write {} twice; give every output a file of its own",
+                path.display()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The system's reason without the name of the temporary file, which says nothing to users.

@@ -34,6 +34,8 @@ pub(super) struct Governance {
     pub(super) plan: Arc<Plan>,
     pub(super) waivers: Waivers,
     pub(super) baseline: Option<Baseline>,
+    /// What stands where this run writes a baseline, when that is another one.
+    pub(super) replaced: Option<Baseline>,
     /// SHA-256 over policy, rule files, waivers and baseline; `None` without any.
     pub(super) digest: Option<String>,
     pub(super) fail_on: FailOn,
@@ -108,6 +110,7 @@ impl Governance {
         registries.iter().for_each(|source| digest.add("issuers", source));
         let policy = found.as_ref().map(|found| found.file.compile(&book).map_err(|error| found.failure(&error)));
         let (policy, waivers) = (policy.transpose()?, read_waivers(&store, &waiver_files, &root, &book, &mut digest)?);
+        let replaced = replaced_baseline(args, baseline_file.as_deref(), &root)?;
         let baseline = read_baseline(&store, baseline_file, args, &root, &mut digest)?;
 
         let chosen = args.profile.iter().map(|text| book.resolve_profile(text)).collect::<Result<Vec<_>, _>>()?;
@@ -133,6 +136,7 @@ impl Governance {
             book,
             waivers,
             baseline,
+            replaced,
             digest,
             fail_on: args.fail_on.or(by_policy).unwrap_or_default(),
             policy_from: store.from().cloned(),
@@ -472,6 +476,20 @@ fn read_waivers(
         waivers.add(&source, book).map_err(|error| Failure::Reported(problem::render(&source, &error)))?;
     }
     Ok(waivers)
+}
+
+/// The baseline that this run replaces, where it does not read it anyway. Nothing but a baseline is replaced.
+fn replaced_baseline(args: &CheckArgs, read: Option<&Path>, root: &Root) -> Result<Option<Baseline>, Failure> {
+    let Some(path) = args.write_baseline.as_deref().filter(|path| path.is_file()) else { return Ok(None) };
+    if read.is_some_and(|read| fs::canonicalize(read).ok() == fs::canonicalize(path).ok()) {
+        return Ok(None);
+    }
+    let refused = || {
+        let name = walk::name_of(path);
+        Failure::Usage(format!("--write-baseline {name}: this file is there and is no baseline; name another one"))
+    };
+    let source = problem::read_small(path, suppress::MAX_FILE).map_err(|_| refused())?;
+    Baseline::read(&root.anchored(source, path)).map(Some).map_err(|_| refused())
 }
 
 fn read_baseline(

@@ -62,9 +62,7 @@ impl Baseline {
 
     /// Marks the findings of a file that the baseline holds. `complete` says that the whole file was judged.
     pub fn apply(&mut self, path: &str, findings: &mut [Finding], complete: bool) {
-        if complete {
-            self.judged.insert(path.to_string());
-        }
+        self.judge(path, complete);
         for finding in findings {
             let Some(&index) = self.by_fingerprint.get(&finding.fingerprint) else { continue };
             self.occurs[index] = true;
@@ -78,9 +76,17 @@ impl Baseline {
         }
     }
 
-    /// Entries of files that this run did not judge.
-    pub fn unjudged(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().filter(|entry| !self.judged.contains(&entry.path))
+    /// Takes note of a file that was judged; `complete` says that it was as a whole.
+    pub fn judge(&mut self, path: &str, complete: bool) {
+        if complete {
+            self.judged.insert(path.to_string());
+        }
+    }
+
+    /// Entries that this run says nothing about: those of files it did not judge, and of rules that `runs` says it left out
+    /// for the path.
+    pub fn unjudged<'b>(&'b self, runs: &'b dyn Fn(&str, &str) -> bool) -> impl Iterator<Item = &'b Entry> {
+        self.entries.iter().filter(|entry| !self.judged.contains(&entry.path) || !runs(&entry.path, &entry.rule))
     }
 
     /// Findings about entries that no longer occur in files that were judged.
