@@ -2,7 +2,7 @@
 
 use super::exit::{Exit, Failure};
 use super::output;
-use crate::fetch::{Api, Event, MAX_TOKEN, Request, Resume, Snapshot, Timeouts, Token, Trust, fetch};
+use crate::fetch::{Api, Event, MAX_TOKEN, Request, Resume, Snapshot, Timeouts, Token, Trust, fetch, holds_clients};
 use clap::Args as ClapArgs;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Write as _;
@@ -102,6 +102,13 @@ pub(super) fn run(args: &FetchArgs) -> Result<Exit, Failure> {
         return Err(Failure::Usage(
             "--api and --resume are about what a token shows: pass --token-file or --token-env".into(),
         ));
+    }
+    if token.is_none() && holds_clients(&args.into) {
+        let into = crate::discover::walk::name_of(&args.into);
+        return Err(Failure::Usage(format!(
+            "{into}: this snapshot holds clients, which only a token shows: pass --token-file or --token-env, name another \
+             folder with --into, or move it away"
+        )));
     }
     warn_of_proxy();
     let trust = args.connections.trust()?;

@@ -108,8 +108,7 @@ fn take(
         Failure::Usage(message) | Failure::Reported(message) => format!("{issuer}: {message}"),
         Failure::BrokenPipe(_) => format!("{issuer}: the token cannot be read"),
     })?;
-    let with_clients = manifest(&kept.folder).is_some_and(|manifest| manifest["api"].is_string());
-    if token.is_none() && with_clients {
+    if token.is_none() && crate::fetch::holds_clients(&kept.folder) {
         return Err(format!(
             "{issuer}: its snapshot holds clients, which only a token shows; add `token-file` to it in the policy, or move \
              {} away",

@@ -1,10 +1,11 @@
 //! The folder of a snapshot: gathered beside its place, put there whole.
 
 use super::Error;
-use crate::adapt::snapshot::MANIFEST_PART;
+use crate::adapt::snapshot::{MANIFEST_PART, PART};
 use crate::discover::walk::{describe, folder_of};
 use crate::hex::hex;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -71,6 +72,12 @@ struct Manifest<'a> {
     tokenvet: &'static str,
     taken: String,
     files: &'a [Entry],
+}
+
+/// Does this folder hold a snapshot of what only a token shows?
+pub fn holds_clients(folder: &Path) -> bool {
+    let manifest = fs::read(folder.join(MANIFEST)).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+    manifest.is_some_and(|manifest| manifest[PART] == MANIFEST_PART && manifest["api"].is_string())
 }
 
 /// What a later run needs to go on with a list.

@@ -14,7 +14,7 @@ mod web;
 mod withhold;
 
 pub use api::Api;
-pub use folder::Entry;
+pub use folder::{Entry, holds_clients};
 pub use token::{MAX_TOKEN, Token};
 pub use trust::{Class, IGTF_FOLDER, Trust};
 pub use web::Timeouts;

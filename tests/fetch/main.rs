@@ -123,6 +123,28 @@ fn a_whole_issuer_lands_in_files_that_check_reads() {
 }
 
 #[test]
+fn clients_are_not_lost_for_want_of_a_token() {
+    let folder = workplace();
+    let server = Server::start(None, |base| {
+        let issuer = format!("{base}/");
+        Box::new(move |seen| iam(&issuer, seen, 2))
+    });
+    let issuer = format!("{}/", server.base);
+    fetch(folder.path(), &issuer, &["--allow-private"]).exits(0, "without a token");
+    fetch(folder.path(), &issuer, &["--allow-private"]).exits(0, "and again");
+    fetch(folder.path(), &issuer, &["--allow-private", "--token-file", "token"]).exits(0, "with a token");
+    let whole = files(folder.path());
+    let ran = fetch(folder.path(), &issuer, &["--allow-private"]);
+    ran.exits(2, "without a token");
+    assert!(
+        ran.err().contains("iam: this snapshot holds clients") && ran.err().contains("--token-file"),
+        "{}",
+        ran.err()
+    );
+    assert_eq!(files(folder.path()), whole);
+}
+
+#[test]
 fn exchange_policies_that_the_token_may_not_read_are_left_out_and_told() {
     for (reply, told) in [
         (Reply::status as fn(u16) -> Reply, "answered 403"),
@@ -668,6 +690,7 @@ fn tokens_come_from_where_the_user_says_and_go_to_their_issuer_only() {
         "",
     )
     .exits(0, "a variable");
+    fs::remove_dir_all(folder.path().join("iam")).expect("the snapshot with clients");
     let before = server.seen().len();
     fetched(
         &|command| {
