@@ -401,6 +401,30 @@ fn writing_a_baseline_keeps_what_was_not_judged_and_loses_nothing() {
 }
 
 #[test]
+fn what_looks_like_a_policy_is_not_passed_over() {
+    let project = Project::new(&[("in/t.yaml", TOKEN), ("in/below/u.yaml", TOKEN)]);
+    project.write("in/tokenvet.yml", "severities: {}\n");
+    for path in ["in/t.yaml", "in/below/u.yaml"] {
+        let ran = project.run(&[path]);
+        let text = String::from_utf8_lossy(&ran.stdout).into_owned();
+        assert!(text.contains("in/tokenvet.yml is not read as the policy, whose name is tokenvet.yaml"), "{text}");
+    }
+    std::os::unix::fs::symlink("gone.yaml", project.path("in/tokenvet.yaml")).unwrap();
+    for path in ["in/t.yaml", "in/below/u.yaml"] {
+        let text = project.refused(&[path]);
+        assert!(text.contains("in/tokenvet.yaml: the policy is to be here"), "{text}");
+    }
+    fs::remove_file(project.path("in/tokenvet.yaml")).unwrap();
+    fs::create_dir(project.path("in/tokenvet.yaml")).unwrap();
+    assert!(project.refused(&["in"]).contains("in/tokenvet.yaml: the policy is to be here"));
+    assert_eq!(project.run(&["in/t.yaml", "--no-config"]).status.code(), Some(1));
+    fs::remove_dir_all(project.path("in/tokenvet.yaml")).unwrap();
+    project.write("in/tokenvet.yaml", "{}\n");
+    let ran = project.run(&["in/t.yaml"]);
+    assert!(!String::from_utf8_lossy(&ran.stdout).contains("tokenvet.yml"), "the right one is there");
+}
+
+#[test]
 fn a_baseline_keeps_what_a_run_says_nothing_about() {
     let other = TOKEN.replace("0b1c8a4e", "1b1c8a4e");
     let project = Project::new(&[("t.yaml", TOKEN), ("u.yaml", &other)]);

@@ -386,6 +386,7 @@ impl<'j> Job<'j> {
             replaced,
             tally,
         };
+        job.tally.notes.append(&mut job.governance.notes);
         #[cfg(feature = "verify")]
         job.tally.facts.take(&job.governance.plan, super::trust::keys(&job.governance.book, &args.keys, now)?);
         Ok(job)

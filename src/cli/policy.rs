@@ -36,6 +36,8 @@ pub(super) struct Governance {
     pub(super) baseline: Option<Baseline>,
     /// What stands where this run writes a baseline, when that is another one.
     pub(super) replaced: Option<Baseline>,
+    /// What the report is to say of all this.
+    pub(super) notes: Vec<String>,
     /// SHA-256 over policy, rule files, waivers and baseline; `None` without any.
     pub(super) digest: Option<String>,
     pub(super) fail_on: FailOn,
@@ -74,10 +76,14 @@ impl Governance {
     /// Finds and reads everything.
     pub(super) fn load(args: &CheckArgs) -> Result<Self, Failure> {
         let store = Store::new(args.change.policy_from.as_deref(), &folder_of_first(&args.paths))?;
+        let mut notes = Vec::new();
         let path = match (&args.config, args.no_config) {
             (Some(path), _) => Some(path.clone()),
             (None, true) => None,
-            (None, false) => args.paths.first().and_then(|path| discover(&store, path)),
+            (None, false) => match args.paths.first() {
+                Some(path) => discover(&store, path, &mut notes)?,
+                None => None,
+            },
         };
         let found = path.as_deref().map(|path| Found::read(&store, path)).transpose()?;
         let folder = path.as_deref().map_or(Path::new("."), folder_of);
@@ -137,6 +143,7 @@ impl Governance {
             waivers,
             baseline,
             replaced,
+            notes,
             digest,
             fail_on: args.fail_on.or(by_policy).unwrap_or_default(),
             policy_from: store.from().cloned(),
@@ -368,8 +375,9 @@ fn given_keys(_: &CheckArgs) -> &Vec<PathBuf> {
     const { &Vec::new() }
 }
 
-/// The policy that holds for a path: in its folder or the nearest folder above, within the repository.
-fn discover(store: &Store, path: &Path) -> Option<PathBuf> {
+/// The policy that holds for a path: in its folder or the nearest folder above, within the repository. `notes` get what looks
+/// like one and is none.
+fn discover(store: &Store, path: &Path, notes: &mut Vec<String>) -> Result<Option<PathBuf>, Failure> {
     let start = if path.as_os_str() == "-" {
         Path::new(".")
     } else if path.is_dir() || store.is_folder(path) {
@@ -378,21 +386,42 @@ fn discover(store: &Store, path: &Path) -> Option<PathBuf> {
         folder_of(path)
     };
     // As it was named when it stands there, so that messages name it the same way.
-    let own = start.join(policy::FILE_NAME);
-    if store.is_file(&own) {
-        return Some(own);
+    if let Some(own) = policy_in(store, start, notes)? {
+        return Ok(Some(own));
     }
-    let real = store.real(start).or_else(|_| fs::canonicalize(start)).ok()?;
-    for folder in real.ancestors() {
-        let candidate = folder.join(policy::FILE_NAME);
-        if store.is_file(&candidate) {
-            return Some(seen_from_here(candidate));
+    let Ok(real) = store.real(start).or_else(|_| fs::canonicalize(start)) else { return Ok(None) };
+    for (above, folder) in real.ancestors().enumerate() {
+        if above > 0
+            && let Some(found) = policy_in(store, folder, notes)?
+        {
+            return Ok(Some(seen_from_here(found)));
         }
         if folder.join(".git").exists() {
             break;
         }
     }
-    None
+    Ok(None)
+}
+
+/// The policy in a folder.
+fn policy_in(store: &Store, folder: &Path, notes: &mut Vec<String>) -> Result<Option<PathBuf>, Failure> {
+    let path = folder.join(policy::FILE_NAME);
+    if store.is_file(&path) {
+        return Ok(Some(path));
+    }
+    let name = |path: PathBuf| walk::name_of(&seen_from_here(path));
+    if store.from().is_none() && fs::symlink_metadata(&path).is_ok() {
+        return Err(Failure::Usage(format!(
+            "{}: the policy is to be here, and this is no file that can be read: a folder, or a link that leads nowhere; mend \
+             it, or pass --config or --no-config",
+            name(path)
+        )));
+    }
+    let other = path.with_extension("yml");
+    if store.is_file(&other) {
+        notes.push(format!("{} is not read as the policy, whose name is {}", name(other), policy::FILE_NAME));
+    }
+    Ok(None)
 }
 
 impl Found {
