@@ -6,6 +6,7 @@ use crate::hex::hex;
 use crate::rule::Severity;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::io;
 
 /// Writes `gitlab`.
@@ -33,7 +34,8 @@ impl<W: io::Write> Reporter for Gitlab<W> {
         let findings = self.collected.findings.iter().filter(|finding| finding.suppressed.is_none()).map(issue);
         let remarks = run.remarks();
         let remarks = remarks.iter().map(|remark| remark_of_run(remark));
-        let issues: Vec<_> = findings.chain(self.collected.errors.iter().map(error)).chain(remarks).collect();
+        let mut issues: Vec<_> = findings.chain(self.collected.errors.iter().map(error)).chain(remarks).collect();
+        distinguish(&mut issues);
         write(&mut self.out, &issues, 1)?;
         self.out.flush()
     }
@@ -62,6 +64,18 @@ struct Location<'a> {
 struct Lines {
     begin: u32,
     end: u32,
+}
+
+/// Of several issues with one fingerprint GitLab shows one alone: the others get one of their own, by their order.
+fn distinguish(issues: &mut [Issue<'_>]) {
+    let mut known: BTreeMap<String, u32> = BTreeMap::new();
+    for issue in issues {
+        let number = known.entry(issue.fingerprint.clone()).or_default();
+        *number += 1;
+        if *number > 1 {
+            issue.fingerprint = digest(&[&issue.fingerprint, &number.to_string()]);
+        }
+    }
 }
 
 fn issue(finding: &Finding) -> Issue<'_> {

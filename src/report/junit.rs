@@ -125,44 +125,65 @@ impl Suite<'_> {
     }
 
     fn write(&self, out: &mut impl io::Write, path: &str, now: &str) -> io::Result<()> {
+        let mut names = Names::default();
         let name = escaped(if path.is_empty() { "run" } else { path });
         let time = if now.is_empty() { String::new() } else { format!(" timestamp=\"{}\"", escaped(now)) };
         writeln!(out, "<testsuite name=\"{name}\" {}{time}>", self.totals().attributes())?;
         if self.is_clean() {
             let kinds: Vec<_> = self.documents.iter().map(|document| escaped(&document.kind)).collect();
-            writeln!(out, "<testcase classname=\"{name}\" name=\"no findings {}\"/>", kinds.join(", "))?;
+            let case = names.own(&format!("no findings {}", kinds.join(", ")));
+            writeln!(out, "<testcase classname=\"{name}\" name=\"{case}\"/>")?;
         }
         for finding in &self.findings {
-            case(out, &name, finding)?;
+            case(out, &name, &mut names, finding)?;
         }
         if !self.not_judged.is_empty() {
             let count = text::counted(self.not_judged.len() as u64, "check");
             writeln!(
                 out,
-                "<testcase classname=\"{name}\" name=\"not judged\"><skipped message=\"{count} not judged\"/></testcase>"
+                "<testcase classname=\"{name}\" name=\"{}\"><skipped message=\"{count} not judged\"/></testcase>",
+                names.own("not judged")
             )?;
         }
         for remark in &self.remarks {
             let remark = escaped(remark);
             writeln!(
                 out,
-                "<testcase classname=\"{name}\" name=\"remark\"><system-out>{remark}</system-out></testcase>"
+                "<testcase classname=\"{name}\" name=\"{}\"><system-out>{remark}</system-out></testcase>",
+                names.own("remark")
             )?;
         }
         for error in &self.errors {
             let message = escaped(&error.message);
             writeln!(
                 out,
-                "<testcase classname=\"{name}\" name=\"not checked\"><error type=\"error\" message=\"{message}\"/></testcase>"
+                "<testcase classname=\"{name}\" name=\"{}\"><error type=\"error\" message=\"{message}\"/></testcase>",
+                names.own("not checked")
             )?;
         }
         writeln!(out, "</testsuite>")
     }
 }
 
-fn case(out: &mut impl io::Write, class: &str, finding: &Finding) -> io::Result<()> {
-    let name = format!("{} ({}) {}", finding.rule, finding.profile, finding.target.name);
-    write!(out, "<testcase classname=\"{class}\" name=\"{}\">", escaped(&name))?;
+/// The names of a suite's cases. Of several with one name GitLab keeps the first alone, so the others get a number.
+#[derive(Default)]
+struct Names(BTreeMap<String, u32>);
+
+impl Names {
+    fn own(&mut self, name: &str) -> String {
+        let number = self.0.entry(name.to_string()).or_default();
+        *number += 1;
+        match *number {
+            1 => name.to_string(),
+            // A target may be called like that.
+            number => self.own(&format!("{name} #{number}")),
+        }
+    }
+}
+
+fn case(out: &mut impl io::Write, class: &str, names: &mut Names, finding: &Finding) -> io::Result<()> {
+    let name = names.own(&escaped(&format!("{} ({}) {}", finding.rule, finding.profile, finding.target.name)));
+    write!(out, "<testcase classname=\"{class}\" name=\"{name}\">")?;
     let message = escaped(&finding.message);
     let place = format!("line {}, column {}", finding.region.start_line, finding.region.start_column);
     let body =

@@ -168,6 +168,32 @@ fn masked_client_secret() -> [Span; 1] {
 
 #[cfg(feature = "cli")]
 #[test]
+fn nothing_shares_its_name_where_readers_keep_the_first_of_equals() {
+    let source = Source::from_text("clients.json", CLIENTS);
+    let one = || finding(&source, "2592000", "token-outlives-maximum", "wlcg@1.3", Severity::Error);
+    let second = Finding { target: TargetRef { name: "fts-prod #2".into(), ..one().target }, ..one() };
+    let error = || FileError { path: "clients.json".into(), message: "broken".into(), region: None };
+    let checked = || Checked {
+        documents: vec![document("clients.json")],
+        findings: vec![one(), second.clone(), one(), one()],
+        errors: vec![error(), error()],
+        ..Checked::default()
+    };
+    let all = |format| render(format, Options::default(), &[checked()], &run());
+    let issues = json(&all(Format::Gitlab));
+    let marks: Vec<&str> =
+        issues.as_array().unwrap().iter().map(|issue| issue["fingerprint"].as_str().unwrap()).collect();
+    assert_eq!(marks.len(), 6);
+    assert_eq!(marks.iter().collect::<std::collections::BTreeSet<_>>().len(), 6, "{marks:?}");
+    assert_eq!(marks.iter().filter(|mark| ***mark == *one().fingerprint).count(), 1, "one keeps its own");
+    let suites = all(Format::Junit);
+    let names: Vec<&str> = suites.lines().filter_map(|line| line.split(" name=\"").nth(1)?.split('"').next()).collect();
+    assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), names.len(), "{names:?}");
+    assert!(names.contains(&"token-outlives-maximum (wlcg@1.3) fts-prod #3"), "{names:?}");
+    assert_eq!(all(Format::Junit), suites);
+}
+
+#[test]
 fn human_reads_well_at_80_columns() {
     let source = Source::from_text("iam/clients.json", CLIENTS);
     let text = render(Format::Human, Options::default(), &[demo(&source, &masked_client_secret())], &run());
