@@ -20,12 +20,13 @@ use crate::report::Finding;
 pub const MAX_FILE: u64 = 16 << 20;
 
 /// The end of a day (`2027-01-31`) in UTC, in seconds since 1970: the first moment that is no longer part of it.
-/// `None` for anything but four, two and two digits that name a day.
+/// `None` for anything but four, two and two digits that name a day. Of the last days of the year 9999 it is the last moment
+/// that can be written.
 pub fn end_of_day(text: &str) -> Option<i64> {
     let shape = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
     let day: jiff::civil::Date = shape.then(|| text.parse().ok())??;
-    let midnight = day.to_datetime(jiff::civil::Time::midnight()).to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-    Some(midnight.timestamp().as_second() + 86_400)
+    let days = jiff::civil::date(1970, 1, 1).until(day).ok()?.get_days();
+    Some(((i64::from(days) + 1) * 86_400).min(jiff::Timestamp::MAX.as_second()))
 }
 
 /// Judges suppressions that stand in `document`, with the plan that holds for the whole run.
@@ -43,6 +44,8 @@ mod tests {
             ("1970-01-01", Some(86_400), "the first day"),
             ("2026-12-31", Some(1_798_761_600), "2027-01-01T00:00:00Z"),
             ("2028-02-29", Some(1_835_481_600), "a leap day"),
+            ("1969-12-30", Some(-86_400), "a day before"),
+            ("9999-12-31", Some(253_402_207_200), "the last day there is"),
             ("2027-02-29", None, "no such day"),
             ("2027-1-1", None, "digits are missing"),
             ("20270101", None, "no hyphens"),
