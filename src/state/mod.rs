@@ -96,7 +96,7 @@ impl State {
         match fs::symlink_metadata(&file) {
             // To SQLite that is a new one.
             Ok(metadata) if metadata.is_file() && metadata.len() == 0 => {
-                return Err(StateError::Damaged(file.display().to_string()));
+                Err(StateError::Damaged(file.display().to_string()))
             }
             Ok(_) => State::prepared(file, lock),
             Err(_) => {
