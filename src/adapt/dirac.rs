@@ -293,10 +293,10 @@ fn environment(document: &Document, sink: &mut dyn Sink) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adapt::testing::{Collected, Got, collect, corpus};
+    use crate::adapt::testing::{Collected, Got, collect_recognised, corpus};
 
     fn read(text: &str) -> Collected {
-        collect(text, crate::discover::syntax_of("t", text).unwrap())
+        collect_recognised(text)
     }
 
     fn of(collected: &Collected, kind: TargetKind) -> Vec<&Got> {

@@ -154,10 +154,10 @@ fn is_port(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adapt::testing::{Collected, collect, corpus};
+    use crate::adapt::testing::{Collected, collect_recognised, corpus};
 
     fn read(text: &str) -> Collected {
-        collect(text, crate::discover::syntax_of("t", text).unwrap())
+        collect_recognised(text)
     }
 
     fn traps(collected: &Collected) -> Vec<(&str, &str)> {

@@ -225,7 +225,7 @@ fn deliver<'d>(at: &Reader<'d>, client_id: Field<'d>, name: String, record: Clie
 #[cfg(test)]
 mod tests {
     use super::{ACCOUNT, ENCRYPTED, ISSUERS};
-    use crate::adapt::testing::collect;
+    use crate::adapt::testing::{collect, collect_recognised};
     use crate::parse::Syntax;
 
     #[test]
@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn encrypted_accounts_are_recognised_and_closed() {
         let text = "64\nAAAA\nBBBB\n24:16:16:32:1:2:67108864:2\nCCCC\nDDDD\nGenerated using version: 5.0.0\n";
-        let read = |text: &str| collect(text, crate::discover::syntax_of("t", text).unwrap());
+        let read = collect_recognised;
         let got = read(text);
         assert_eq!((got.kinds.as_slice(), got.targets.len(), got.errors.len()), (&[ENCRYPTED][..], 0, 0));
         for other in ["64\nAAAA\nGenerated using version: 5.0.0\n", "a: 1\nb: 2\nc: 3\nd: 1:2:3:4:5:6:7:8\ne: 5\n"] {

@@ -265,10 +265,10 @@ fn section_traps(name: &str, section: Cursor<'_>, kind: &'static str, sink: &mut
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adapt::testing::{Collected, Got, collect, corpus};
+    use crate::adapt::testing::{Collected, Got, collect_recognised, corpus};
 
     fn read(text: &str) -> Collected {
-        collect(text, crate::discover::syntax_of("t", text).unwrap())
+        collect_recognised(text)
     }
 
     fn traps(collected: &Collected) -> Vec<(&str, &str)> {

@@ -103,6 +103,11 @@ impl Sink for Collected {
 }
 
 /// Parses text and runs the adapter that recognises it; parse errors land in `errors`.
+pub(crate) fn collect_recognised(text: &str) -> Collected {
+    crate::discover::syntax_of("t", text).map_or_else(Collected::default, |syntax| collect(text, syntax))
+}
+
+/// The same of a text in this syntax.
 pub(crate) fn collect(text: &str, syntax: Syntax) -> Collected {
     let source = Arc::new(Source::from_text("test", text));
     let (documents, errors) = parse(&source, syntax);

@@ -1,7 +1,8 @@
 //! Where reports go: standard output, and files that appear whole or not at all.
 
 use super::exit::Failure;
-use super::staged::{Staged, folder_of};
+use super::staged::Staged;
+use crate::discover::walk::folder_of;
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
