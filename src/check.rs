@@ -810,6 +810,12 @@ fn arrange(outcome: &mut Outcome, source: &Source) {
         outcome.secrets = vec![Span { start: 0, end: u32::MAX }];
     }
     sort(&mut outcome.findings);
+    // What is said of two targets at one place, such as a line that trusts an issuer and maps its tokens, is said once.
+    let said = |finding: &Finding| (finding.region, finding.inner_pointer.clone(), finding.message.clone());
+    outcome.findings.dedup_by(|later, first| {
+        (&later.rule, &later.profile, &later.pointer) == (&first.rule, &first.profile, &first.pointer)
+            && said(later) == said(first)
+    });
     outcome.secrets.sort();
     outcome.secrets.dedup();
     outcome

@@ -158,6 +158,11 @@ struct Line<'d> {
 }
 
 impl Line<'_> {
+    /// Does it take other spellings of the issuer as well?
+    fn is_open(&self) -> bool {
+        self.caseless || self.shape.as_ref().is_some_and(|shape| !shape.issuer_anchored)
+    }
+
     fn bans(&self) -> bool {
         self.name.as_str().is_some_and(|name| name.ends_with("@banned.htcondor.org"))
     }
@@ -323,6 +328,10 @@ impl File {
                 Part::Any => Field::default(),
                 Part::Text(_) | Part::Pattern => Field::bool(shape.issuer_anchored, at),
             }),
+            issuer_open: known(&|shape| match shape.issuer {
+                Part::Any | Part::Pattern => Field::default(),
+                Part::Text(_) => Field::bool(line.is_open(), at),
+            }),
             other_hosts: known(&|shape| Field::bool(shape.other_hosts, at)),
             loose_dots: known(&|shape| Field::bool(shape.loose_dots, at)),
             loose_subject_dots: known(&|shape| Field::bool(shape.loose_subject_dots, at)),
@@ -400,13 +409,12 @@ fn trusts(file: &File, document: &Document, lines: &[Line<'_>], sink: &mut dyn S
         let line = same[0];
         let names: Vec<Option<&str>> = same.iter().map(|line| line.name.as_str().and_then(fixed_account)).collect();
         let at = At::node(line.principal.id);
-        let open = |line: &&&Line<'_>| line.caseless || line.shape.as_ref().is_some_and(|shape| !shape.issuer_anchored);
         let record = Trust {
             product: Field::text(file.product, None),
             issuer: part(issuer, at),
             issuer_open: match issuer {
                 Part::Text(_) => {
-                    let open = same.iter().find(open);
+                    let open = same.iter().find(|line| line.is_open());
                     Field::bool(open.is_some(), open.map(|line| At::node(line.principal.id)))
                 }
                 Part::Any | Part::Pattern => Field::default(),

@@ -10,6 +10,7 @@ use super::{rules, scan};
 use crate::audit::{
     self, Key, Observed, Outcome, Part, Report, Role, Seen, Settings, Snapshot, Source, Verdict, Waiver,
 };
+use crate::discover::is_no_configuration;
 use crate::discover::listed::listed;
 use crate::discover::walk::{Input, name_of};
 use crate::evaluate::Plan;
@@ -416,7 +417,9 @@ impl Listed {
     fn add_files(&mut self, glob: &str, service: Option<&str>, governance: &Governance) -> Result<(), Failure> {
         let found = listed(Path::new("."), glob).map_err(|message| refused(glob, &message))?;
         self.errors.extend(found.unreadable.into_iter().map(super::check::error_of));
-        for input in found.inputs.into_iter().filter(|input| input.is_named() || !governance.ignores(input.path())) {
+        let ignored = |input: &Input| !input.is_named() && governance.ignores(input.path());
+        let prose = |input: &Input| is_no_configuration(input.name()) && !is_no_configuration(glob);
+        for input in found.inputs.into_iter().filter(|input| !ignored(input) && !prose(input)) {
             if self.partial.iter().any(|folder| Path::new(input.name()).starts_with(folder)) {
                 continue;
             }

@@ -42,16 +42,26 @@ const LARGE: u64 = WHOLE as u64;
 
 /// Runs the command.
 pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
-    with_job(args, |job, inputs| job.check(inputs))
+    with_job(args, Of::Configuration, |job, inputs| job.check(inputs))
+}
+
+/// What of a folder a command reads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Of {
+    /// What may be configuration by its name.
+    Configuration,
+    /// Texts of any kind.
+    Text,
 }
 
 /// What commands that judge the files they are given have in common: what governs the run, the reports, and the end.
 /// `judge` takes the files.
 pub(super) fn with_job(
     args: &CheckArgs,
+    of: Of,
     judge: impl FnOnce(&mut Job<'_>, Vec<Input>) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
-    with_listed(args, |governance| Listed::walk(args, governance), judge)
+    with_listed(args, |governance| Listed::walk(args, of, governance), judge)
 }
 
 /// The inputs of a run, and what is known of it before any of them is read.
@@ -68,8 +78,11 @@ pub(super) struct Listed {
 
 impl Listed {
     /// What the paths of the command line hold.
-    pub(super) fn walk(args: &CheckArgs, governance: &Governance) -> Result<Self, Failure> {
-        let mut found = walk::walk(&args.paths, &|path, _| governance.ignores(path)).configuration();
+    pub(super) fn walk(args: &CheckArgs, of: Of, governance: &Governance) -> Result<Self, Failure> {
+        let mut found = walk::walk(&args.paths, &|path, _| governance.ignores(path));
+        if of == Of::Configuration {
+            found = found.configuration();
+        }
         let lost = follow(args, governance, &mut found)?;
         let changed = Changed::load(&args.paths, &args.change, governance, &mut found)?;
         let lost = found.unreadable.into_iter().map(error_of).chain(lost).collect();

@@ -1,7 +1,7 @@
 //! `tokenvet scan`: tokens in logs, dumps and other text.
 
 use super::args::{CheckArgs, Unrecognised};
-use super::check::{Job, with_job};
+use super::check::{Job, Of, with_job};
 use super::exit::{Exit, Failure};
 use super::progress::Progress;
 use super::shard::{self, ShardArgs};
@@ -119,7 +119,7 @@ pub(super) fn run(mut args: ScanArgs) -> Result<Exit, Failure> {
     if let Some(number) = args.shard.shard {
         return shard::scan(&args, number);
     }
-    with_job(&args.check, |job, inputs| {
+    with_job(&args.check, Of::Text, |job, inputs| {
         let reading = args.reading(job.now)?;
         let inputs = if args.rotated { with_rotated(inputs) } else { inputs };
         if args.follow {

@@ -1,7 +1,7 @@
 //! `--shard K/N`: one share of a run, whose shard report `tokenvet merge` takes.
 
 use super::args::{CheckArgs, Unrecognised};
-use super::check::{self as unshared, Job, Listed};
+use super::check::{self as unshared, Job, Listed, Of};
 use super::exit::{Exit, Failure};
 use super::output::{self, ReportFile};
 use super::policy::Governance;
@@ -51,7 +51,7 @@ pub(super) fn check(args: &CheckCommand) -> Result<Exit, Failure> {
 fn judge(args: &CheckArgs, own: &ShardArgs, shard: Shard) -> Result<Exit, Failure> {
     refuse_others(args)?;
     let report = Destination::new(own.shard_report.as_deref())?;
-    let (mut job, listed) = begin(args)?;
+    let (mut job, listed) = begin(args, Of::Configuration)?;
     let terms = terms("check", shard, args, &job, &listed, options(args)?)?;
     let is_own = |input: &Input| plan::owner(input.name(), 0, shard.of) == shard.number;
     let work = job.share(&listed.inputs, &is_own)?;
@@ -65,7 +65,7 @@ pub(super) fn scan(args: &ScanArgs, shard: Shard) -> Result<Exit, Failure> {
         return Err(Failure::Usage("--follow has no end, so --shard cannot share it out".into()));
     }
     let report = Destination::new(args.shard.shard_report.as_deref())?;
-    let (mut job, mut listed) = begin(&args.check)?;
+    let (mut job, mut listed) = begin(&args.check, Of::Text)?;
     let reading = args.reading(job.now)?;
     if args.rotated {
         listed.inputs = scan::with_rotated(std::mem::take(&mut listed.inputs));
@@ -119,10 +119,10 @@ fn refuse_others(args: &CheckArgs) -> Result<(), Failure> {
 }
 
 /// A run without reports, and its inputs.
-fn begin(args: &CheckArgs) -> Result<(Job<'_>, Listed), Failure> {
+fn begin(args: &CheckArgs, of: Of) -> Result<(Job<'_>, Listed), Failure> {
     let now = super::clock(args.now.as_deref())?;
     let governance = Governance::load(args)?;
-    let listed = Listed::walk(args, &governance)?;
+    let listed = Listed::walk(args, of, &governance)?;
     Ok((Job::new(args, now, governance, vec![])?, listed))
 }
 

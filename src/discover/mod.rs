@@ -93,7 +93,7 @@ pub fn syntax_of(path: &str, text: &str) -> Option<Syntax> {
     let start = text.trim_start();
     let first_line = start.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#')).unwrap_or_default();
     Some(match start.as_bytes() {
-        [b'#', b'!', b'/' | b' ', ..] if !is_env(start) => return None,
+        [b'#', b'!', b'/' | b' ', ..] if !is_env(start) && !is_configuration(path) => return None,
         [b'{', b'{' | b'%', ..] => Syntax::Yaml, // an unrendered template; its reader says so
         [b'{', ..] => Syntax::Json,
         [b'[', ..] if !is_section(first_line) => Syntax::Json,
@@ -144,6 +144,11 @@ fn ending(path: &str) -> Option<String> {
     name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase())
 }
 
+/// True for files that are configuration by their names.
+fn is_configuration(path: &str) -> bool {
+    ending(path).is_some_and(|ending| CONFIGURATION.contains(&&*ending))
+}
+
 /// True for files that are none of ours by their names, whatever stands in them.
 pub fn is_no_configuration(path: &str) -> bool {
     ending(path).is_some_and(|ending| NO_CONFIGURATION.contains(&&*ending))
@@ -168,9 +173,6 @@ pub fn is_telltale(path: &str, text: &str) -> bool {
     const TEMPLATE: &[&str] = &["{{", "{%", "<%"];
     let head = &text.as_bytes()[..text.len().min(64 << 10)];
     let has = |words: &[&str]| words.iter().any(|word| memchr::memmem::find(head, word.as_bytes()).is_some());
-    let configures = match ending(path) {
-        Some(ending) => CONFIGURATION.contains(&&*ending),
-        None => text.trim_start().starts_with(['{', '[']),
-    };
-    configures && has(WORDS) && !has(TEMPLATE)
+    let is_json = || ending(path).is_none() && text.trim_start().starts_with(['{', '[']);
+    (is_configuration(path) || is_json()) && has(WORDS) && !has(TEMPLATE)
 }

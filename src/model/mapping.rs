@@ -25,6 +25,9 @@ super::record! {
         pattern "pattern": Text,
         /// True when the pattern cannot match issuers that merely begin like the one it names.
         issuer_anchored "issuer_anchored": Bool,
+        /// True where the entry is a pattern that takes other spellings of the issuer as well: it goes on behind the name, or
+        /// does not tell capitals from small letters.
+        issuer_open "issuer_open": Bool,
         /// True when the pattern also matches issuers on hosts of others: it does not start where the issuer does, or ends
         /// within the host's name.
         other_hosts "other_hosts": Bool,

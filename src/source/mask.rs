@@ -191,7 +191,11 @@ fn value_range(bytes: &[u8], sign: u8) -> Range<usize> {
 /// lifetime of a kind of token (`access_token: 1h`).
 fn is_harmless(name: &str, value: &str) -> bool {
     let first = value.trim().split([',', '}', ']', ' ']).next().unwrap_or_default();
-    matches!(first, "true" | "false" | "null" | "~" | "|" | ">" | "|-" | ">-") || is_token_lifetime(name, first)
+    // What stands before a token that was found already.
+    let scheme = first.trim_end_matches("%20").trim_end_matches('+');
+    matches!(first, "true" | "false" | "null" | "~" | "|" | ">" | "|-" | ">-")
+        || (scheme.len() < first.len() && ["bearer", "basic"].iter().any(|name| scheme.eq_ignore_ascii_case(name)))
+        || is_token_lifetime(name, first)
 }
 
 /// True when a member named after a kind of token holds a lifetime, not a token.
