@@ -22,6 +22,7 @@ pub mod incident;
 pub mod inspect;
 mod keyed;
 pub mod model;
+mod near;
 pub mod parse;
 mod percent;
 pub mod policy;

@@ -395,8 +395,7 @@ impl<'d> File<'d> {
                     .is_some_and(|rest| rest.ends_with("_command") || rest.ends_with("_mapping"));
                 // A slip of the pen in a name whose start does not show the family.
                 let slip = || {
-                    bare.contains("scitoken")
-                        && KNOBS[..6].iter().any(|knob| crate::rule::near::distance(knob, bare) <= 2)
+                    bare.contains("scitoken") && KNOBS[..6].iter().any(|knob| crate::near::distance(knob, bare) <= 2)
                 };
                 if !plugin && !KNOBS.contains(&bare) && bare.len() < 100 && (ours || slip()) {
                     let known: Vec<String> = KNOBS.iter().map(|knob| knob.to_ascii_uppercase()).collect();

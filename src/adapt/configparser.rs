@@ -3,8 +3,8 @@
 use super::read::TEMPLATE;
 use super::{Reader, is_placeholder};
 use crate::model::{At, Field};
+use crate::near::distance;
 use crate::parse::Cursor;
-use crate::rule::near::distance;
 
 /// What stands for a value in a file that nobody has filled in yet.
 const BLANKS: [&str; 2] = ["replacethis", "changeme"];

@@ -561,7 +561,7 @@ fn key_traps<'d>(scope: &Scope<'_, 'd>, section: &str, key: &'d str, entry: Curs
 /// True for keys that concern tokens, misspelt ones included.
 fn is_token_key(key: &str) -> bool {
     let second = key.strip_prefix("gplazma.").and_then(|rest| rest.split('.').next()).unwrap_or_default();
-    let misspelt = |name: &str| second != name && crate::rule::near::distance(second, name) <= 2;
+    let misspelt = |name: &str| second != name && crate::near::distance(second, name) <= 2;
     CLOSED.iter().any(|prefix| key.starts_with(prefix))
         || (second.len() >= 4
             && second.len() < 16

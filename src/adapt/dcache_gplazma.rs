@@ -178,11 +178,10 @@ fn idle(lines: &[Line<'_>], ban: &Line<'_>) -> Option<String> {
 fn traps(lines: &[Line<'_>], sink: &mut dyn Sink) {
     for line in lines {
         let found = |code| Found::new(PRODUCT, code, line.plugin_at, line.plugin).section(line.phase.clone());
-        let near = || crate::rule::near::nearest(line.plugin, PLUGINS.into_iter());
+        let near = || crate::near::nearest(line.plugin, PLUGINS.into_iter());
         if !PLUGINS.contains(&line.plugin) && !X509.contains(&line.plugin) && line.plugin.len() < 40 {
             // Sites write plug-ins of their own, so only what is nearly a known name is a mistake.
-            let close =
-                near().filter(|name| crate::rule::near::distance(name, line.plugin) <= 2 && line.plugin.len() > 3);
+            let close = near().filter(|name| crate::near::distance(name, line.plugin) <= 2 && line.plugin.len() > 3);
             if close.is_some() {
                 found(PLUGIN_UNKNOWN).nearest(&PLUGINS).tell(sink);
             }

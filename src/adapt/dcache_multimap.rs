@@ -90,7 +90,7 @@ fn line<'d>(document: &'d Document, at: Cursor<'d>, sink: &mut dyn Sink) {
     if let Some((word, why)) = skipped(first, rest) {
         let known = word.split(':').next().unwrap_or_default();
         let found = Found::new(PRODUCT, LINE_SKIPPED, at, word.as_str());
-        let near = crate::rule::near::nearest(known, TYPES.into_iter()).filter(|_| !TYPES.contains(&known));
+        let near = crate::near::nearest(known, TYPES.into_iter()).filter(|_| !TYPES.contains(&known));
         let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
         return found.effect(format!("{why}{near}")).tell(sink);
     }

@@ -292,7 +292,7 @@ fn principal_traps(area: &str, principal: Cursor<'_>, sink: &mut dyn Sink) {
     let Some(kind) = at.as_str().filter(|kind| !kind.is_empty() && !is_placeholder(kind)) else { return };
     let Some((_, needed)) = PRINCIPALS.iter().find(|(known, _)| same(known, kind)) else {
         let readme = README.iter().find(|(old, _)| *old == relaxed(kind)).map(|(_, new)| *new);
-        let near = readme.or_else(|| crate::rule::near::nearest(kind, PRINCIPALS.iter().map(|(name, _)| *name)));
+        let near = readme.or_else(|| crate::near::nearest(kind, PRINCIPALS.iter().map(|(name, _)| *name)));
         let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
         return refuse(area, at, kind, format!("there is no principal of type {kind}{near}"), sink);
     };

@@ -56,7 +56,7 @@ impl<'d> Found<'d> {
 
     /// The known name that is nearest to it, if one is near: the effect then is `; did you mean NAME?`, else empty.
     pub(super) fn nearest(mut self, known: &[&str]) -> Self {
-        let nearest = crate::rule::near::nearest(&self.name, known.iter().copied());
+        let nearest = crate::near::nearest(&self.name, known.iter().copied());
         self.record.nearest = nearest.map_or_else(Field::default, |name| Field::text(name.to_string(), None));
         self.effect(nearest.map_or_else(String::new, |name| format!("; did you mean {name}?")))
     }

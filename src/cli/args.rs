@@ -6,10 +6,10 @@ use super::changed::ChangeArgs;
 #[cfg(feature = "fetch")]
 use super::fetch;
 use super::{fix, incident, man, merge, redact, scan, shard, trace, whatif};
+use crate::near::did_you_mean;
 use crate::parse::jwt;
 use crate::policy::FailOn;
 use crate::report::Format;
-use crate::rule::near::did_you_mean;
 use clap::error::ErrorKind;
 use clap::{Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;

@@ -3,9 +3,9 @@
 use super::exit::Failure;
 use super::problem;
 use super::store::Store;
+use crate::near::did_you_mean;
 use crate::profile::{LEDGER, Requirement};
 use crate::report::{self, RequirementInfo, RuleInfo};
-use crate::rule::near::did_you_mean;
 use crate::rule::{RuleBook, RuleFile};
 use crate::source::{MAX_SOURCE_BYTES, Source};
 use std::path::{Path, PathBuf};

@@ -3,8 +3,9 @@
 use super::fact::Fact;
 use super::plan::{Entry, Plan, Planned};
 use crate::model::{Field, Record, Spot, State, Value, url};
+use crate::near;
 use crate::rule::condition::{Scope, Verdict, Violation};
-use crate::rule::{Compiled, Hold, Joined, Rule, Where, near};
+use crate::rule::{Compiled, Hold, Joined, Rule, Where};
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 

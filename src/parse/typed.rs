@@ -1,7 +1,7 @@
 //! Our own YAML files (rules, policy, waivers, baselines) as typed values, with errors at the offending place.
 
 use super::{Cursor, Data, Document, ParseError, Syntax, TreeBuilder, parse};
-use crate::rule::near::did_you_mean;
+use crate::near::did_you_mean;
 use crate::source::{Source, Span};
 use serde::de::DeserializeOwned;
 use serde_json::json;

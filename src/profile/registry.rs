@@ -109,7 +109,7 @@ impl Registry {
             (Some(known), Some((_, domain))) => {
                 known.split_once('.').is_some_and(|(_, other)| other == domain)
                     && known.len() > 2 * NEAR + domain.len()
-                    && crate::rule::near::distance(known, host) <= NEAR
+                    && crate::near::distance(known, host) <= NEAR
             }
             (Some(_) | None, _) => false,
         })

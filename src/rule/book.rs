@@ -5,9 +5,9 @@
 
 use super::condition::{self, Conditions, Defect, Limit};
 use super::message::Template;
-use super::near::{did_you_mean, nearest};
 use super::{Hold, Join, OneOrMany, Prose, RawBody, RawExample, RawLogic, RawRule, Severity, Where};
 use crate::model::{FieldSpec, TargetKind};
+use crate::near::{did_you_mean, nearest};
 use crate::profile::{
     LEDGER, ProfileClass, RawBound, RawLifetime, RawLifetimes, RawLimit, RawLimits, RawProfile, Registry, Requirement,
 };

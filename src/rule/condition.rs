@@ -1,10 +1,10 @@
 //! Conditions: the operators of a rule, compiled against the fields of one target kind.
 
 use super::expr::Expression;
-use super::near::did_you_mean;
 use super::shapes;
 use super::{Bound, Check, GroupGrammar, Operators, RegistryShape, Scalar, ScopeShape, UrlShape, UrnShape};
 use crate::model::{At, Field, FieldSpec, Record, State, Value};
+use crate::near::did_you_mean;
 use crate::profile::Registry;
 use regex::Regex;
 use std::sync::{Arc, OnceLock};

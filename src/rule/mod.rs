@@ -5,7 +5,6 @@ pub(crate) mod condition;
 mod expr;
 mod load;
 pub(crate) mod message;
-pub(crate) mod near;
 mod plain;
 mod quick;
 mod raw;

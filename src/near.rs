@@ -1,20 +1,8 @@
 //! Names that are nearly another name: "did you mean", and issuers a slip of the pen away from a known one.
 
-/// Levenshtein distance. Takes time in proportion to both lengths, so callers bound what files bring.
-pub(crate) fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut previous = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let substituted = previous + usize::from(ca != *cb);
-            previous = row[j + 1];
-            row[j + 1] = substituted.min(previous + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
-}
+/// How many characters have to be put in, taken out or replaced to make one of the other. Takes time in proportion to both
+/// lengths, so callers bound what files bring.
+pub(crate) use strsim::levenshtein as distance;
 
 /// The known name nearest to `wanted`; `None` when none is near.
 pub(crate) fn nearest<'k>(wanted: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
