@@ -425,6 +425,26 @@ fn what_looks_like_a_policy_is_not_passed_over() {
 }
 
 #[test]
+fn a_baseline_holds_for_the_files_it_names() {
+    let client = |grant: &str| {
+        format!(
+            "client_id: rucio\nclient_name: rucio\ngrant_types: [{grant}]\nredirect_uris: []\nscope: openid\n\
+             token_endpoint_auth_method: client_secret_basic\naccess_token_validity_seconds: 3600\n"
+        )
+    };
+    let (bad, good) = (client("password"), client("client_credentials"));
+    let project = Project::new(&[("atlas/c.yaml", &bad), ("cms/c.yaml", &good)]);
+    project.run(&[".", "--write-baseline", "b.json"]);
+    project.write("cms/c.yaml", &bad);
+    let (_, report) = project.json(&[".", "--baseline", "b.json"]);
+    let of_rule =
+        |list: Vec<String>| list.into_iter().filter(|line| line.starts_with("client-password-grant")).collect();
+    let (hidden, told): (Vec<String>, Vec<String>) = (of_rule(suppressed(&report)), of_rule(live(&report)));
+    assert_eq!(hidden, ["client-password-grant error atlas/c.yaml"]);
+    assert_eq!(told, ["client-password-grant error cms/c.yaml"], "another client of the same name");
+}
+
+#[test]
 fn a_baseline_keeps_what_a_run_says_nothing_about() {
     let other = TOKEN.replace("0b1c8a4e", "1b1c8a4e");
     let project = Project::new(&[("t.yaml", TOKEN), ("u.yaml", &other)]);

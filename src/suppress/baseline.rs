@@ -38,7 +38,8 @@ pub struct Entry {
 pub struct Baseline {
     document: Document,
     entries: Vec<Entry>,
-    by_fingerprint: HashMap<String, usize>,
+    /// By fingerprint; files of several issuers may have some in common.
+    by_fingerprint: HashMap<String, Vec<usize>>,
     occurs: Vec<bool>,
     /// Paths that were judged without an error.
     judged: BTreeSet<String>,
@@ -54,8 +55,10 @@ impl Baseline {
             return Err(ParseError { message, span });
         }
         let entries = raw.findings;
-        let by_fingerprint =
-            entries.iter().enumerate().map(|(index, entry)| (entry.fingerprint.clone(), index)).collect();
+        let mut by_fingerprint: HashMap<String, Vec<usize>> = HashMap::new();
+        for (index, entry) in entries.iter().enumerate() {
+            by_fingerprint.entry(entry.fingerprint.clone()).or_default().push(index);
+        }
         let occurs = vec![false; entries.len()];
         Ok(Baseline { document, entries, by_fingerprint, occurs, judged: BTreeSet::new() })
     }
@@ -64,7 +67,8 @@ impl Baseline {
     pub fn apply(&mut self, path: &str, findings: &mut [Finding], complete: bool) {
         self.judge(path, complete);
         for finding in findings {
-            let Some(&index) = self.by_fingerprint.get(&finding.fingerprint) else { continue };
+            let mut alike = self.by_fingerprint.get(&finding.fingerprint).into_iter().flatten();
+            let Some(&index) = alike.find(|index| self.entries[**index].path == path) else { continue };
             self.occurs[index] = true;
             if finding.suppressed.is_none() {
                 let reason = "in the baseline".to_string();
