@@ -811,10 +811,10 @@ fn arrange(outcome: &mut Outcome, source: &Source) {
     }
     sort(&mut outcome.findings);
     // What is said of two targets at one place, such as a line that trusts an issuer and maps its tokens, is said once.
-    let said = |finding: &Finding| (finding.region, finding.inner_pointer.clone(), finding.message.clone());
     outcome.findings.dedup_by(|later, first| {
-        (&later.rule, &later.profile, &later.pointer) == (&first.rule, &first.profile, &first.pointer)
-            && said(later) == said(first)
+        (&later.rule, &later.profile, &later.message) == (&first.rule, &first.profile, &first.message)
+            && (later.region, &later.pointer, &later.inner_pointer)
+                == (first.region, &first.pointer, &first.inner_pointer)
     });
     outcome.secrets.sort();
     outcome.secrets.dedup();

@@ -7,6 +7,7 @@ use crate::model::Quantity;
 use crate::rule::Severity;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What tells findings apart over time: the fingerprint, and the [`Source`] it was found in.
@@ -115,7 +116,11 @@ pub struct Memory {
 
 impl Memory {
     /// The same, with nothing in it that is later than `now`: a clock that was ahead left it there.
-    pub fn as_of(&self, now: i64) -> Self {
+    pub fn as_of(&self, now: i64) -> Cow<'_, Self> {
+        // Whatever an audit left is as old as the audit.
+        if self.runs.iter().all(|run| run.at <= now) {
+            return Cow::Borrowed(self);
+        }
         let mut memory = self.clone();
         let findings = memory
             .findings
@@ -125,7 +130,7 @@ impl Memory {
             memory.sources.values_mut().flat_map(|source| [Some(&mut source.last_seen), source.lost.as_mut()]);
         let runs = memory.runs.iter_mut().map(|run| &mut run.at);
         runs.chain(findings.flatten()).chain(sources.flatten()).for_each(|time| *time = now.min(*time));
-        memory
+        Cow::Owned(memory)
     }
 }
 

@@ -70,6 +70,11 @@ pub(super) enum Command {
     Man(man::ManArgs),
 }
 
+/// The first of these options that was given.
+pub(super) fn first_given(options: &[(&'static str, bool)]) -> Option<&'static str> {
+    options.iter().find(|(_, given)| *given).map(|(name, _)| *name)
+}
+
 impl Args {
     /// Reads arguments. The subcommand is `check` when the first is neither one nor a request for help or version;
     /// `inspect` when it is a token, which no report may show as the path of a missing file. A slip of the pen in a command's

@@ -1,5 +1,6 @@
 //! `--only-changed`: findings on lines that a change touches are reported, the others are counted.
 
+use super::args::first_given;
 use super::exit::Failure;
 use super::git::{self, Repository};
 use super::policy::{Governance, folder_of_first};
@@ -36,6 +37,17 @@ pub(super) struct ChangeArgs {
     /// rewrite the rules it is judged by. Comments that the change adds suppress nothing then
     #[arg(long, value_name = "REF", help_heading = HEADING, conflicts_with = "write_baseline")]
     pub(super) policy_from: Option<String>,
+}
+
+impl ChangeArgs {
+    /// An option by which only what a change touches is reported.
+    pub(super) fn given(&self) -> Option<&'static str> {
+        first_given(&[
+            ("--only-changed", self.only_changed),
+            ("--changed-since", self.changed_since.is_some()),
+            ("--diff", self.diff.is_some()),
+        ])
+    }
 }
 
 /// A change, and what the run makes of it.

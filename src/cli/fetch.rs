@@ -1,5 +1,6 @@
 //! `tokenvet fetch`: a snapshot of an issuer.
 
+use super::args::first_given;
 use super::exit::{Exit, Failure};
 use super::output;
 use crate::fetch::{Api, Event, MAX_TOKEN, Request, Resume, Snapshot, Timeouts, Token, Trust, fetch, holds_clients};
@@ -89,9 +90,11 @@ impl Connections {
 
     /// An option that means nothing where nothing is fetched.
     pub(super) fn given(&self) -> Option<&'static str> {
-        let given = [(!self.ca_file.is_empty(), "--ca-file"), (self.igtf.is_some(), "--igtf")];
-        let given = given.into_iter().chain([(self.allow_private, "--allow-private")]);
-        given.filter(|(given, _)| *given).map(|(_, name)| name).next()
+        first_given(&[
+            ("--ca-file", !self.ca_file.is_empty()),
+            ("--igtf", self.igtf.is_some()),
+            ("--allow-private", self.allow_private),
+        ])
     }
 }
 

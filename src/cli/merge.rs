@@ -1,6 +1,6 @@
 //! `tokenvet merge`: one report of what the shards of a run found.
 
-use super::args::CheckArgs;
+use super::args::{CheckArgs, first_given};
 use super::check::{Listed, with_listed};
 use super::exit::{Exit, Failure};
 use super::policy::Governance;
@@ -68,7 +68,6 @@ pub(super) fn run(mut args: MergeArgs) -> Result<Exit, Failure> {
 
 /// Options on what the shards have decided already.
 fn refuse_decided(args: &CheckArgs) -> Result<(), Failure> {
-    let change = &args.change;
     let decided = [
         ("--profile", !args.profile.is_empty()),
         ("--only", !args.only.is_empty()),
@@ -76,16 +75,11 @@ fn refuse_decided(args: &CheckArgs) -> Result<(), Failure> {
         ("--now", args.now.is_some()),
         ("--follow-includes", args.follow_includes),
     ];
-    if let Some((name, _)) = decided.iter().find(|(_, given)| *given) {
+    if let Some(name) = first_given(&decided) {
         return Err(Failure::Usage(format!("{name}: the shards have judged already; give this to each of them")));
     }
-    let alone = [
-        ("--only-changed", change.only_changed),
-        ("--changed-since", change.changed_since.is_some()),
-        ("--diff", change.diff.is_some()),
-    ];
-    match alone.iter().find(|(_, given)| *given) {
-        Some((name, _)) => {
+    match args.change.given() {
+        Some(name) => {
             Err(Failure::Usage(format!("{name} cannot be combined with shards; changes are small enough for one run")))
         }
         None => Ok(()),

@@ -1,6 +1,6 @@
 //! `--shard K/N`: one share of a run, whose shard report `tokenvet merge` takes.
 
-use super::args::{CheckArgs, Unrecognised};
+use super::args::{CheckArgs, Unrecognised, first_given};
 use super::check::{self as unshared, Job, Listed, Of};
 use super::exit::{Exit, Failure};
 use super::output::{self, ReportFile};
@@ -92,22 +92,16 @@ fn key_name(fingerprints: &Fingerprints) -> String {
 
 /// Options that only the whole run knows what to do with.
 fn refuse_others(args: &CheckArgs) -> Result<(), Failure> {
-    let change = &args.change;
     let others = [
         ("--format", !args.format.is_empty()),
         ("--output", !args.output.is_empty()),
         ("--write-baseline", args.write_baseline.is_some()),
     ];
-    if let Some((name, _)) = others.iter().find(|(_, given)| *given) {
+    if let Some(name) = first_given(&others) {
         return Err(Failure::Usage(format!("{name}: a shard writes its shard report; give this to `tokenvet merge`")));
     }
-    let alone = [
-        ("--only-changed", change.only_changed),
-        ("--changed-since", change.changed_since.is_some()),
-        ("--diff", change.diff.is_some()),
-        ("--policy-from", change.policy_from.is_some()),
-    ];
-    if let Some((name, _)) = alone.iter().find(|(_, given)| *given) {
+    let governed = [("--policy-from", args.change.policy_from.is_some())];
+    if let Some(name) = args.change.given().or_else(|| first_given(&governed)) {
         return Err(Failure::Usage(format!(
             "{name} cannot be combined with --shard; changes are small enough for one run"
         )));

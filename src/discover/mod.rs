@@ -138,20 +138,25 @@ const NO_CONFIGURATION: &[&str] = &[
 const CONFIGURATION: &[&str] =
     &["cfg", "conf", "config", "env", "ini", "json", "jwk", "jwks", "jwt", "properties", "token", "xml", "yaml", "yml"];
 
-/// What stands behind the last dot of a file's name, in small letters.
-fn ending(path: &str) -> Option<String> {
+/// What stands behind the last dot of a file's name.
+fn ending(path: &str) -> Option<&str> {
     let name = path.rsplit('/').next()?;
-    name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase())
+    name.rsplit_once('.').map(|(_, ending)| ending)
+}
+
+/// Does a file's name end with one of these, in any case?
+fn ends_with(path: &str, endings: &[&str]) -> bool {
+    ending(path).is_some_and(|ending| endings.iter().any(|known| known.eq_ignore_ascii_case(ending)))
 }
 
 /// True for files that are configuration by their names.
 fn is_configuration(path: &str) -> bool {
-    ending(path).is_some_and(|ending| CONFIGURATION.contains(&&*ending))
+    ends_with(path, CONFIGURATION)
 }
 
 /// True for files that are none of ours by their names, whatever stands in them.
 pub fn is_no_configuration(path: &str) -> bool {
-    ending(path).is_some_and(|ending| NO_CONFIGURATION.contains(&&*ending))
+    ends_with(path, NO_CONFIGURATION)
 }
 
 /// Is a broken file worth an error even when nobody named it, since skipping it would look like a pass? One of configuration
